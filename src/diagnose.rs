@@ -1,0 +1,64 @@
+//! Why a rollout is not complete: rules over a [`Rollout`], each a plain function.
+//!
+//! A rule looks at one instant. It neither knows how long a cause has stood (that is [`crate::ledger`]) nor
+//! decides anything (that is [`crate::verdict`]). What it would need to see and does not, it puts into
+//! [`Diagnosis::requests`].
+
+mod cause;
+mod config;
+mod crash;
+mod evidence;
+mod finding;
+mod image;
+mod limits;
+mod probe;
+mod root;
+mod text;
+
+pub(crate) use cause::{CauseCode, Family};
+pub(crate) use evidence::{Evidence, spoken};
+pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
+pub(crate) use root::order_by_root;
+
+use crate::model::Rollout;
+use crate::observation::Request;
+
+/// What the rules found, and what they would like to know.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnosis {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) requests: Vec<Request>,
+}
+
+impl Diagnosis {
+    /// Adds a finding, merging it with the same cause seen on another pod.
+    pub(crate) fn add(&mut self, finding: Finding) {
+        match self.findings.iter_mut().find(|known| known.code == finding.code && known.key == finding.key) {
+            Some(known) => known.merge(finding),
+            None => self.findings.push(finding),
+        }
+    }
+
+    /// Asks for a fact; asking twice is asking once.
+    pub(crate) fn ask(&mut self, request: Request) {
+        if !self.requests.contains(&request) {
+            self.requests.push(request);
+        }
+    }
+}
+
+/// One family of rules.
+type Rule = fn(&Rollout<'_>, &mut Diagnosis);
+
+/// Every family, in the order of the article that this product automates.
+const RULES: &[Rule] = &[image::rules, crash::rules, config::rules, probe::rules, limits::rules];
+
+/// Runs every rule.
+pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    for rule in RULES {
+        rule(rollout, &mut diagnosis);
+    }
+    order_by_root(&mut diagnosis.findings);
+    diagnosis
+}

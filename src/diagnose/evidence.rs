@@ -1,0 +1,47 @@
+//! What a finding rests on, each piece with the place it comes from.
+
+use std::time::Duration;
+
+use crate::model::{Event, ObjectRef};
+
+/// One piece of evidence. Texts are as the cluster gave them: hostile until a sink has encoded them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// A field of an object: `status.containerStatuses[app].state.waiting.reason` = `ErrImagePull`.
+    Field { object: ObjectRef, path: String, value: String },
+    /// An event.
+    Event { object: ObjectRef, reason: String, message: String, count: i64 },
+    /// The last lines of a log, oldest first.
+    Log { pod: ObjectRef, container: String, previous: bool, lines: Vec<String> },
+    /// Something that should be there and is not: `app logged nothing`.
+    Absence { what: String },
+}
+
+impl Evidence {
+    pub(crate) fn field(object: ObjectRef, path: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Field { object, path: path.into(), value: value.into() }
+    }
+
+    pub(crate) fn event(object: ObjectRef, event: &Event) -> Self {
+        Self::Event {
+            object,
+            reason: event.reason.clone(),
+            message: event.text().to_owned(),
+            count: event.times(),
+        }
+    }
+
+    pub(crate) fn absence(what: impl Into<String>) -> Self {
+        Self::Absence { what: what.into() }
+    }
+}
+
+/// A duration in the form people say it: `45s`, `2m 5s`.
+pub(crate) fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (0, rest) => format!("{rest}s"),
+        (minutes, 0) => format!("{minutes}m"),
+        (minutes, rest) => format!("{minutes}m {rest}s"),
+    }
+}

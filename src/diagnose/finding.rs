@@ -1,0 +1,175 @@
+//! A finding: a cause, whom it concerns, and what shows it.
+
+use std::collections::BTreeSet;
+
+use super::cause::CauseCode;
+use super::evidence::Evidence;
+use crate::model::ObjectRef;
+
+/// Whether a cause can go away without anybody changing anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Prognosis {
+    /// Goes with healthy rollouts too.
+    Informational,
+    /// Usually heals by itself.
+    Transient,
+    /// May heal if something else in the cluster changes.
+    LikelyPermanent,
+    /// Stays until somebody changes the object named.
+    Permanent,
+}
+
+impl Prognosis {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Transient => "transient",
+            Self::LikelyPermanent => "likely-permanent",
+            Self::Permanent => "permanent",
+        }
+    }
+}
+
+/// How sure the naming of the cause is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Confidence {
+    /// Several causes share what is seen.
+    Possible,
+    /// A cross-check agreed.
+    Likely,
+    /// The text names the object and the rule.
+    Certain,
+}
+
+impl Confidence {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// When a cause that stays may end the wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// After the tolerance of its code ([`crate::ledger`]).
+    Tolerance,
+    /// The rule counted enough observations of a process outcome: now.
+    Ripe,
+    /// Not yet, or never by itself: announced as the likely cause, decides nothing.
+    Announce,
+}
+
+/// A cause seen now.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) code: CauseCode,
+    /// What makes two findings of one code the same: the image, the ConfigMap, the container. No pod names.
+    pub(crate) key: String,
+    /// The object to look at first.
+    pub(crate) subject: ObjectRef,
+    /// Names of the pods that show it; empty where it is not about pods that exist.
+    pub(crate) pods: BTreeSet<String>,
+    pub(crate) prognosis: Prognosis,
+    pub(crate) confidence: Confidence,
+    pub(crate) hold: Hold,
+    /// Grows with each failed attempt of whoever retries; `None` where nobody retries on a schedule slower
+    /// than ours. A tolerance then ends at the first failed attempt after it ran out.
+    pub(crate) attempts: Option<u64>,
+    /// One sentence without final period, with the real values filled in.
+    pub(crate) headline: String,
+    /// At least one piece; the decisive one first.
+    pub(crate) evidence: Vec<Evidence>,
+    /// What to do, most likely first; sentences.
+    pub(crate) help: Vec<String>,
+    /// Commands that can be pasted.
+    pub(crate) commands: Vec<String>,
+}
+
+impl Finding {
+    /// A finding with what it cannot do without. Refine it with the `with_*` methods.
+    pub(crate) fn new(
+        code: CauseCode,
+        key: impl Into<String>,
+        subject: ObjectRef,
+        headline: impl Into<String>,
+        evidence: Evidence,
+    ) -> Self {
+        Self {
+            code,
+            key: key.into(),
+            subject,
+            pods: BTreeSet::new(),
+            prognosis: Prognosis::LikelyPermanent,
+            confidence: Confidence::Certain,
+            hold: Hold::Tolerance,
+            attempts: None,
+            headline: headline.into(),
+            evidence: vec![evidence],
+            help: Vec::new(),
+            commands: Vec::new(),
+        }
+    }
+
+    pub(crate) fn on_pod(mut self, pod: &str) -> Self {
+        self.pods.insert(pod.to_owned());
+        self
+    }
+
+    pub(crate) const fn with_prognosis(mut self, prognosis: Prognosis) -> Self {
+        self.prognosis = prognosis;
+        self
+    }
+
+    pub(crate) const fn with_confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    pub(crate) const fn with_hold(mut self, hold: Hold) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    pub(crate) const fn with_attempts(mut self, attempts: u64) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub(crate) fn with_command(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
+        self
+    }
+
+    /// Takes in the same cause seen on another pod: one finding, more pods, the more urgent hold.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.pods.extend(other.pods);
+        self.attempts = self.attempts.max(other.attempts);
+        let urgency = |hold: Hold| match hold {
+            Hold::Announce => 0,
+            Hold::Tolerance => 1,
+            Hold::Ripe => 2,
+        };
+        // The pod whose evidence is decisive is the one to show.
+        if urgency(other.hold) > urgency(self.hold) {
+            self.hold = other.hold;
+            self.subject = other.subject;
+            self.headline = other.headline;
+            self.evidence = other.evidence;
+            self.help = other.help;
+            self.commands = other.commands;
+        }
+    }
+}

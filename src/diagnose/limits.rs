@@ -1,0 +1,7 @@
+//! Causes of the family `limits`.
+
+use super::Diagnosis;
+use crate::model::Rollout;
+
+/// Every rule of this family.
+pub(super) fn rules(_rollout: &Rollout<'_>, _diagnosis: &mut Diagnosis) {}

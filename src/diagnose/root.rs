@@ -1,0 +1,59 @@
+//! Which of several causes is the root: it is shown first and named by the exit.
+
+use super::{CauseCode, Finding, Hold};
+
+/// Sorts findings so that the root cause comes first.
+///
+/// Upstream beats downstream: what keeps pods from existing, then what keeps a container from being created,
+/// then what ends it, then what keeps it from being ready. Within a rank the more certain and the more common
+/// come first; the code and the key make the order total.
+pub(crate) fn order_by_root(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let announced = |finding: &Finding| finding.hold == Hold::Announce;
+        announced(a)
+            .cmp(&announced(b))
+            .then_with(|| rank(a.code).cmp(&rank(b.code)))
+            .then_with(|| b.confidence.cmp(&a.confidence))
+            .then_with(|| b.pods.len().cmp(&a.pods.len()))
+            .then_with(|| a.code.cmp(&b.code))
+            .then_with(|| a.key.cmp(&b.key))
+    });
+}
+
+/// Lower is nearer to the root.
+const fn rank(code: CauseCode) -> u8 {
+    use CauseCode as C;
+    match code {
+        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused => 0,
+        C::LimitRangeExceeded | C::LimitRangeDefaultConflict | C::PodInvalid => 1,
+        C::ImageNotFound
+        | C::ImageAccessDenied
+        | C::ImagePullSecretMissing
+        | C::ImagePullSecretRejected
+        | C::ImagePlatformMismatch
+        | C::ImageNameInvalid
+        | C::ImageNeverPulled
+        | C::RegistryRateLimited
+        | C::RegistryUnreachable
+        | C::RegistryCertificateUntrusted
+        | C::RegistryPlainHttp => 2,
+        C::ConfigMapMissing
+        | C::SecretMissing
+        | C::ConfigMapKeyMissing
+        | C::SecretKeyMissing
+        | C::RunAsRootRefused => 3,
+        C::SubPathMissing => 4,
+        C::CommandNotFound
+        | C::CommandNotExecutable
+        | C::ExecFormatError
+        | C::MemoryLimitTooSmall
+        | C::ContainerCannotStart => 5,
+        C::InitContainerFailing => 6,
+        C::ProbeMisconfigured | C::LivenessProbeFailing | C::StartupProbeFailing => 7,
+        C::MemoryLimitExceeded | C::PostStartHookFailed => 8,
+        C::ContainerCrashing | C::ContainerKilled | C::ContainerCompleted => 9,
+        C::ReadinessProbeFailing | C::ReadinessFlapping => 10,
+        C::Stalled | C::ProgressDeadlineExceeded => 11,
+        C::Unknown => 12,
+    }
+}

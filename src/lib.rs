@@ -1,0 +1,8 @@
+//! Waits for Kubernetes rollouts, judges them, says why they failed.
+
+mod diagnose;
+mod model;
+mod observation;
+mod report;
+#[cfg(test)]
+mod testing;

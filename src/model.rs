@@ -1,0 +1,39 @@
+//! Typed views of Kubernetes objects, as narrow as the decisions need.
+//!
+//! Only fields that some rule reads are declared; `serde` skips all others without keeping them, so that
+//! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
+
+mod container;
+mod decode;
+mod event;
+mod limit_range;
+mod meta;
+mod pod;
+mod pod_memory;
+mod quantity;
+
+mod replica_set;
+mod rollout;
+mod store;
+mod template;
+mod vocabulary;
+mod workload;
+
+pub(crate) use container::{ContainerState, ContainerStatus, StateRunning, StateTerminated, StateWaiting};
+pub(crate) use decode::{decode_slice, decode_value};
+pub(crate) use event::{Event, EventSeries};
+pub(crate) use limit_range::{LimitRange, LimitRangeItem};
+pub(crate) use meta::{
+    Condition, Kind, LabelSelector, ObjectMeta, ObjectRef, OwnerReference, find_condition,
+};
+pub(crate) use pod::{Pod, PodStatus};
+pub(crate) use pod_memory::{ContainerMemory, PodMemory, Termination};
+pub(crate) use quantity::{Quantity, human_bytes};
+pub(crate) use replica_set::{ReplicaSet, TEMPLATE_HASH_LABEL};
+pub(crate) use rollout::{Lookup, Rollout};
+pub(crate) use store::{Sight, Store};
+pub(crate) use template::{
+    ConfigReference, Container, ContainerPort, EnvSource, PodSpec, PodTemplate, Probe, ProbeAction, Volume,
+};
+pub(crate) use vocabulary::{condition, reason};
+pub(crate) use workload::{Workload, WorkloadSpec, WorkloadStatus};

@@ -1,0 +1,33 @@
+//! From the API's JSON to our narrow views: the only place where wire objects become ours.
+
+use serde_json::Value;
+
+use super::meta::Kind;
+use super::workload::WorkloadBody;
+use crate::observation::Object;
+
+/// Decodes one object of a watched kind from bytes, skipping what we do not use.
+///
+/// # Errors
+/// The JSON is not an object of that kind's shape, or the kind is not watched.
+pub(crate) fn decode_slice(kind: Kind, json: &[u8]) -> Result<Object, serde_json::Error> {
+    match kind {
+        Kind::ReplicaSet => serde_json::from_slice(json).map(|set| Object::ReplicaSet(Box::new(set))),
+        Kind::Pod => serde_json::from_slice(json).map(|pod| Object::Pod(Box::new(pod))),
+        _ => serde_json::from_slice::<WorkloadBody>(json)
+            .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),
+    }
+}
+
+/// The same for a value that has been parsed already, as when recording or replaying.
+///
+/// # Errors
+/// As [`decode_slice`].
+pub(crate) fn decode_value(kind: Kind, json: Value) -> Result<Object, serde_json::Error> {
+    match kind {
+        Kind::ReplicaSet => serde_json::from_value(json).map(|set| Object::ReplicaSet(Box::new(set))),
+        Kind::Pod => serde_json::from_value(json).map(|pod| Object::Pod(Box::new(pod))),
+        _ => serde_json::from_value::<WorkloadBody>(json)
+            .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),
+    }
+}

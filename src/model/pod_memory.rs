@@ -1,0 +1,224 @@
+//! What must be remembered of a pod between two snapshots of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::container::{ContainerStatus, StateTerminated};
+use super::pod::Pod;
+use super::vocabulary::reason;
+
+/// The memory of one pod.
+#[derive(Clone, Debug)]
+pub(crate) struct PodMemory {
+    /// When we first saw the pod.
+    pub(crate) first_seen: Duration,
+    /// It was there before we looked for the first time, so its past is unknown to us.
+    pub(crate) present_at_start: bool,
+    /// When readiness or a start of a container last changed before our eyes.
+    pub(crate) changed: Duration,
+    /// Whether such a change was seen, or only the state as we found it.
+    pub(crate) change_seen: bool,
+    /// How often the pod went from Ready to not Ready without a container ending and without being deleted.
+    pub(crate) flaps: u32,
+    /// The pod has been Ready at some time.
+    pub(crate) was_ready: bool,
+    pub(crate) containers: BTreeMap<String, ContainerMemory>,
+    state: Vec<ContainerMark>,
+    ready: bool,
+    deaths: i64,
+}
+
+/// What must be remembered of one container.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ContainerMemory {
+    /// Ends of the container before we looked; they do not count.
+    first_deaths: i64,
+    /// Ends of the container since we look.
+    pub(crate) deaths: i64,
+    /// The ends we could read, oldest first; at most [`MAX_TERMINATIONS`].
+    pub(crate) terminations: Vec<Termination>,
+    /// The longest life of an instance, in seconds.
+    pub(crate) longest_life: i64,
+    /// Failed attempts to pull the image that status showed.
+    pub(crate) failed_pulls: u64,
+    /// The last text of a failed pull; `ImagePullBackOff` of Kubernetes before 1.32 carries none.
+    pub(crate) pull_error: String,
+    waiting_reason: String,
+}
+
+/// One end of a container and when we learned of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Termination {
+    pub(crate) at: Duration,
+    pub(crate) state: StateTerminated,
+}
+
+/// A start of a container: a change of it makes the pod young again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ContainerMark {
+    name: String,
+    restart_count: i64,
+    running: bool,
+}
+
+/// More ends of one container than any rule counts.
+const MAX_TERMINATIONS: usize = 16;
+
+impl PodMemory {
+    /// The memory of a pod about to be observed for the first time.
+    pub(crate) const fn new(now: Duration, present_at_start: bool) -> Self {
+        Self {
+            first_seen: now,
+            present_at_start,
+            changed: now,
+            change_seen: !present_at_start,
+            flaps: 0,
+            was_ready: false,
+            containers: BTreeMap::new(),
+            state: Vec::new(),
+            ready: false,
+            deaths: 0,
+        }
+    }
+
+    /// Takes in the next snapshot of the pod.
+    pub(crate) fn observe(&mut self, pod: &Pod, now: Duration) {
+        let first = self.containers.is_empty() && self.state.is_empty();
+        let marks = marks(pod);
+        let ready = pod.is_ready();
+        if first {
+            self.state.clone_from(&marks);
+            self.ready = ready;
+        } else if marks != self.state || ready != self.ready {
+            self.changed = now;
+            self.change_seen = true;
+        }
+        for status in pod.statuses() {
+            let memory = self.containers.entry(status.name.clone()).or_insert_with(|| ContainerMemory {
+                first_deaths: if self.present_at_start { status.deaths() } else { 0 },
+                ..ContainerMemory::default()
+            });
+            memory.observe(status, now);
+        }
+        let deaths = pod.statuses().map(ContainerStatus::deaths).sum();
+        let lost_readiness = self.ready && !ready;
+        if !first && lost_readiness && deaths == self.deaths && !pod.metadata.is_being_deleted() {
+            self.flaps += 1;
+        }
+        self.state = marks;
+        self.ready = ready;
+        self.was_ready |= ready;
+        self.deaths = deaths;
+    }
+
+    pub(crate) fn container(&self, name: &str) -> Option<&ContainerMemory> {
+        self.containers.get(name)
+    }
+}
+
+/// Starts of the containers that keep running. Ordinary init containers end by design and are left out.
+fn marks(pod: &Pod) -> Vec<ContainerMark> {
+    pod.spec
+        .long_running()
+        .filter_map(|container| pod.status_of(&container.name))
+        .map(|status| ContainerMark {
+            name: status.name.clone(),
+            restart_count: status.restart_count,
+            running: status.state.running.is_some(),
+        })
+        .collect()
+}
+
+impl ContainerMemory {
+    fn observe(&mut self, status: &ContainerStatus, now: Duration) {
+        self.deaths = self.deaths.max(status.deaths() - self.first_deaths);
+        // Oldest first: the previous instance, then the current one.
+        for state in [&status.last_state.terminated, &status.state.terminated].into_iter().flatten() {
+            self.remember(state, now);
+        }
+        let waiting = status.state.waiting.as_ref();
+        let reason_now = waiting.map_or("", |waiting| waiting.reason.as_str());
+        if let Some(waiting) = waiting {
+            if waiting.reason == reason::ERR_IMAGE_PULL {
+                if self.waiting_reason != reason::ERR_IMAGE_PULL {
+                    self.failed_pulls += 1;
+                }
+                self.pull_error.clone_from(&waiting.message);
+            }
+        }
+        reason_now.clone_into(&mut self.waiting_reason);
+    }
+
+    fn remember(&mut self, state: &StateTerminated, now: Duration) {
+        let known = self.terminations.iter().any(|known| {
+            known.state.container_id == state.container_id && known.state.finished_at == state.finished_at
+        });
+        if known {
+            return;
+        }
+        self.longest_life = self.longest_life.max(state.life_seconds());
+        if self.terminations.len() == MAX_TERMINATIONS {
+            self.terminations.remove(0);
+        }
+        self.terminations.push(Termination { at: now, state: state.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(ready: bool, restarts: i64, state: &str) -> Pod {
+        serde_json::from_str(&format!(
+            r#"{{"spec":{{"containers":[{{"name":"app"}}]}},"status":{{
+                "conditions":[{{"type":"Ready","status":"{}"}}],
+                "containerStatuses":[{{"name":"app","restartCount":{restarts},"state":{state}}}]}}}}"#,
+            if ready { "True" } else { "False" }
+        ))
+        .unwrap()
+    }
+
+    const RUNNING: &str = r#"{"running":{}}"#;
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn restarts_before_our_first_look_do_not_count() {
+        let mut memory = PodMemory::new(Duration::ZERO, true);
+        memory.observe(&pod(true, 5, RUNNING), Duration::ZERO);
+        assert_eq!(memory.container("app").unwrap().deaths, 0);
+        memory.observe(&pod(false, 5, r#"{"terminated":{"exitCode":1}}"#), SECOND);
+        memory.observe(&pod(true, 6, RUNNING), 2 * SECOND);
+        assert_eq!(memory.container("app").unwrap().deaths, 1);
+        assert_eq!(memory.flaps, 0, "a container ended, so this is a crash and no flap");
+    }
+
+    #[test]
+    fn a_pod_seen_from_its_beginning_counts_from_zero() {
+        let mut memory = PodMemory::new(Duration::ZERO, false);
+        memory.observe(&pod(false, 2, RUNNING), Duration::ZERO);
+        assert_eq!(memory.container("app").unwrap().deaths, 2);
+    }
+
+    #[test]
+    fn losing_readiness_without_an_end_is_a_flap() {
+        let mut memory = PodMemory::new(Duration::ZERO, true);
+        memory.observe(&pod(true, 0, RUNNING), Duration::ZERO);
+        memory.observe(&pod(false, 0, RUNNING), SECOND);
+        memory.observe(&pod(true, 0, RUNNING), 2 * SECOND);
+        memory.observe(&pod(false, 0, RUNNING), 3 * SECOND);
+        assert_eq!(memory.flaps, 2);
+        assert_eq!(memory.changed, 3 * SECOND);
+    }
+
+    #[test]
+    fn a_pull_is_counted_when_its_failure_appears_again() {
+        let mut memory = PodMemory::new(Duration::ZERO, false);
+        let failed = r#"{"waiting":{"reason":"ErrImagePull","message":"not found"}}"#;
+        let waiting = r#"{"waiting":{"reason":"ImagePullBackOff"}}"#;
+        for (at, state) in [failed, failed, waiting, failed].into_iter().enumerate() {
+            memory.observe(&pod(false, 0, state), SECOND * u32::try_from(at).unwrap());
+        }
+        let app = memory.container("app").unwrap();
+        assert_eq!((app.failed_pulls, app.pull_error.as_str()), (2, "not found"));
+    }
+}

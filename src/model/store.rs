@@ -1,0 +1,278 @@
+//! The fold of all observations, with the memory that a single snapshot lacks.
+//!
+//! Objects are keyed by uid, so a re-created object of the same name is a different one. What a stream shows
+//! and what it showed before is kept per stream: after a new snapshot everything else of that stream is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::meta::Kind;
+use super::pod::Pod;
+use super::pod_memory::PodMemory;
+use super::replica_set::ReplicaSet;
+use super::workload::Workload;
+use crate::observation::{
+    Answer, LogRequest, Object, Observation, Observed, Scope, Server, Signal, Stream, StreamHealth, Want,
+};
+
+/// All we know, at the time of the last observation.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// Wall clock at the start of the run.
+    started: Timestamp,
+    now: Duration,
+    server: Option<Server>,
+    workloads: BTreeMap<String, Workload>,
+    replica_sets: BTreeMap<String, ReplicaSet>,
+    pods: BTreeMap<String, Pod>,
+    memories: BTreeMap<String, PodMemory>,
+    members: BTreeMap<Stream, BTreeSet<String>>,
+    health: BTreeMap<Stream, Sight>,
+    answers: BTreeMap<Want, Answered>,
+    signal: Option<Signal>,
+}
+
+/// The state of a stream and since when.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    pub(crate) health: StreamHealth,
+    pub(crate) since: Duration,
+    /// A consistent snapshot has been received at least once.
+    pub(crate) listed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Answered {
+    at: Duration,
+    answer: Answer,
+}
+
+impl Store {
+    pub(crate) fn new(started: Timestamp) -> Self {
+        Self {
+            started,
+            now: Duration::ZERO,
+            server: None,
+            workloads: BTreeMap::new(),
+            replica_sets: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            memories: BTreeMap::new(),
+            members: BTreeMap::new(),
+            health: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            signal: None,
+        }
+    }
+
+    /// Takes in one observation. Total: nothing an API server can say makes it fail.
+    pub(crate) fn apply(&mut self, observation: Observation) {
+        let Observation { at, what } = observation;
+        self.now = self.now.max(at);
+        match what {
+            Observed::Connected(server) => self.server = Some(server),
+            Observed::Listed { stream, objects } => self.listed(stream, objects),
+            Observed::Applied { stream, object } => {
+                let uid = self.insert(object, false);
+                self.members.entry(stream).or_default().insert(uid);
+            }
+            Observed::Deleted { stream, object } => {
+                let uid = uid_of(&object).to_owned();
+                if let Some(members) = self.members.get_mut(&stream) {
+                    members.remove(&uid);
+                }
+                self.remove(stream.kind, &uid);
+            }
+            Observed::Health { stream, health } => {
+                let now = self.now;
+                let sight = self.health.entry(stream).or_insert_with(|| Sight {
+                    health: health.clone(),
+                    since: now,
+                    listed: false,
+                });
+                if sight.health != health {
+                    sight.since = now;
+                    sight.health = health;
+                }
+            }
+            Observed::Answered { want, answer } => {
+                self.answers.insert(want, Answered { at: self.now, answer });
+            }
+            Observed::Tick => {}
+            Observed::Signal(signal) => self.signal = Some(signal),
+        }
+    }
+
+    fn listed(&mut self, stream: Stream, objects: Vec<Object>) {
+        let first = !self.health.get(&stream).is_some_and(|sight| sight.listed);
+        let present: BTreeSet<String> =
+            objects.into_iter().map(|object| self.insert(object, first)).collect();
+        let before = self.members.insert(stream.clone(), present.clone()).unwrap_or_default();
+        for gone in before.difference(&present) {
+            self.remove(stream.kind, gone);
+        }
+        let now = self.now;
+        let sight = self.health.entry(stream).or_insert_with(|| Sight {
+            health: StreamHealth::Live,
+            since: now,
+            listed: true,
+        });
+        sight.listed = true;
+        if sight.health != StreamHealth::Live {
+            sight.health = StreamHealth::Live;
+            sight.since = now;
+        }
+    }
+
+    /// Stores an object and returns its uid. `first`: it was there before we looked for the first time.
+    fn insert(&mut self, object: Object, first: bool) -> String {
+        match object {
+            Object::Workload(workload) => {
+                let uid = workload.metadata.uid.clone();
+                self.workloads.insert(uid.clone(), *workload);
+                uid
+            }
+            Object::ReplicaSet(replica_set) => {
+                let uid = replica_set.metadata.uid.clone();
+                self.replica_sets.insert(uid.clone(), *replica_set);
+                uid
+            }
+            Object::Pod(pod) => {
+                let uid = pod.metadata.uid.clone();
+                let now = self.now;
+                self.memories
+                    .entry(uid.clone())
+                    .or_insert_with(|| PodMemory::new(now, first))
+                    .observe(&pod, now);
+                self.pods.insert(uid.clone(), *pod);
+                uid
+            }
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, uid: &str) {
+        match kind {
+            Kind::ReplicaSet => drop(self.replica_sets.remove(uid)),
+            Kind::Pod => {
+                drop(self.pods.remove(uid));
+                drop(self.memories.remove(uid));
+            }
+            _ => drop(self.workloads.remove(uid)),
+        }
+    }
+
+    /// Monotonic time since the start of the run.
+    pub(crate) const fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Wall clock at the start of the run.
+    pub(crate) const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Our wall clock at a moment of the run.
+    pub(crate) fn wall(&self, at: Duration) -> Timestamp {
+        let passed = SignedDuration::try_from(at).unwrap_or(SignedDuration::MAX);
+        self.started.checked_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The API server's clock, now. Object timestamps are compared with this and never with our own clock.
+    pub(crate) fn server_now(&self) -> Timestamp {
+        let offset = self.server.as_ref().map_or(0, |server| server.clock_offset_millis);
+        self.wall(self.now).checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) const fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    pub(crate) const fn signal(&self) -> Option<Signal> {
+        self.signal
+    }
+
+    /// The workload that a stream by name shows, if it is there.
+    pub(crate) fn workload(&self, stream: &Stream) -> Option<&Workload> {
+        self.members.get(stream)?.iter().find_map(|uid| self.workloads.get(uid))
+    }
+
+    pub(crate) fn workload_of_uid(&self, uid: &str) -> Option<&Workload> {
+        self.workloads.get(uid)
+    }
+
+    /// ReplicaSets controlled by the object of that uid, in order of their uid.
+    pub(crate) fn replica_sets_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a ReplicaSet> {
+        self.replica_sets.values().filter(move |set| set.metadata.is_controlled_by(owner))
+    }
+
+    /// Pods controlled by the object of that uid, in order of their uid.
+    pub(crate) fn pods_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Pod> {
+        self.pods.values().filter(move |pod| pod.metadata.is_controlled_by(owner))
+    }
+
+    pub(crate) fn memory(&self, pod_uid: &str) -> Option<&PodMemory> {
+        self.memories.get(pod_uid)
+    }
+
+    pub(crate) fn sight(&self, stream: &Stream) -> Option<&Sight> {
+        self.health.get(stream)
+    }
+
+    /// All streams with their state.
+    pub(crate) fn sights(&self) -> impl Iterator<Item = (&Stream, &Sight)> {
+        self.health.iter()
+    }
+
+    pub(crate) fn answer(&self, want: &Want) -> Option<&Answer> {
+        self.answers.get(want).map(|answered| &answered.answer)
+    }
+
+    /// How old the answer to a want is.
+    pub(crate) fn answer_age(&self, want: &Want) -> Option<Duration> {
+        self.answers.get(want).map(|answered| self.now.saturating_sub(answered.at))
+    }
+
+    /// All answers, for what could not be seen.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&Want, &Answer)> {
+        self.answers.iter().map(|(want, answered)| (want, &answered.answer))
+    }
+
+    /// Logs of a container that have been answered, for the latest of its ends first.
+    pub(crate) fn logs_of<'a>(
+        &'a self,
+        namespace: &'a str,
+        pod: &'a str,
+        container: &'a str,
+    ) -> impl Iterator<Item = (&'a LogRequest, &'a Answer)> {
+        self.answers
+            .iter()
+            .rev()
+            .filter_map(|(want, answered)| match want {
+                Want::Logs(request) => Some((request, &answered.answer)),
+                _ => None,
+            })
+            .filter(move |(request, _)| {
+                request.namespace == namespace && request.pod == pod && request.container == container
+            })
+    }
+}
+
+/// Streams by name show the object with that name only.
+impl Stream {
+    /// The name, for a stream of one object.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.scope {
+            Scope::Name(name) => Some(name),
+            Scope::Selector(_) => None,
+        }
+    }
+}
+
+fn uid_of(object: &Object) -> &str {
+    match object {
+        Object::Workload(workload) => &workload.metadata.uid,
+        Object::ReplicaSet(replica_set) => &replica_set.metadata.uid,
+        Object::Pod(pod) => &pod.metadata.uid,
+    }
+}

@@ -1,0 +1,48 @@
+//! Kubernetes' own strings, each once.
+
+/// `type` of conditions.
+pub(crate) mod condition {
+    pub(crate) const AVAILABLE: &str = "Available";
+    pub(crate) const PROGRESSING: &str = "Progressing";
+    pub(crate) const REPLICA_FAILURE: &str = "ReplicaFailure";
+    pub(crate) const READY: &str = "Ready";
+    pub(crate) const POD_SCHEDULED: &str = "PodScheduled";
+}
+
+/// `reason` of conditions, container states, events and pods.
+pub(crate) mod reason {
+    // Deployment conditions: pkg/controller/deployment/util/deployment_util.go.
+    pub(crate) const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
+    pub(crate) const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";
+
+    // Container states: pkg/kubelet/kuberuntime and pkg/kubelet/images.
+    pub(crate) const CONTAINER_CREATING: &str = "ContainerCreating";
+    pub(crate) const POD_INITIALIZING: &str = "PodInitializing";
+    pub(crate) const ERR_IMAGE_PULL: &str = "ErrImagePull";
+    pub(crate) const IMAGE_PULL_BACK_OFF: &str = "ImagePullBackOff";
+    pub(crate) const INVALID_IMAGE_NAME: &str = "InvalidImageName";
+    pub(crate) const ERR_IMAGE_NEVER_PULL: &str = "ErrImageNeverPull";
+    pub(crate) const IMAGE_INSPECT_ERROR: &str = "ImageInspectError";
+    pub(crate) const REGISTRY_UNAVAILABLE: &str = "RegistryUnavailable";
+    pub(crate) const CREATE_CONTAINER_CONFIG_ERROR: &str = "CreateContainerConfigError";
+    pub(crate) const CREATE_CONTAINER_ERROR: &str = "CreateContainerError";
+    pub(crate) const RUN_CONTAINER_ERROR: &str = "RunContainerError";
+    pub(crate) const CRASH_LOOP_BACK_OFF: &str = "CrashLoopBackOff";
+    pub(crate) const POST_START_HOOK_ERROR: &str = "PostStartHookError";
+    pub(crate) const OOM_KILLED: &str = "OOMKilled";
+    pub(crate) const START_ERROR: &str = "StartError";
+    pub(crate) const CONTAINER_CANNOT_RUN: &str = "ContainerCannotRun";
+
+    // Events.
+    pub(crate) const FAILED: &str = "Failed";
+    pub(crate) const BACK_OFF: &str = "BackOff";
+    pub(crate) const FAILED_CREATE: &str = "FailedCreate";
+    pub(crate) const FAILED_MOUNT: &str = "FailedMount";
+    pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
+    pub(crate) const KILLING: &str = "Killing";
+    pub(crate) const UNHEALTHY: &str = "Unhealthy";
+    pub(crate) const FAILED_PULL_SECRET: &str = "FailedToRetrieveImagePullSecret";
+
+    // PodScheduled condition.
+    pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
+}

@@ -1,0 +1,188 @@
+//! Facts as they arrive, and the requests for more of them.
+//!
+//! Everything the decision depends on is an [`Observation`]: objects, the health of streams, answers to a
+//! [`Want`], signals, and time itself ([`Observed::Tick`]). A run is a function of its observations, so a
+//! recording of them replays to the same report. Nothing here reads a clock.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Event, Kind, LimitRange, ObjectRef, Pod, ReplicaSet, Workload};
+
+/// One fact and when it reached us.
+#[derive(Clone, Debug)]
+pub(crate) struct Observation {
+    /// Since the start of the run, on our monotonic clock.
+    pub(crate) at: Duration,
+    pub(crate) what: Observed,
+}
+
+/// What was observed.
+#[derive(Clone, Debug)]
+pub(crate) enum Observed {
+    /// The API server answered for the first time.
+    Connected(Server),
+    /// A consistent snapshot: all else that this stream had shown before is gone.
+    Listed { stream: Stream, objects: Vec<Object> },
+    /// An object appeared or changed.
+    Applied { stream: Stream, object: Object },
+    /// An object went away; its last state.
+    Deleted { stream: Stream, object: Object },
+    /// Whether we can see through this stream.
+    Health { stream: Stream, health: StreamHealth },
+    /// The answer to a [`Want`].
+    Answered { want: Want, answer: Answer },
+    /// Time passed, or a burst of facts has ended: judge now. Only here is anything decided.
+    Tick,
+    /// The process was asked to end.
+    Signal(Signal),
+}
+
+/// What is known of the API server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Server {
+    pub(crate) context: String,
+    pub(crate) url: String,
+    pub(crate) version: String,
+    /// Server clock minus our wall clock, in milliseconds, from the `Date` header.
+    pub(crate) clock_offset_millis: i64,
+}
+
+/// Which objects a list/watch stream shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    pub(crate) kind: Kind,
+    pub(crate) namespace: String,
+    pub(crate) scope: Scope,
+}
+
+/// How a stream narrows its kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Scope {
+    /// `metadata.name=…`
+    Name(String),
+    /// A label selector in query form.
+    Selector(String),
+}
+
+/// An object in our narrow view.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    Workload(Box<Workload>),
+    ReplicaSet(Box<ReplicaSet>),
+    Pod(Box<Pod>),
+}
+
+/// Whether a stream shows what is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum StreamHealth {
+    /// Connected and in step.
+    Live,
+    /// Reconnecting; what we know may be old.
+    Interrupted { message: String },
+    /// The server will not show it: permission, credentials, unknown resource. Retrying does not help.
+    Refused(Refusal),
+}
+
+/// A refusal in the server's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// HTTP status, 0 where there was none.
+    pub(crate) code: u16,
+    /// The verb and resource that were asked: `list pods`.
+    pub(crate) asked: String,
+    pub(crate) message: String,
+}
+
+/// A signal that asks us to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+/// A request for a fact that no open stream shows. Equal wants are one request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Want {
+    /// Open a stream and keep it open.
+    Watch(Stream),
+    /// The events about one object, by its uid.
+    Events(ObjectRef),
+    /// The log of a container.
+    Logs(LogRequest),
+    /// The key names of a ConfigMap or Secret. Values are dropped while decoding.
+    Keys { kind: Kind, namespace: String, name: String },
+    /// The names of all objects of a kind in a namespace.
+    Names { kind: Kind, namespace: String },
+    /// The LimitRanges of a namespace.
+    LimitRanges { namespace: String },
+    /// The pull secrets that a ServiceAccount adds to its pods.
+    PullSecrets { namespace: String, service_account: String },
+}
+
+/// Which log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LogRequest {
+    pub(crate) namespace: String,
+    pub(crate) pod: String,
+    pub(crate) container: String,
+    /// The log of the instance before the current one.
+    pub(crate) previous: bool,
+    /// Which end of the container this log is for ([`crate::model::ContainerStatus::deaths`]); makes each end
+    /// a request of its own.
+    pub(crate) death: i64,
+}
+
+/// The answer to a [`Want`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Answer {
+    Events(Vec<Event>),
+    /// The last lines, oldest first. Empty means the container wrote nothing.
+    Logs(Vec<String>),
+    /// There is no such log (any more, or yet): absence, not an empty log.
+    NoLogs(String),
+    Keys(Vec<String>),
+    Names(Vec<String>),
+    LimitRanges(Vec<LimitRange>),
+    /// The object does not exist.
+    Missing,
+    Refused(Refusal),
+}
+
+/// A [`Want`] together with how fresh its answer must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) want: Want,
+    /// Ask again once the last answer is older than this; `None`: once is enough.
+    pub(crate) refresh: Option<Duration>,
+}
+
+impl Request {
+    pub(crate) const fn once(want: Want) -> Self {
+        Self { want, refresh: None }
+    }
+
+    pub(crate) const fn every(seconds: u64, want: Want) -> Self {
+        Self { want, refresh: Some(Duration::from_secs(seconds)) }
+    }
+}
+
+impl Stream {
+    /// The stream of one named object.
+    pub(crate) fn of(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self { kind, namespace: namespace.to_owned(), scope: Scope::Name(name.to_owned()) }
+    }
+
+    /// The stream of all objects that a selector matches.
+    pub(crate) fn selected(kind: Kind, namespace: &str, selector: String) -> Self {
+        Self { kind, namespace: namespace.to_owned(), scope: Scope::Selector(selector) }
+    }
+}

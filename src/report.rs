@@ -1,0 +1,12 @@
+//! The end model: everything a renderer gets, and the JSON we publish.
+//!
+//! Versioned and independent of the decision's own types. A finished report can only be built from a verdict;
+//! until then there is the [`PlaceholderReport`], a type of its own, so that no half-judged report can exist.
+
+mod v1;
+
+pub(crate) use v1::{
+    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine,
+    PodState, Replicas, Report, SCHEMA_VERSION, Target, TargetImage, TimelineEntry, Tool, VerdictName,
+    Warning,
+};
