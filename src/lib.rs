@@ -3,6 +3,8 @@
 mod diagnose;
 mod model;
 mod observation;
+mod policy;
+mod progress;
 mod report;
 #[cfg(test)]
 mod testing;

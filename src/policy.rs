@@ -1,0 +1,54 @@
+//! What the user accepts: the knobs of a judgement, with the defaults of the product.
+
+use std::time::Duration;
+
+/// What `wait` and `diagnose` are allowed to tolerate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Policy {
+    /// One budget for all targets.
+    pub(crate) timeout: Duration,
+    pub(crate) stable_for: StableFor,
+    /// Factor on every tolerance of a cause; 1 is as documented.
+    pub(crate) patience: f64,
+    /// Restarts of one container that are forgiven; one termination more ends the wait.
+    pub(crate) tolerated_restarts: i64,
+    /// Keep following when another rollout of the same workload takes over.
+    pub(crate) follow: bool,
+    /// Several targets: stop at the first failure.
+    pub(crate) fail_fast: bool,
+    /// Fetch logs of failing containers.
+    pub(crate) logs: bool,
+    /// Judge this instant from the objects' own timestamps and do not wait.
+    pub(crate) instant: bool,
+}
+
+/// How long a complete rollout must stay as it is before it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StableFor {
+    /// As long as the probes and the lives of earlier instances demand; at least 10 s, at most 60 s.
+    Auto,
+    /// That long; zero is kubectl's behaviour.
+    For(Duration),
+}
+
+impl Policy {
+    /// One minute past the default progress deadline, so that the two do not race.
+    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(11 * 60);
+    /// Fails on the fourth termination, about 36 s after the first start.
+    pub(crate) const DEFAULT_TOLERATED_RESTARTS: i64 = 3;
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            timeout: Self::DEFAULT_TIMEOUT,
+            stable_for: StableFor::Auto,
+            patience: 1.0,
+            tolerated_restarts: Self::DEFAULT_TOLERATED_RESTARTS,
+            follow: false,
+            fail_fast: false,
+            logs: true,
+            instant: false,
+        }
+    }
+}
