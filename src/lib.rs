@@ -1,10 +1,12 @@
 //! Waits for Kubernetes rollouts, judges them, says why they failed.
 
 mod diagnose;
+mod ledger;
 mod model;
 mod observation;
 mod policy;
 mod progress;
 mod report;
+mod status;
 #[cfg(test)]
 mod testing;

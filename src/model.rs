@@ -36,4 +36,4 @@ pub(crate) use template::{
     ConfigReference, Container, ContainerPort, EnvSource, PodSpec, PodTemplate, Probe, ProbeAction, Volume,
 };
 pub(crate) use vocabulary::{condition, reason};
-pub(crate) use workload::{Workload, WorkloadSpec, WorkloadStatus};
+pub(crate) use workload::{Workload, WorkloadBody, WorkloadSpec, WorkloadStatus};

@@ -1,6 +1,7 @@
 //! A finding: a cause, whom it concerns, and what shows it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::cause::CauseCode;
 use super::evidence::Evidence;
@@ -78,6 +79,8 @@ pub(crate) struct Finding {
     /// Grows with each failed attempt of whoever retries; `None` where nobody retries on a schedule slower
     /// than ours. A tolerance then ends at the first failed attempt after it ran out.
     pub(crate) attempts: Option<u64>,
+    /// In place of the tolerance of the code, where the way it came about decides.
+    pub(crate) tolerance: Option<Duration>,
     /// One sentence without final period, with the real values filled in.
     pub(crate) headline: String,
     /// At least one piece; the decisive one first.
@@ -106,6 +109,7 @@ impl Finding {
             confidence: Confidence::Certain,
             hold: Hold::Tolerance,
             attempts: None,
+            tolerance: None,
             headline: headline.into(),
             evidence: vec![evidence],
             help: Vec::new(),
@@ -135,6 +139,11 @@ impl Finding {
 
     pub(crate) const fn with_attempts(mut self, attempts: u64) -> Self {
         self.attempts = Some(attempts);
+        self
+    }
+
+    pub(crate) const fn with_tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = Some(tolerance);
         self
     }
 

@@ -1,0 +1,235 @@
+//! Since when a cause stands, and whether it has stood long enough to end the wait.
+//!
+//! One failure signal is not a failure: each code has a tolerance, the time a cause may stand because it is
+//! known to heal by itself (a tag that is pushed late, a ConfigMap applied a moment after the workload).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diagnose::{CauseCode, Finding, Hold};
+
+/// A cause together with its age.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) finding: Finding,
+    /// First seen, since the start of the run.
+    pub(crate) since: Duration,
+    /// It may end the wait now.
+    pub(crate) ripe: bool,
+    /// When it ends the wait if it stays and its next attempt fails too; `None` if it alone never does.
+    pub(crate) ends_at: Option<Duration>,
+}
+
+/// The memory of causes between judgements.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    entries: BTreeMap<(CauseCode, String), Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    since: Duration,
+    /// Start of the tolerance: moved on while the cause is only announced.
+    counted_since: Duration,
+    last_seen: Duration,
+    /// Failed attempts when the tolerance ran out.
+    attempts_at_end: Option<u64>,
+}
+
+/// A cause that was not seen for this long is gone; shorter gaps lie between two states of one cause.
+const FORGET_AFTER: Duration = Duration::from_secs(5);
+
+/// A cause that some pods of the same template do not have is the node's or the moment's, not the template's.
+const TOLERANCE_WHEN_SOME_ARE_FINE: Duration = Duration::from_secs(300);
+
+/// How long a cause of that code may stand. The classes are T0 (at least two looks) to T4 (infrastructure).
+const fn tolerance(code: CauseCode) -> Duration {
+    use CauseCode as C;
+    let seconds = match code {
+        // T0: the text is a function of the spec alone.
+        C::ImageNameInvalid
+        | C::ImageNeverPulled
+        | C::RunAsRootRefused
+        | C::RolloutPaused
+        | C::RolloutSuperseded
+        | C::TargetDeleted => 3,
+        // T1: deterministic unless a sibling object changes.
+        C::ImagePlatformMismatch
+        | C::CommandNotFound
+        | C::CommandNotExecutable
+        | C::ContainerCannotStart
+        | C::ExecFormatError
+        | C::MemoryLimitTooSmall
+        | C::ProbeMisconfigured
+        | C::LimitRangeExceeded
+        | C::LimitRangeDefaultConflict
+        | C::PodInvalid => 15,
+        // T2: a companion object may come from the same pipeline.
+        C::ImageNotFound
+        | C::ConfigMapMissing
+        | C::SecretMissing
+        | C::ConfigMapKeyMissing
+        | C::SecretKeyMissing
+        | C::SubPathMissing => 30,
+        C::RegistryCertificateUntrusted | C::RegistryPlainHttp => 45,
+        C::ImageAccessDenied | C::ImagePullSecretMissing | C::ImagePullSecretRejected => 60,
+        // T4: remote services and rate limits.
+        C::RegistryRateLimited | C::RegistryUnreachable => 300,
+        // T5: rules count outcomes and say when they are ripe; this bounds what they leave to time.
+        C::ContainerCrashing
+        | C::MemoryLimitExceeded
+        | C::InitContainerFailing
+        | C::ContainerKilled
+        | C::ContainerCompleted
+        | C::PostStartHookFailed
+        | C::LivenessProbeFailing
+        | C::StartupProbeFailing
+        | C::ReadinessProbeFailing
+        | C::ReadinessFlapping
+        | C::ProgressDeadlineExceeded
+        | C::Stalled
+        | C::Unknown => 300,
+    };
+    Duration::from_secs(seconds)
+}
+
+impl Ledger {
+    /// Takes in what is found now; the order of the findings is kept.
+    ///
+    /// `some_are_fine`: pods of the same template have settled. `patience`: factor on every tolerance.
+    pub(crate) fn update(
+        &mut self,
+        now: Duration,
+        findings: Vec<Finding>,
+        some_are_fine: bool,
+        patience: f64,
+    ) -> Vec<Standing> {
+        let standing = findings
+            .into_iter()
+            .map(|finding| {
+                let entry = self.entries.entry((finding.code, finding.key.clone())).or_insert(Entry {
+                    since: now,
+                    counted_since: now,
+                    last_seen: now,
+                    attempts_at_end: None,
+                });
+                entry.last_seen = now;
+                let allowed = allowed(&finding, some_are_fine, patience);
+                let (ripe, ends_at) = entry.ripeness(&finding, now, allowed);
+                Standing { since: entry.since, finding, ripe, ends_at }
+            })
+            .collect();
+        self.entries.retain(|_, entry| now.saturating_sub(entry.last_seen) <= FORGET_AFTER);
+        standing
+    }
+}
+
+fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {
+    let base = finding.tolerance.unwrap_or_else(|| tolerance(finding.code));
+    let base = if some_are_fine { base.max(TOLERANCE_WHEN_SOME_ARE_FINE) } else { base };
+    base.mul_f64(patience.clamp(0.0, 1000.0))
+}
+
+impl Entry {
+    fn ripeness(&mut self, finding: &Finding, now: Duration, allowed: Duration) -> (bool, Option<Duration>) {
+        match finding.hold {
+            Hold::Ripe => return (true, Some(now)),
+            Hold::Announce => {
+                self.counted_since = now;
+                self.attempts_at_end = None;
+                return (false, None);
+            }
+            Hold::Tolerance => {}
+        }
+        let end = self.counted_since + allowed;
+        if now < end {
+            return (false, Some(end));
+        }
+        let Some(attempts) = finding.attempts else { return (true, Some(end)) };
+        // Whoever retries does so on a schedule slower than our clock: the tolerance ends at the first attempt
+        // that fails after it ran out, and at twice its length at the latest.
+        let at_end = *self.attempts_at_end.get_or_insert(attempts);
+        let cap = end + allowed;
+        (attempts > at_end || now >= cap, Some(cap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::Evidence;
+    use crate::model::{Kind, ObjectRef};
+
+    fn finding(code: CauseCode) -> Finding {
+        let pod = ObjectRef::named(Kind::Pod, "shop", "web-1");
+        Finding::new(code, "app", pod, "headline", Evidence::absence("nothing"))
+    }
+
+    fn ripe(ledger: &mut Ledger, seconds: u64, finding: Finding) -> bool {
+        let standing = ledger.update(Duration::from_secs(seconds), vec![finding], false, 1.0);
+        standing.first().is_some_and(|standing| standing.ripe)
+    }
+
+    #[test]
+    fn a_cause_ends_the_wait_only_after_its_tolerance() {
+        let mut ledger = Ledger::default();
+        assert!(!ripe(&mut ledger, 5, finding(CauseCode::LimitRangeExceeded)));
+        assert!(!ripe(&mut ledger, 19, finding(CauseCode::LimitRangeExceeded)));
+        assert!(ripe(&mut ledger, 20, finding(CauseCode::LimitRangeExceeded)));
+    }
+
+    #[test]
+    fn a_slow_retry_gets_one_more_attempt_but_not_for_ever() {
+        let mut ledger = Ledger::default();
+        assert!(!ripe(&mut ledger, 0, finding(CauseCode::ImageNotFound).with_attempts(1)));
+        assert!(!ripe(&mut ledger, 31, finding(CauseCode::ImageNotFound).with_attempts(2)));
+        assert!(ripe(&mut ledger, 40, finding(CauseCode::ImageNotFound).with_attempts(3)));
+
+        let mut ledger = Ledger::default();
+        for (at, expected) in [(0, false), (30, false), (59, false), (60, true)] {
+            let finding = finding(CauseCode::ImageNotFound).with_attempts(1);
+            let standing = ledger.update(Duration::from_secs(at), vec![finding], false, 1.0);
+            assert_eq!(standing[0].ripe, expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_cause_that_was_gone_starts_again() {
+        let mut ledger = Ledger::default();
+        assert!(!ripe(&mut ledger, 0, finding(CauseCode::PodInvalid)));
+        ledger.update(Duration::from_secs(9), Vec::new(), false, 1.0);
+        assert!(!ripe(&mut ledger, 16, finding(CauseCode::PodInvalid)));
+    }
+
+    #[test]
+    fn a_short_gap_does_not_restart_the_tolerance() {
+        let mut ledger = Ledger::default();
+        assert!(!ripe(&mut ledger, 0, finding(CauseCode::PodInvalid)));
+        ledger.update(Duration::from_secs(3), Vec::new(), false, 1.0);
+        assert!(ripe(&mut ledger, 16, finding(CauseCode::PodInvalid)));
+    }
+
+    #[test]
+    fn while_a_cause_is_only_announced_its_tolerance_does_not_run() {
+        let mut ledger = Ledger::default();
+        let announced = || finding(CauseCode::ConfigMapMissing).with_hold(Hold::Announce);
+        assert!(!ripe(&mut ledger, 0, finding(CauseCode::ConfigMapMissing)));
+        assert!(!ripe(&mut ledger, 29, announced()));
+        assert!(!ripe(&mut ledger, 31, finding(CauseCode::ConfigMapMissing)));
+        assert!(ripe(&mut ledger, 60, finding(CauseCode::ConfigMapMissing)));
+    }
+
+    #[test]
+    fn when_some_pods_are_fine_the_template_is_given_more_time() {
+        let mut ledger = Ledger::default();
+        let mut ripe_at = None;
+        for at in 0..400 {
+            let found = vec![finding(CauseCode::PodInvalid)];
+            let standing = ledger.update(Duration::from_secs(at), found, true, 1.0);
+            if standing[0].ripe && ripe_at.is_none() {
+                ripe_at = Some(at);
+            }
+        }
+        assert_eq!(ripe_at, Some(300));
+    }
+}
