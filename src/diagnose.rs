@@ -12,12 +12,14 @@ mod finding;
 mod image;
 mod limits;
 mod probe;
+mod rollout;
 mod root;
 mod text;
 
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::{Evidence, spoken};
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
+pub(crate) use rollout::stalled;
 pub(crate) use root::order_by_root;
 
 use crate::model::Rollout;
@@ -51,7 +53,8 @@ impl Diagnosis {
 type Rule = fn(&Rollout<'_>, &mut Diagnosis);
 
 /// Every family, in the order of the article that this product automates.
-const RULES: &[Rule] = &[image::rules, crash::rules, config::rules, probe::rules, limits::rules];
+const RULES: &[Rule] =
+    &[image::rules, crash::rules, config::rules, probe::rules, limits::rules, rollout::rules];
 
 /// Runs every rule.
 pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {

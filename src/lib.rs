@@ -7,6 +7,8 @@ mod observation;
 mod policy;
 mod progress;
 mod report;
+mod settle;
 mod status;
 #[cfg(test)]
 mod testing;
+mod verdict;

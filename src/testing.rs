@@ -91,6 +91,11 @@ impl World {
 
     /// Writes a pod of the ReplicaSet named.
     pub(crate) fn pod_of(&mut self, replica_set: &str, name: &str, status: Value) {
+        let object = self.pod_object(replica_set, name, status);
+        self.observe(Observed::Applied { stream: Self::pods_stream(), object });
+    }
+
+    fn pod_object(&self, replica_set: &str, name: &str, status: Value) -> Object {
         let body = json!({
             "metadata": {"name": name, "namespace": "shop", "uid": name,
                 "labels": {"app": "web", "pod-template-hash": replica_set},
@@ -99,8 +104,13 @@ impl World {
             "spec": self.template["spec"],
             "status": status,
         });
-        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
-        self.observe(Observed::Applied { stream: Self::pods_stream(), object });
+        crate::model::decode_value(Kind::Pod, body).unwrap()
+    }
+
+    /// A pod of the current ReplicaSet that was there before we looked for the first time.
+    pub(crate) fn listed_pod(&mut self, name: &str, status: Value) {
+        let object = self.pod_object("web-new", name, status);
+        self.observe(Observed::Listed { stream: Self::pods_stream(), objects: vec![object] });
     }
 
     /// A pod whose only container `app` waits with that reason and message.

@@ -107,6 +107,11 @@ impl<'a> Rollout<'a> {
         self.store.answer_age(&Want::Events(object.clone()))
     }
 
+    /// The server refuses to show the events of an object.
+    pub(crate) fn events_refused(&self, object: &ObjectRef) -> bool {
+        matches!(self.store.answer(&Want::Events(object.clone())), Some(Answer::Refused(_)))
+    }
+
     /// The key names of a ConfigMap or Secret of the workload's namespace.
     pub(crate) fn keys(&self, kind: Kind, name: &str) -> Lookup<'a, [String]> {
         let want = Want::Keys { kind, namespace: self.namespace().to_owned(), name: name.to_owned() };

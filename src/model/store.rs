@@ -178,10 +178,19 @@ impl Store {
         self.started.checked_add(passed).unwrap_or(Timestamp::MAX)
     }
 
+    /// The API server's clock at the start of the run.
+    pub(crate) fn server_started(&self) -> Timestamp {
+        self.to_server(self.started)
+    }
+
     /// The API server's clock, now. Object timestamps are compared with this and never with our own clock.
     pub(crate) fn server_now(&self) -> Timestamp {
+        self.to_server(self.wall(self.now))
+    }
+
+    fn to_server(&self, wall: Timestamp) -> Timestamp {
         let offset = self.server.as_ref().map_or(0, |server| server.clock_offset_millis);
-        self.wall(self.now).checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)
+        wall.checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) const fn server(&self) -> Option<&Server> {

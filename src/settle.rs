@@ -1,0 +1,266 @@
+//! When complete is believed.
+//!
+//! A container without a readiness probe is Ready, and its Deployment complete, for the moment before it dies;
+//! under liveness kills `Ready` never moves. So a complete rollout must stay as it is for a while: the *required
+//! age*, measured per pod from the last change we saw, or from the server's timestamps where the pod is old
+//! enough to make them trustworthy.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::model::{Event, Pod, PodMemory, Probe, Rollout, condition, reason};
+use crate::observation::{Request, Want};
+use crate::policy::{Policy, StableFor};
+
+/// The least age of a pod under [`StableFor::Auto`].
+const LEAST: Duration = Duration::from_secs(10);
+/// The greatest age demanded under [`StableFor::Auto`].
+const MOST: Duration = Duration::from_secs(60);
+/// Kubelet reports deaths up to 4 s late and timestamps have whole seconds, so the server's word alone is
+/// believed only for pods that are older than required by this much.
+const TRUST_MARGIN: Duration = Duration::from_secs(60);
+/// Kubelet tells of a death this late at most.
+const LATE_REPORT: Duration = Duration::from_secs(4);
+/// Pods whose events are read while settling.
+const EVENTS_OF_PODS: usize = 8;
+/// How often these events are read, in seconds.
+const EVENTS_EVERY: u64 = 3;
+
+/// The pods whose ageing is awaited.
+#[derive(Debug, Default)]
+pub(crate) struct Settling {
+    /// Uids of the current pods that were there when completeness first held. Later pods join only if it
+    /// empties, so that a fleet which an autoscaler keeps moving settles too.
+    cohort: Option<BTreeSet<String>>,
+}
+
+/// How far settling has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Completeness does not hold.
+    NotComplete,
+    /// Complete, and young.
+    Waiting {
+        /// When the last pod reaches the required age if nothing happens, since the start of the run.
+        until: Duration,
+        /// What is waited for, as a fragment after "waiting for".
+        reason: String,
+    },
+    Settled,
+}
+
+impl Settling {
+    /// Takes in the next judgement: whether the controller calls the rollout complete now, and the pods.
+    /// Returns how far it is, and what must be read to know.
+    pub(crate) fn update(
+        &mut self,
+        rollout: &Rollout<'_>,
+        complete: bool,
+        policy: &Policy,
+    ) -> (Settled, Vec<Request>) {
+        if policy.stable_for == StableFor::For(Duration::ZERO)
+            || (complete && rollout.workload.desired() == 0)
+        {
+            return (if complete { Settled::Settled } else { Settled::NotComplete }, Vec::new());
+        }
+        let Some(pods) = self.cohort_pods(rollout, complete) else {
+            return (Settled::NotComplete, Vec::new());
+        };
+        let required = required_age(rollout, policy.stable_for);
+        let mut requests = Vec::new();
+        if has_liveness_probe(rollout) {
+            requests.extend(
+                pods.iter()
+                    .take(EVENTS_OF_PODS)
+                    .map(|pod| Request::every(EVENTS_EVERY, Want::Events(pod.object_ref()))),
+            );
+        }
+        // A crash of any current pod blocks, in the cohort or not.
+        let others = rollout.live_pods().filter(|pod| crashed_lately(rollout, pod, required));
+        let latest = pods
+            .iter()
+            .copied()
+            .chain(others)
+            .map(|pod| settles(rollout, pod, required))
+            .max_by_key(|settles| settles.at)
+            .unwrap_or(PodSettles { at: rollout.now(), reason: String::new() });
+        if latest.at <= rollout.now() {
+            (Settled::Settled, requests)
+        } else {
+            (Settled::Waiting { until: latest.at, reason: latest.reason }, requests)
+        }
+    }
+
+    /// The pods of the cohort that are still there, founding the cohort when completeness first holds and
+    /// giving it up when one of its pods is no longer well.
+    fn cohort_pods<'a>(&mut self, rollout: &Rollout<'a>, complete: bool) -> Option<Vec<&'a Pod>> {
+        let live: Vec<&Pod> = rollout.live_pods().collect();
+        if let Some(cohort) = &self.cohort {
+            let members: Vec<&Pod> =
+                live.iter().copied().filter(|pod| cohort.contains(&pod.metadata.uid)).collect();
+            let all_well = members.iter().all(|pod| is_well(pod));
+            if !members.is_empty() && (all_well || complete) {
+                return Some(members);
+            }
+            self.cohort = None;
+        }
+        // Streams are unordered: the counters may be ahead of the pods we have seen.
+        let seen = i64::try_from(live.len()).unwrap_or(i64::MAX);
+        if !complete || seen < rollout.workload.status.updated_replicas {
+            return None;
+        }
+        self.cohort = Some(live.iter().map(|pod| pod.metadata.uid.clone()).collect());
+        Some(live)
+    }
+}
+
+/// When a pod will have settled, and what for.
+struct PodSettles {
+    at: Duration,
+    reason: String,
+}
+
+fn is_well(pod: &Pod) -> bool {
+    pod.is_ready() && pod.all_running()
+}
+
+fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> PodSettles {
+    let now = rollout.now();
+    let name = &pod.metadata.name;
+    let second = Duration::from_secs(1);
+    if !is_well(pod) {
+        let reason = format!("pod {name} to be ready with every container running");
+        return PodSettles { at: now + second, reason };
+    }
+    if let Some(until) = liveness_failure_stands(rollout, pod) {
+        return PodSettles {
+            at: until.max(now + second),
+            reason: format!("the liveness probe of pod {name} to pass"),
+        };
+    }
+    let reason = format!("pod {name} to have run for {}s", required.as_secs());
+    let Some(memory) = rollout.memory(pod) else { return PodSettles { at: now + second, reason } };
+    if !memory.change_seen && server_age(rollout, pod).is_some_and(|age| age >= required + TRUST_MARGIN) {
+        return PodSettles { at: memory.changed, reason };
+    }
+    PodSettles { at: memory.changed + required, reason }
+}
+
+/// The age of a pod by the API server's clock: since the latest of its readiness and the starts of the
+/// containers that keep running. `None` where a timestamp is missing or from 1970.
+pub(crate) fn server_age(rollout: &Rollout<'_>, pod: &Pod) -> Option<Duration> {
+    let mut latest = pod.condition(condition::READY)?.last_transition_time?;
+    for container in pod.spec.long_running() {
+        let started = pod.status_of(&container.name)?.state.running.as_ref()?.started_at?;
+        latest = latest.max(started);
+    }
+    if latest.as_second() <= 0 {
+        return None;
+    }
+    Duration::try_from(rollout.server_now().duration_since(latest)).ok()
+}
+
+/// How old the pods of a complete rollout must be.
+pub(crate) fn required_age(rollout: &Rollout<'_>, stable_for: StableFor) -> Duration {
+    let StableFor::Auto = stable_for else {
+        let StableFor::For(age) = stable_for else { return LEAST };
+        return age;
+    };
+    let probes = liveness_probes(rollout).map(first_verdict_of);
+    let lives = rollout
+        .pods
+        .iter()
+        .filter_map(|pod| rollout.memory(pod))
+        .flat_map(|memory| memory.containers.iter())
+        .filter(|(name, _)| !rollout.workload.spec.template.spec.is_init(name))
+        .map(|(_, memory)| Duration::from_secs(u64::try_from(memory.longest_life).unwrap_or(0)) * 2);
+    let age = probes.chain(lives).max().unwrap_or(LEAST).clamp(LEAST, MOST);
+    if events_are_refused(rollout) {
+        // Without events a failing liveness probe is seen only by its kill.
+        let blind = liveness_probes(rollout).map(|probe| {
+            Duration::from_secs(probe.failure_threshold.saturating_mul(probe.period_seconds))
+                + grace_period(rollout)
+        });
+        age + blind.max().unwrap_or_default()
+    } else {
+        age
+    }
+}
+
+/// Seconds until a liveness probe has been tried once, with the delay of its report.
+fn first_verdict_of(probe: &Probe) -> Duration {
+    Duration::from_secs(
+        probe
+            .initial_delay_seconds
+            .saturating_add(probe.period_seconds)
+            .saturating_add(probe.timeout_seconds)
+            .saturating_add(2),
+    )
+}
+
+fn grace_period(rollout: &Rollout<'_>) -> Duration {
+    let seconds = rollout.workload.spec.template.spec.termination_grace_period_seconds.unwrap_or(30);
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// Liveness probes of the containers that keep running.
+pub(crate) fn liveness_probes<'a>(rollout: &Rollout<'a>) -> impl Iterator<Item = &'a Probe> {
+    let spec = &rollout.workload.spec.template.spec;
+    spec.long_running().filter_map(|container| container.liveness_probe.as_ref())
+}
+
+fn has_liveness_probe(rollout: &Rollout<'_>) -> bool {
+    liveness_probes(rollout).next().is_some()
+}
+
+/// The server refuses to show events of some pod of this rollout.
+fn events_are_refused(rollout: &Rollout<'_>) -> bool {
+    rollout.pods.iter().any(|pod| rollout.events_refused(&pod.object_ref()))
+}
+
+/// A crash is recent while the container has not yet lived through the required age again.
+fn crashed_lately(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> bool {
+    let newest = |memory: &PodMemory| {
+        memory.containers.values().flat_map(|container| &container.terminations).map(|end| end.at).max()
+    };
+    let long_running_died = |memory: &PodMemory| {
+        pod.spec
+            .long_running()
+            .any(|container| memory.container(&container.name).is_some_and(|memory| memory.deaths > 0))
+    };
+    rollout.memory(pod).is_some_and(|memory| {
+        long_running_died(memory)
+            && newest(memory).is_some_and(|at| at + required + LATE_REPORT > rollout.now())
+    })
+}
+
+/// While a failed liveness probe may still lead to a kill: until when, unless it fails again.
+///
+/// A failure stands until failureThreshold × period + timeout pass without another one, or the container has
+/// been started anew.
+fn liveness_failure_stands(rollout: &Rollout<'_>, pod: &Pod) -> Option<Duration> {
+    let failures = rollout.events(&pod.object_ref()).into_iter().filter(|event| is_liveness_failure(event));
+    failures
+        .filter_map(|event| {
+            let container = pod.spec.container(event.container()?)?;
+            let probe = container.liveness_probe.as_ref()?;
+            let started = pod.status_of(&container.name)?.state.running.as_ref()?.started_at?;
+            let seen = event.last_seen()?;
+            let window = Duration::from_secs(
+                probe
+                    .failure_threshold
+                    .saturating_mul(probe.period_seconds)
+                    .saturating_add(probe.timeout_seconds),
+            );
+            let age = Duration::try_from(rollout.server_now().duration_since(seen)).unwrap_or_default();
+            (seen >= started && age < window).then(|| rollout.now() + (window - age))
+        })
+        .max()
+}
+
+fn is_liveness_failure(event: &Event) -> bool {
+    event.reason == reason::UNHEALTHY && event.text().starts_with("Liveness probe failed")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The settling rule on small worlds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::Kind;
+use crate::testing::World;
+
+fn running(restarts: i64, since: &str) -> Value {
+    json!({"phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}],
+        "containerStatuses": [{"name": "app", "ready": true, "restartCount": restarts,
+            "state": {"running": {"startedAt": since}}}]})
+}
+
+fn dead(restarts: i64, since: &str, until: &str) -> Value {
+    json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}],
+        "containerStatuses": [{"name": "app", "restartCount": restarts,
+            "state": {"terminated": {"exitCode": 1, "startedAt": since, "finishedAt": until}}}]})
+}
+
+fn complete(world: &mut World) {
+    world.deployment(
+        json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}),
+    );
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn auto() -> Policy {
+    Policy::default()
+}
+
+const START: &str = "2026-11-24T10:00:00Z";
+
+#[test]
+fn a_young_pod_must_reach_ten_seconds() {
+    let mut world = World::with_app(json!({}));
+    let mut settling = Settling::default();
+    world.at(2);
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(12)), "{state:?}");
+    world.at(12);
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn a_pod_that_had_settled_long_before_we_looked_passes_at_once() {
+    let mut world = World::with_app(json!({}));
+    complete(&mut world);
+    world.listed_pod("web-1", running(0, "2026-11-24T09:58:00Z"));
+    let mut settling = Settling::default();
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn a_pod_that_is_only_a_little_older_than_required_is_watched_all_the_same() {
+    let mut world = World::with_app(json!({}));
+    complete(&mut world);
+    world.listed_pod("web-1", running(0, "2026-11-24T09:59:30Z"));
+    let mut settling = Settling::default();
+    assert!(matches!(settling.update(&world.rollout(), true, &auto()).0, Settled::Waiting { .. }));
+}
+
+#[test]
+fn a_crash_makes_the_pod_young_and_doubles_what_it_must_show() {
+    let mut world = World::with_app(json!({}));
+    let mut settling = Settling::default();
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    settling.update(&world.rollout(), true, &auto());
+    world.at(8);
+    world.pod("web-1", dead(0, START, "2026-11-24T10:00:08Z"));
+    let (state, _) = settling.update(&world.rollout(), false, &auto());
+    assert_eq!(state, Settled::NotComplete);
+    world.at(9);
+    world.pod("web-1", running(1, "2026-11-24T10:00:09Z"));
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(9 + 16)), "{state:?}");
+}
+
+#[test]
+fn pods_that_an_autoscaler_adds_do_not_delay_the_cohort() {
+    let mut world = World::with_app(json!({}));
+    let mut settling = Settling::default();
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    settling.update(&world.rollout(), true, &auto());
+    world.at(8);
+    world.pod("web-2", json!({"phase": "Pending"}));
+    assert!(matches!(settling.update(&world.rollout(), false, &auto()).0, Settled::Waiting { .. }));
+    world.at(10);
+    assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn a_later_pod_that_crashes_blocks() {
+    let mut world = World::with_app(json!({}));
+    let mut settling = Settling::default();
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    settling.update(&world.rollout(), true, &auto());
+    world.at(6);
+    world.pod("web-2", dead(0, START, "2026-11-24T10:00:06Z"));
+    world.at(10);
+    assert!(matches!(settling.update(&world.rollout(), false, &auto()).0, Settled::Waiting { .. }));
+}
+
+#[test]
+fn a_failing_liveness_probe_stands_until_it_could_have_killed() {
+    let probe = json!({"httpGet": {"port": 80}, "periodSeconds": 5, "failureThreshold": 3});
+    let mut world = World::with_app(json!({"livenessProbe": probe}));
+    let mut settling = Settling::default();
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    let (_, requests) = settling.update(&world.rollout(), true, &auto());
+    assert_eq!(requests.len(), 1, "events are read while a liveness probe exists");
+    world.at(12);
+    world.events(
+        Kind::Pod,
+        "web-1",
+        json!([{"reason": "Unhealthy", "message": "Liveness probe failed: HTTP probe failed with statuscode: 404",
+            "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:00:10Z"}]),
+    );
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(26)), "{state:?}");
+    world.at(27);
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn counters_ahead_of_the_pods_we_have_seen_do_not_settle() {
+    let mut world = World::with_app(json!({}));
+    complete(&mut world);
+    world.at(60);
+    assert_eq!(Settling::default().update(&world.rollout(), true, &auto()).0, Settled::NotComplete);
+}
+
+#[test]
+fn zero_turns_settling_off() {
+    let mut world = World::with_app(json!({}));
+    complete(&mut world);
+    let policy = Policy { stable_for: StableFor::For(Duration::ZERO), ..auto() };
+    assert_eq!(Settling::default().update(&world.rollout(), true, &policy).0, Settled::Settled);
+}

@@ -1,0 +1,142 @@
+//! The decision as a table.
+
+use super::*;
+use crate::diagnose::{Evidence, Finding};
+use crate::model::{Kind, ObjectRef};
+
+fn standing(code: CauseCode, ripe: bool) -> Standing {
+    let pod = ObjectRef::named(Kind::Pod, "shop", "web-1");
+    let finding = Finding::new(code, "app", pod, "headline", Evidence::absence("nothing"));
+    Standing { finding, since: Duration::ZERO, ripe, ends_at: None }
+}
+
+fn live() -> Sight {
+    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true }
+}
+
+fn down() -> Sight {
+    Sight { health: StreamHealth::Interrupted { message: "refused".into() }, ..live() }
+}
+
+fn forbidden() -> Sight {
+    let refusal = Refusal { code: 403, asked: "list pods".into(), message: "forbidden".into() };
+    Sight { health: StreamHealth::Refused(refusal), ..live() }
+}
+
+struct Case {
+    at: u64,
+    signal: Option<Signal>,
+    presence: Presence,
+    workload: Option<Sight>,
+    pods: Option<Sight>,
+    settled: Settled,
+    standing: Vec<Standing>,
+    policy: Policy,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            at: 5,
+            signal: None,
+            presence: Presence::Here,
+            workload: Some(live()),
+            pods: Some(live()),
+            settled: Settled::NotComplete,
+            standing: Vec::new(),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Case {
+    fn judge(&self) -> Judgement {
+        judge(&Facts {
+            now: Duration::from_secs(self.at),
+            policy: &self.policy,
+            signal: self.signal,
+            presence: self.presence,
+            workload_sight: self.workload.as_ref(),
+            pod_sight: self.pods.as_ref(),
+            settled: &self.settled,
+            standing: &self.standing,
+        })
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.judge() {
+            Judgement::Wait => "wait",
+            Judgement::Stop(verdict) => verdict.reason(),
+        }
+    }
+}
+
+const LATE: u64 = 11 * 60;
+
+#[test]
+fn completion_beats_a_ripe_cause_in_the_same_instant() {
+    let standing = vec![standing(CauseCode::ContainerCrashing, true)];
+    assert_eq!(Case { settled: Settled::Settled, standing, ..Case::default() }.reason(), "complete");
+}
+
+#[test]
+fn a_cause_ends_the_wait_only_when_ripe() {
+    let case = |ripe| Case { standing: vec![standing(CauseCode::ImageNotFound, ripe)], ..Case::default() };
+    assert_eq!(case(false).reason(), "wait");
+    assert_eq!(case(true).reason(), "image-not-found");
+}
+
+#[test]
+fn a_passed_deadline_takes_the_name_of_what_explains_it() {
+    let explained = vec![
+        standing(CauseCode::ProgressDeadlineExceeded, true),
+        standing(CauseCode::ReadinessProbeFailing, false),
+    ];
+    assert_eq!(Case { standing: explained, ..Case::default() }.reason(), "readiness-probe-failing");
+    let alone = vec![standing(CauseCode::ProgressDeadlineExceeded, true)];
+    assert_eq!(Case { standing: alone, ..Case::default() }.reason(), "progress-deadline-exceeded");
+}
+
+#[test]
+fn time_up_says_what_was_going_on() {
+    let late = || Case { at: LATE, ..Case::default() };
+    assert_eq!(late().reason(), "progressing");
+    let until = Duration::from_secs(LATE + 5);
+    let settled = Settled::Waiting { until, reason: "pod web-1".into() };
+    assert_eq!(Case { settled, ..late() }.reason(), "settling");
+    let standing = vec![standing(CauseCode::RegistryUnreachable, false)];
+    let case = Case { standing, ..late() };
+    assert_eq!(case.reason(), "registry-unreachable");
+    assert!(matches!(case.judge(), Judgement::Stop(Verdict::TimedOut(_))));
+}
+
+#[test]
+fn a_lost_connection_is_never_a_failed_rollout() {
+    assert_eq!(Case { at: LATE, workload: Some(down()), ..Case::default() }.reason(), "unreachable");
+    assert_eq!(Case { at: LATE, workload: None, ..Case::default() }.reason(), "unreachable");
+    assert_eq!(Case { workload: Some(down()), ..Case::default() }.reason(), "wait");
+}
+
+#[test]
+fn without_pods_nothing_settles_unless_asked_not_to() {
+    let case = Case { pods: Some(forbidden()), settled: Settled::Settled, ..Case::default() };
+    assert_eq!(case.reason(), "pods-not-readable");
+    let policy = Policy { stable_for: StableFor::For(Duration::ZERO), ..Policy::default() };
+    assert_eq!(Case { policy, ..case }.reason(), "complete");
+}
+
+#[test]
+fn presence_decides_before_anything_else() {
+    let case = |presence| Case { presence, settled: Settled::Settled, ..Case::default() };
+    assert_eq!(case(Presence::Absent).reason(), "not-found");
+    assert_eq!(case(Presence::Replaced).reason(), "rollout-superseded");
+    assert_eq!(case(Presence::Gone(Duration::from_secs(1))).reason(), "target-deleted");
+    assert_eq!(case(Presence::Gone(Duration::from_secs(4))).reason(), "wait");
+    assert_eq!(Case { workload: Some(forbidden()), ..Case::default() }.reason(), "workload-not-readable");
+}
+
+#[test]
+fn a_signal_ends_everything() {
+    let case = Case { signal: Some(Signal::Terminate), settled: Settled::Settled, ..Case::default() };
+    assert_eq!(case.reason(), "interrupted");
+}
