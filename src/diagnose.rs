@@ -21,6 +21,7 @@ pub(crate) use evidence::{Evidence, spoken};
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
 pub(crate) use rollout::stalled;
 pub(crate) use root::order_by_root;
+pub(crate) use text::nearest;
 
 use crate::model::Rollout;
 use crate::observation::Request;

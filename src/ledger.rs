@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, Finding, Hold};
+use crate::model::Rollout;
 
 /// A cause together with its age.
 #[derive(Clone, Debug)]
@@ -122,6 +123,40 @@ impl Ledger {
         self.entries.retain(|_, entry| now.saturating_sub(entry.last_seen) <= FORGET_AFTER);
         standing
     }
+
+    /// Judges findings by how long their objects have existed, for a single look without a wait.
+    #[expect(clippy::unused_self, reason = "the counterpart of `update`, which has a memory")]
+    pub(crate) fn update_from_ages(
+        &self,
+        rollout: &Rollout<'_>,
+        findings: Vec<Finding>,
+        some_are_fine: bool,
+        patience: f64,
+    ) -> Vec<Standing> {
+        findings
+            .into_iter()
+            .map(|finding| {
+                let ripe = match finding.hold {
+                    Hold::Ripe => true,
+                    Hold::Announce => false,
+                    Hold::Tolerance => age(rollout, &finding) >= allowed(&finding, some_are_fine, patience),
+                };
+                Standing { since: rollout.now(), finding, ripe, ends_at: None }
+            })
+            .collect()
+    }
+}
+
+/// The age of a cause by the objects' own timestamps: no longer than its youngest pod, or its object, exists.
+fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
+    let pods = rollout.pods.iter().filter(|pod| finding.pods.contains(&pod.metadata.name));
+    let born = pods
+        .filter_map(|pod| pod.metadata.creation_timestamp)
+        .max()
+        .or_else(|| rollout.current.and_then(|set| set.metadata.creation_timestamp))
+        .or(rollout.workload.metadata.creation_timestamp);
+    born.and_then(|born| Duration::try_from(rollout.server_now().duration_since(born)).ok())
+        .unwrap_or_default()
 }
 
 fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {

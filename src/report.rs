@@ -3,7 +3,12 @@
 //! Versioned and independent of the decision's own types. A finished report can only be built from a verdict;
 //! until then there is the [`PlaceholderReport`], a type of its own, so that no half-judged report can exist.
 
+mod build;
+mod changes;
 mod v1;
+mod warnings;
+
+pub(crate) use build::{build, tool};
 
 pub(crate) use v1::{
     Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine,

@@ -70,9 +70,7 @@ impl Settling {
         let mut requests = Vec::new();
         if has_liveness_probe(rollout) {
             requests.extend(
-                pods.iter()
-                    .take(EVENTS_OF_PODS)
-                    .map(|pod| Request::every(EVENTS_EVERY, Want::Events(pod.object_ref()))),
+                event_sample(rollout).map(|pod| Request::every(EVENTS_EVERY, Want::Events(pod.object_ref()))),
             );
         }
         // A crash of any current pod blocks, in the cohort or not.
@@ -81,7 +79,7 @@ impl Settling {
             .iter()
             .copied()
             .chain(others)
-            .map(|pod| settles(rollout, pod, required))
+            .map(|pod| settles(rollout, pod, required, policy))
             .max_by_key(|settles| settles.at)
             .unwrap_or(PodSettles { at: rollout.now(), reason: String::new() });
         if latest.at <= rollout.now() {
@@ -124,7 +122,7 @@ fn is_well(pod: &Pod) -> bool {
     pod.is_ready() && pod.all_running()
 }
 
-fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> PodSettles {
+fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration, policy: &Policy) -> PodSettles {
     let now = rollout.now();
     let name = &pod.metadata.name;
     let second = Duration::from_secs(1);
@@ -138,12 +136,22 @@ fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> PodSettles {
             reason: format!("the liveness probe of pod {name} to pass"),
         };
     }
+    if let Some(reason) = unread_events(rollout, pod) {
+        return PodSettles { at: now + second, reason };
+    }
     let reason = format!("pod {name} to have run for {}s", required.as_secs());
     let Some(memory) = rollout.memory(pod) else { return PodSettles { at: now + second, reason } };
-    if !memory.change_seen && server_age(rollout, pod).is_some_and(|age| age >= required + TRUST_MARGIN) {
+    let margin = if policy.instant { Duration::ZERO } else { TRUST_MARGIN };
+    if !memory.change_seen && server_age(rollout, pod).is_some_and(|age| age >= required + margin) {
         return PodSettles { at: memory.changed, reason };
     }
     PodSettles { at: memory.changed + required, reason }
+}
+
+/// Whether a pod has settled by itself: the rest of the rollout may be as it is.
+pub(crate) fn is_settled(rollout: &Rollout<'_>, pod: &Pod, policy: &Policy) -> bool {
+    is_well(pod)
+        && settles(rollout, pod, required_age(rollout, policy.stable_for), policy).at <= rollout.now()
 }
 
 /// The age of a pod by the API server's clock: since the latest of its readiness and the starts of the
@@ -232,6 +240,25 @@ fn crashed_lately(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> bool 
         long_running_died(memory)
             && newest(memory).is_some_and(|at| at + required + LATE_REPORT > rollout.now())
     })
+}
+
+/// A liveness probe shows its failures in events only, so these must have been read lately.
+fn unread_events(rollout: &Rollout<'_>, pod: &Pod) -> Option<String> {
+    let object = pod.object_ref();
+    if !has_liveness_probe(rollout)
+        || rollout.events_refused(&object)
+        || !event_sample(rollout).any(|sampled| sampled.metadata.uid == pod.metadata.uid)
+    {
+        return None;
+    }
+    let fresh = Duration::from_secs(2 * EVENTS_EVERY);
+    let read = rollout.events_age(&object).is_some_and(|age| age <= fresh);
+    (!read).then(|| format!("the events of pod {} to be read", pod.metadata.name))
+}
+
+/// The pods whose events are read while settling.
+fn event_sample<'a>(rollout: &Rollout<'a>) -> impl Iterator<Item = &'a Pod> {
+    rollout.live_pods().take(EVENTS_OF_PODS)
 }
 
 /// While a failed liveness probe may still lead to a kill: until when, unless it fails again.

@@ -21,7 +21,7 @@ impl World {
     pub(crate) fn new(pod_spec: Value) -> Self {
         let started: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
         let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod_spec});
-        let mut world = Self { store: Store::new(started), now: Duration::ZERO, template };
+        let mut world = Self { store: Store::new(started, false), now: Duration::ZERO, template };
         world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
         world.replica_set("web-new", "1", json!({"replicas": 1}));
         world

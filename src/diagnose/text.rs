@@ -1,7 +1,7 @@
 //! Small helpers for the sentences of findings.
 
 /// `1 pod`, `2 pods`.
-pub(super) fn count(n: usize, singular: &str) -> String {
+pub(crate) fn count(n: usize, singular: &str) -> String {
     if n == 1 { format!("1 {singular}") } else { format!("{n} {singular}s") }
 }
 
@@ -9,7 +9,7 @@ pub(super) fn count(n: usize, singular: &str) -> String {
 ///
 /// Near means: equal after folding case and `-_.`, or an edit distance (with transpositions) of at most 2, or 3
 /// for names of more than ten characters.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let folded = fold(name);
     let limit = if name.chars().count() > 10 { 3 } else { 2 };
     let mut near: Vec<(usize, &str)> = candidates

@@ -14,6 +14,8 @@ pub(crate) struct PodMemory {
     pub(crate) first_seen: Duration,
     /// It was there before we looked for the first time, so its past is unknown to us.
     pub(crate) present_at_start: bool,
+    /// Ends of containers before our first look count all the same.
+    past_counts: bool,
     /// When readiness or a start of a container last changed before our eyes.
     pub(crate) changed: Duration,
     /// Whether such a change was seen, or only the state as we found it.
@@ -66,10 +68,11 @@ const MAX_TERMINATIONS: usize = 16;
 
 impl PodMemory {
     /// The memory of a pod about to be observed for the first time.
-    pub(crate) const fn new(now: Duration, present_at_start: bool) -> Self {
+    pub(crate) const fn new(now: Duration, present_at_start: bool, past_counts: bool) -> Self {
         Self {
             first_seen: now,
             present_at_start,
+            past_counts,
             changed: now,
             change_seen: !present_at_start,
             flaps: 0,
@@ -93,9 +96,10 @@ impl PodMemory {
             self.changed = now;
             self.change_seen = true;
         }
+        let known_past = self.present_at_start && !self.past_counts;
         for status in pod.statuses() {
             let memory = self.containers.entry(status.name.clone()).or_insert_with(|| ContainerMemory {
-                first_deaths: if self.present_at_start { status.deaths() } else { 0 },
+                first_deaths: if known_past { status.deaths() } else { 0 },
                 ..ContainerMemory::default()
             });
             memory.observe(status, now);
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn restarts_before_our_first_look_do_not_count() {
-        let mut memory = PodMemory::new(Duration::ZERO, true);
+        let mut memory = PodMemory::new(Duration::ZERO, true, false);
         memory.observe(&pod(true, 5, RUNNING), Duration::ZERO);
         assert_eq!(memory.container("app").unwrap().deaths, 0);
         memory.observe(&pod(false, 5, r#"{"terminated":{"exitCode":1}}"#), SECOND);
@@ -194,14 +198,14 @@ mod tests {
 
     #[test]
     fn a_pod_seen_from_its_beginning_counts_from_zero() {
-        let mut memory = PodMemory::new(Duration::ZERO, false);
+        let mut memory = PodMemory::new(Duration::ZERO, false, false);
         memory.observe(&pod(false, 2, RUNNING), Duration::ZERO);
         assert_eq!(memory.container("app").unwrap().deaths, 2);
     }
 
     #[test]
     fn losing_readiness_without_an_end_is_a_flap() {
-        let mut memory = PodMemory::new(Duration::ZERO, true);
+        let mut memory = PodMemory::new(Duration::ZERO, true, false);
         memory.observe(&pod(true, 0, RUNNING), Duration::ZERO);
         memory.observe(&pod(false, 0, RUNNING), SECOND);
         memory.observe(&pod(true, 0, RUNNING), 2 * SECOND);
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_pull_is_counted_when_its_failure_appears_again() {
-        let mut memory = PodMemory::new(Duration::ZERO, false);
+        let mut memory = PodMemory::new(Duration::ZERO, false, false);
         let failed = r#"{"waiting":{"reason":"ErrImagePull","message":"not found"}}"#;
         let waiting = r#"{"waiting":{"reason":"ImagePullBackOff"}}"#;
         for (at, state) in [failed, failed, waiting, failed].into_iter().enumerate() {

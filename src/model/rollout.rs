@@ -179,6 +179,9 @@ fn unanswered<'a, T: ?Sized>(answer: Option<&'a Answer>) -> Lookup<'a, T> {
 /// several equal ones. Our template view is narrower than the controller's, so the revision decides and the
 /// template only guards against a ReplicaSet list that is ahead of or behind the Deployment.
 fn current_replica_set<'a>(store: &'a Store, workload: &'a Workload) -> Option<&'a ReplicaSet> {
+    if !workload.is_observed() {
+        return None;
+    }
     let revision = workload.metadata.annotations.revision.as_deref()?;
     store
         .replica_sets_of(&workload.metadata.uid)

@@ -22,6 +22,8 @@ use crate::observation::{
 pub(crate) struct Store {
     /// Wall clock at the start of the run.
     started: Timestamp,
+    /// Ends of containers before our first look count, because there will be no second.
+    instant: bool,
     now: Duration,
     server: Option<Server>,
     workloads: BTreeMap<String, Workload>,
@@ -50,9 +52,10 @@ struct Answered {
 }
 
 impl Store {
-    pub(crate) fn new(started: Timestamp) -> Self {
+    pub(crate) fn new(started: Timestamp, instant: bool) -> Self {
         Self {
             started,
+            instant,
             now: Duration::ZERO,
             server: None,
             workloads: BTreeMap::new(),
@@ -141,9 +144,10 @@ impl Store {
             Object::Pod(pod) => {
                 let uid = pod.metadata.uid.clone();
                 let now = self.now;
+                let past_counts = self.instant && ended_lately(&pod, self.server_now());
                 self.memories
                     .entry(uid.clone())
-                    .or_insert_with(|| PodMemory::new(now, first))
+                    .or_insert_with(|| PodMemory::new(now, first, past_counts))
                     .observe(&pod, now);
                 self.pods.insert(uid.clone(), *pod);
                 uid
@@ -284,4 +288,11 @@ fn uid_of(object: &Object) -> &str {
         Object::ReplicaSet(replica_set) => &replica_set.metadata.uid,
         Object::Pod(pod) => &pod.metadata.uid,
     }
+}
+
+/// Kubelet forgets a back-off after ten minutes of running; so do we with the ends before it.
+fn ended_lately(pod: &Pod, now: Timestamp) -> bool {
+    pod.statuses()
+        .filter_map(|status| status.latest_termination()?.finished_at)
+        .any(|finished| now.duration_since(finished) < SignedDuration::from_mins(10))
 }

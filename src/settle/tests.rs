@@ -122,15 +122,15 @@ fn a_failing_liveness_probe_stands_until_it_could_have_killed() {
     let (_, requests) = settling.update(&world.rollout(), true, &auto());
     assert_eq!(requests.len(), 1, "events are read while a liveness probe exists");
     world.at(12);
-    world.events(
-        Kind::Pod,
-        "web-1",
-        json!([{"reason": "Unhealthy", "message": "Liveness probe failed: HTTP probe failed with statuscode: 404",
-            "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:00:10Z"}]),
-    );
+    let failure = json!([{"reason": "Unhealthy", "message": "Liveness probe failed: HTTP probe failed with statuscode: 404",
+        "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:00:10Z"}]);
+    world.events(Kind::Pod, "web-1", failure.clone());
     let (state, _) = settling.update(&world.rollout(), true, &auto());
     assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(26)), "{state:?}");
     world.at(27);
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { .. }), "the events were read too long ago");
+    world.events(Kind::Pod, "web-1", failure);
     assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
 }
 

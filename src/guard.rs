@@ -1,0 +1,279 @@
+//! One target under watch: its baseline, its memory, and its verdict once there is one.
+
+use std::time::Duration;
+
+use crate::diagnose::{CauseCode, diagnose, stalled};
+use crate::history::{History, replicas};
+use crate::ledger::{Ledger, Standing};
+use crate::model::{Kind, Rollout, Store, Workload};
+use crate::observation::{Request, Stream, Want};
+use crate::policy::Policy;
+use crate::report::Replicas;
+use crate::settle::{Settled, Settling, is_settled};
+use crate::status::{Status, assess};
+use crate::verdict::{Facts, Judgement, Presence, Verdict, judge};
+
+/// A target and all that is remembered of it.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    stream: Stream,
+    /// The uid the target had when we first saw it.
+    uid: Option<String>,
+    /// The uid of the ReplicaSet that was the current one when the spec was first observed.
+    replica_set: Option<String>,
+    gone_since: Option<Duration>,
+    ledger: Ledger,
+    settling: Settling,
+    pub(crate) history: History,
+    movement: Option<Movement>,
+    /// When a verdict that wants evidence was first reached.
+    deciding_since: Option<Duration>,
+    /// What the last look showed; the report is made from it.
+    pub(crate) last: Look,
+    verdict: Option<(Verdict, Duration)>,
+}
+
+/// What one look at the target showed.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    /// The workload as last seen; kept after it is gone.
+    pub(crate) workload: Option<Workload>,
+    pub(crate) replicas: Replicas,
+    pub(crate) waiting_for: String,
+    pub(crate) standing: Vec<Standing>,
+    /// Ready pods of older revisions.
+    pub(crate) old_ready: i64,
+}
+
+/// The counters, and since when they stand.
+#[derive(Debug, PartialEq)]
+struct Movement {
+    counters: Replicas,
+    since: Duration,
+}
+
+/// What a look asks for.
+#[derive(Debug)]
+pub(crate) struct Outlook {
+    pub(crate) requests: Vec<Request>,
+    /// When to look again even if nothing arrives, since the start of the run.
+    pub(crate) wake: Duration,
+}
+
+/// No counter has moved for this long: nothing will.
+const STALLED_AFTER: Duration = Duration::from_secs(600);
+/// A failure waits this long for evidence that has been asked for.
+const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
+/// Looks are at least this frequent while nothing arrives.
+const IDLE: Duration = Duration::from_secs(5);
+
+impl Guard {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            uid: None,
+            replica_set: None,
+            gone_since: None,
+            ledger: Ledger::default(),
+            settling: Settling::default(),
+            history: History::default(),
+            movement: None,
+            deciding_since: None,
+            last: Look::default(),
+            verdict: None,
+        }
+    }
+
+    /// The stream of the object that the target names.
+    pub(crate) const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The verdict and when it was reached, once there is one; it never changes.
+    pub(crate) const fn verdict(&self) -> Option<(&Verdict, Duration)> {
+        match &self.verdict {
+            Some((verdict, at)) => Some((verdict, *at)),
+            None => None,
+        }
+    }
+
+    /// Looks at the target and judges it.
+    pub(crate) fn look(&mut self, store: &Store, policy: &Policy) -> Outlook {
+        let now = store.now();
+        let mut outlook =
+            Outlook { requests: vec![Request::once(Want::Watch(self.stream.clone()))], wake: now + IDLE };
+        if self.verdict.is_some() {
+            return outlook;
+        }
+        let workload = store.workload(&self.stream);
+        let presence = self.presence(store, workload, policy);
+        let mut settled = Settled::NotComplete;
+        if let Some(workload) = workload {
+            settled = self.examine(store, workload, policy, &mut outlook);
+        } else {
+            "the API server to show the target".clone_into(&mut self.last.waiting_for);
+        }
+        if presence == Presence::Absent {
+            let Stream { kind, namespace, .. } = &self.stream;
+            let names = Want::Names { kind: *kind, namespace: namespace.clone() };
+            outlook.requests.push(Request::once(names));
+        }
+        let pods = workload.map(|workload| pod_stream(workload));
+        let judgement = judge(&Facts {
+            now,
+            policy,
+            signal: store.signal(),
+            presence,
+            workload_sight: store.sight(&self.stream),
+            pod_sight: pods.as_ref().and_then(|stream| store.sight(stream)),
+            settled: &settled,
+            standing: &self.last.standing,
+        });
+        match judgement {
+            Judgement::Stop(verdict) if !self.waits_for_evidence(store, &verdict, &outlook) => {
+                self.verdict = Some((verdict, now));
+            }
+            Judgement::Stop(_) => outlook.wake = outlook.wake.min(now + Duration::from_millis(250)),
+            Judgement::Wait => self.deciding_since = None,
+        }
+        let moments = [self.gone_since.map(|since| since + Duration::from_secs(2)), Some(policy.timeout)];
+        for moment in moments.into_iter().flatten().filter(|moment| *moment > now) {
+            outlook.wake = outlook.wake.min(moment);
+        }
+        outlook
+    }
+
+    /// Status, causes, settling: everything that needs the workload to be there.
+    fn examine(
+        &mut self,
+        store: &Store,
+        workload: &Workload,
+        policy: &Policy,
+        outlook: &mut Outlook,
+    ) -> Settled {
+        let now = store.now();
+        let rollout = Rollout::new(store, workload, policy.tolerated_restarts);
+        for stream in [rollout.replica_set_stream(), rollout.pod_stream()] {
+            outlook.requests.push(Request::once(Want::Watch(stream)));
+        }
+        let status = assess(&rollout);
+        let (settled, requests) = self.settling.update(&rollout, status == Status::Complete, policy);
+        outlook.requests.extend(requests);
+        let mut found = diagnose(&rollout);
+        outlook.requests.append(&mut found.requests);
+        let counters = replicas(&rollout);
+        let still = self.stands_still(counters, now);
+        if still >= STALLED_AFTER && settled == Settled::NotComplete && !matches!(status, Status::Complete) {
+            found.findings.push(stalled(&rollout, still.as_secs()));
+        }
+        let fine = rollout.live_pods().any(|pod| is_settled(&rollout, pod, policy));
+        self.last.standing = if policy.instant {
+            self.ledger.update_from_ages(&rollout, found.findings, fine, policy.patience)
+        } else {
+            self.ledger.update(now, found.findings, fine, policy.patience)
+        };
+        self.history.observe(&rollout, &self.last.standing);
+        for moment in self.last.standing.iter().filter_map(|standing| standing.ends_at) {
+            if moment > now {
+                outlook.wake = outlook.wake.min(moment);
+            }
+        }
+        if let Settled::Waiting { until, .. } = &settled {
+            outlook.wake = outlook.wake.min(*until);
+        }
+        let refreshes = outlook.requests.iter().filter_map(|request| request.refresh);
+        outlook.wake = refreshes.fold(outlook.wake, |wake, refresh| wake.min(now + refresh));
+        self.last.waiting_for = waiting_for(&status, &settled);
+        self.last.replicas = counters;
+        self.last.old_ready =
+            i64::try_from(rollout.old_pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
+        self.last.workload = Some(workload.clone());
+        settled
+    }
+
+    /// Where the target is, against the baseline of the first look.
+    fn presence(&mut self, store: &Store, workload: Option<&Workload>, policy: &Policy) -> Presence {
+        let now = store.now();
+        let Some(workload) = workload else {
+            let listed = store.sight(&self.stream).is_some_and(|sight| sight.listed);
+            return match (listed, &self.uid) {
+                (false, None) => Presence::Unknown,
+                (_, Some(_)) => Presence::Gone(*self.gone_since.get_or_insert(now)),
+                (true, None) => Presence::Absent,
+            };
+        };
+        let uid = &workload.metadata.uid;
+        let current = Rollout::new(store, workload, policy.tolerated_restarts)
+            .current
+            .map(|current| current.metadata.uid.clone());
+        let same_object = self.uid.as_ref().is_none_or(|known| known == uid);
+        let same_template = match (&self.replica_set, &current) {
+            (Some(known), Some(current)) => known == current,
+            _ => true,
+        };
+        if !(same_object && same_template) {
+            if !policy.follow {
+                return Presence::Replaced;
+            }
+            self.ledger = Ledger::default();
+            self.settling = Settling::default();
+            self.movement = None;
+            self.replica_set = None;
+        }
+        self.uid = Some(uid.clone());
+        if current.is_some() {
+            self.replica_set = current;
+        }
+        if workload.metadata.is_being_deleted() {
+            return Presence::Gone(*self.gone_since.get_or_insert(now));
+        }
+        self.gone_since = None;
+        Presence::Here
+    }
+
+    fn stands_still(&mut self, counters: Replicas, now: Duration) -> Duration {
+        let movement = self.movement.get_or_insert(Movement { counters, since: now });
+        if movement.counters != counters {
+            *movement = Movement { counters, since: now };
+        }
+        now.saturating_sub(movement.since)
+    }
+
+    /// A verdict that will be explained waits a moment for logs and events that are on their way.
+    fn waits_for_evidence(&mut self, store: &Store, verdict: &Verdict, outlook: &Outlook) -> bool {
+        let explained = matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::NotFound);
+        let since = *self.deciding_since.get_or_insert(store.now());
+        let open = |request: &Request| {
+            !matches!(request.want, Want::Watch(_)) && store.answer(&request.want).is_none()
+        };
+        explained && outlook.requests.iter().any(open) && store.now().saturating_sub(since) < EVIDENCE_WITHIN
+    }
+
+    /// The cause that the report names first.
+    pub(crate) fn root(&self) -> Option<CauseCode> {
+        match self.verdict.as_ref().map(|(verdict, _)| verdict) {
+            Some(Verdict::Failed(code)) => Some(*code),
+            _ => self.last.standing.first().map(|standing| standing.finding.code),
+        }
+    }
+}
+
+fn pod_stream(workload: &Workload) -> Stream {
+    Stream::selected(Kind::Pod, &workload.metadata.namespace, workload.spec.selector.to_query())
+}
+
+/// The fragment after "waiting for".
+fn waiting_for(status: &Status, settled: &Settled) -> String {
+    if let Settled::Waiting { reason, .. } = settled {
+        return reason.clone();
+    }
+    match status {
+        Status::NotObserved { generation, .. } => {
+            format!("the controller to look at generation {generation}")
+        }
+        Status::Paused => "somebody to resume it".to_owned(),
+        Status::Progressing { missing } | Status::DeadlineExceeded { missing, .. } => missing.clone(),
+        Status::ReplicaSetRefused { .. } => "the API server to accept the new ReplicaSet".to_owned(),
+        Status::Complete => "the pods to be seen".to_owned(),
+    }
+}

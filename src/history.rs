@@ -1,0 +1,144 @@
+//! What happened to a target, for the timeline of its report.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ledger::Standing;
+use crate::model::{ContainerStatus, Pod, Rollout, reason};
+use crate::report::{PodLine, PodState, Replicas, TimelineEntry};
+
+/// Entries kept; a rollout that makes more is shown from its beginning.
+const MAX_ENTRIES: usize = 1000;
+/// Pods kept.
+const MAX_PODS: usize = 1000;
+/// States kept of one pod; a loop repeats itself.
+const MAX_STATES: usize = 60;
+
+/// Changes since the start of the run.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) timeline: Vec<TimelineEntry>,
+    replicas: Option<Replicas>,
+    pods: BTreeMap<String, PodLine>,
+    causes: Vec<(&'static str, String)>,
+}
+
+impl History {
+    /// Notes what differs from the last look.
+    pub(crate) fn observe(&mut self, rollout: &Rollout<'_>, standing: &[Standing]) {
+        let at = rollout.now();
+        let replicas = replicas(rollout);
+        if self.replicas != Some(replicas) {
+            self.replicas = Some(replicas);
+            let what = format!(
+                "{} desired, {} updated, {} ready, {} available, {} old",
+                replicas.desired, replicas.updated, replicas.ready, replicas.available, replicas.old
+            );
+            self.push(at, "replicas", &rollout.workload.command_target(), what, Some(replicas));
+        }
+        for (revision, pods) in [("current", &rollout.pods), ("old", &rollout.old_pods)] {
+            for pod in pods {
+                self.observe_pod(at, revision, pod);
+            }
+        }
+        for cause in standing {
+            let known = (cause.finding.code.as_str(), cause.finding.key.clone());
+            if !self.causes.contains(&known) {
+                self.causes.push(known);
+                let what = format!("{}: {}", cause.finding.code.as_str(), cause.finding.headline);
+                self.push(at, "cause", &cause.finding.subject.to_string(), what, None);
+            }
+        }
+    }
+
+    fn observe_pod(&mut self, at: Duration, revision: &str, pod: &Pod) {
+        if !self.pods.contains_key(&pod.metadata.uid) && self.pods.len() >= MAX_PODS {
+            return;
+        }
+        let state = pod_state(pod);
+        let line = self.pods.entry(pod.metadata.uid.clone()).or_insert_with(|| PodLine {
+            name: pod.metadata.name.clone(),
+            node: None,
+            revision: revision.to_owned(),
+            states: Vec::new(),
+            restarts: 0,
+        });
+        revision.clone_into(&mut line.revision);
+        line.node = pod.node().map(ToOwned::to_owned);
+        line.restarts = pod.statuses().map(|status| status.restart_count).sum();
+        if line.states.last().is_some_and(|last| last.state == state) || line.states.len() >= MAX_STATES {
+            return;
+        }
+        line.states.push(PodState { at: at.as_secs_f64(), state: state.clone() });
+        self.push(at, "pod", &pod.metadata.name, state, None);
+    }
+
+    fn push(&mut self, at: Duration, kind: &str, subject: &str, what: String, replicas: Option<Replicas>) {
+        if self.timeline.len() < MAX_ENTRIES {
+            self.timeline.push(TimelineEntry {
+                at: at.as_secs_f64(),
+                kind: kind.to_owned(),
+                subject: subject.to_owned(),
+                what,
+                replicas,
+            });
+        }
+    }
+
+    /// Every pod seen, the current ones first, by name.
+    pub(crate) fn pods(&self) -> Vec<PodLine> {
+        let mut pods: Vec<PodLine> = self.pods.values().cloned().collect();
+        pods.sort_by(|a, b| a.revision.cmp(&b.revision).then_with(|| a.name.cmp(&b.name)));
+        pods
+    }
+}
+
+/// The counters of a workload, with the pods of older revisions that still exist.
+pub(crate) fn replicas(rollout: &Rollout<'_>) -> Replicas {
+    let status = &rollout.workload.status;
+    // Before the newest spec is observed, `updatedReplicas` still counts the revision before.
+    let updated = if rollout.workload.is_observed() { status.updated_replicas } else { 0 };
+    Replicas {
+        desired: rollout.workload.desired(),
+        updated,
+        ready: count(rollout.pods.iter().filter(|pod| pod.is_ready()).count()),
+        available: status.available_replicas.min(updated),
+        old: count(rollout.old_pods.len()),
+    }
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The state of a pod in one word, as `kubectl get pods` would say it.
+pub(crate) fn pod_state(pod: &Pod) -> String {
+    if pod.metadata.is_being_deleted() {
+        return "Terminating".to_owned();
+    }
+    if pod.is_finished() {
+        let reason = &pod.status.reason;
+        return if reason.is_empty() { pod.status.phase.clone() } else { reason.clone() };
+    }
+    let sidecars_and_apps = || pod.statuses().filter(|status| !is_done_init(pod, status));
+    if let Some(ended) = sidecars_and_apps().find_map(|status| status.state.terminated.as_ref()) {
+        let reason = if ended.reason.is_empty() { reason::FAILED } else { ended.reason.as_str() };
+        return reason.to_owned();
+    }
+    if let Some(waiting) = sidecars_and_apps().find_map(ContainerStatus::waiting_reason) {
+        return waiting.to_owned();
+    }
+    if pod.is_ready() {
+        "Ready".to_owned()
+    } else if pod.status.phase.is_empty() {
+        "Pending".to_owned()
+    } else {
+        pod.status.phase.clone()
+    }
+}
+
+/// An ordinary init container that has ended well has nothing more to say.
+fn is_done_init(pod: &Pod, status: &ContainerStatus) -> bool {
+    pod.spec.is_init(&status.name)
+        && status.state.terminated.as_ref().is_some_and(|terminated| terminated.exit_code == 0)
+}

@@ -1,0 +1,161 @@
+//! The lines of a recording: serialisable mirrors of the observations.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::decode_value;
+use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Want};
+use crate::policy::{Policy, StableFor};
+
+/// Version of the format written by this program.
+pub(super) const FORMAT: Format = Format { major: 1, minor: 0 };
+
+/// A version of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Format {
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+}
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Header {
+    pub(crate) format: Format,
+    /// The program that wrote it.
+    pub(crate) tool: String,
+    /// Wall clock at the start of the run, RFC 3339.
+    pub(crate) started: jiff::Timestamp,
+    pub(crate) targets: Vec<Stream>,
+    pub(crate) policy: RecordedPolicy,
+    /// What was removed from the objects.
+    pub(crate) removed: Vec<String>,
+}
+
+/// The policy of the run, so that a replay judges by the same one. Durations in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordedPolicy {
+    timeout: u64,
+    /// Absent means `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stable_for: Option<u64>,
+    patience: f64,
+    tolerated_restarts: i64,
+    follow: bool,
+    fail_fast: bool,
+    logs: bool,
+    instant: bool,
+}
+
+impl From<Policy> for RecordedPolicy {
+    fn from(policy: Policy) -> Self {
+        Self {
+            timeout: millis(policy.timeout),
+            stable_for: match policy.stable_for {
+                StableFor::Auto => None,
+                StableFor::For(duration) => Some(millis(duration)),
+            },
+            patience: policy.patience,
+            tolerated_restarts: policy.tolerated_restarts,
+            follow: policy.follow,
+            fail_fast: policy.fail_fast,
+            logs: policy.logs,
+            instant: policy.instant,
+        }
+    }
+}
+
+impl RecordedPolicy {
+    pub(crate) fn to_policy(&self) -> Policy {
+        Policy {
+            timeout: Duration::from_millis(self.timeout),
+            stable_for: self
+                .stable_for
+                .map_or(StableFor::Auto, |millis| StableFor::For(Duration::from_millis(millis))),
+            patience: self.patience,
+            tolerated_restarts: self.tolerated_restarts,
+            follow: self.follow,
+            fail_fast: self.fail_fast,
+            logs: self.logs,
+            instant: self.instant,
+        }
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Every line after the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Milliseconds since the start of the run.
+    pub(super) at: u64,
+    pub(super) what: What,
+}
+
+/// The mirror of [`Observed`], with objects as the API server sent them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum What {
+    Connected(Server),
+    Listed { stream: Stream, objects: Vec<Value> },
+    Applied { stream: Stream, object: Value },
+    Deleted { stream: Stream, object: Value },
+    Health { stream: Stream, health: StreamHealth },
+    Answered { want: Want, answer: Answer },
+    Tick,
+    Signal(Signal),
+}
+
+impl What {
+    /// The mirror of an observation whose objects, if any, are given in their wire form and order.
+    pub(super) fn mirror(observed: &Observed, objects: &[Value]) -> Self {
+        let first = || objects.first().cloned().unwrap_or_default();
+        match observed {
+            Observed::Connected(server) => Self::Connected(server.clone()),
+            Observed::Listed { stream, .. } => {
+                Self::Listed { stream: stream.clone(), objects: objects.to_vec() }
+            }
+            Observed::Applied { stream, .. } => Self::Applied { stream: stream.clone(), object: first() },
+            Observed::Deleted { stream, .. } => Self::Deleted { stream: stream.clone(), object: first() },
+            Observed::Health { stream, health } => {
+                Self::Health { stream: stream.clone(), health: health.clone() }
+            }
+            Observed::Answered { want, answer } => {
+                Self::Answered { want: want.clone(), answer: answer.clone() }
+            }
+            Observed::Tick => Self::Tick,
+            Observed::Signal(signal) => Self::Signal(*signal),
+        }
+    }
+}
+
+impl Entry {
+    /// Back to the observation, decoding objects as a live run does.
+    pub(super) fn into_observation(self) -> Result<Observation, serde_json::Error> {
+        let Self { at, what } = self;
+        let what = match what {
+            What::Connected(server) => Observed::Connected(server),
+            What::Listed { stream, objects } => {
+                let objects: Result<Vec<_>, _> =
+                    objects.into_iter().map(|object| decode_value(stream.kind, object)).collect();
+                Observed::Listed { objects: objects?, stream }
+            }
+            What::Applied { stream, object } => {
+                Observed::Applied { object: decode_value(stream.kind, object)?, stream }
+            }
+            What::Deleted { stream, object } => {
+                Observed::Deleted { object: decode_value(stream.kind, object)?, stream }
+            }
+            What::Health { stream, health } => Observed::Health { stream, health },
+            What::Answered { want, answer } => Observed::Answered { want, answer },
+            What::Tick => Observed::Tick,
+            What::Signal(signal) => Observed::Signal(signal),
+        };
+        Ok(Observation { at: Duration::from_millis(at), what })
+    }
+}

@@ -1,0 +1,97 @@
+//! What never enters a recording: bulk, and values that may be secret.
+
+use serde_json::{Map, Value};
+
+use crate::model::Kind;
+
+/// What is removed, in the words of the header.
+pub(super) const REMOVED: &[&str] = &[
+    "metadata.managedFields",
+    "metadata.annotations except deployment.kubernetes.io/revision and rollout-guard/*",
+    "env[].value",
+    "httpHeaders of probes and hooks",
+];
+
+/// Removes bulk and values that may be secret from an object in its wire form.
+pub(crate) fn redact(kind: Kind, object: &mut Value) {
+    let Some(object) = object.as_object_mut() else { return };
+    metadata(object);
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        if kind == Kind::Pod {
+            pod_spec(spec);
+        } else if let Some(template) = spec.get_mut("template").and_then(Value::as_object_mut) {
+            metadata(template);
+            if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
+                pod_spec(spec);
+            }
+        }
+    }
+}
+
+fn metadata(object: &mut Map<String, Value>) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    metadata.remove("managedFields");
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations
+            .retain(|key, _| key == "deployment.kubernetes.io/revision" || key.starts_with("rollout-guard/"));
+    }
+}
+
+fn pod_spec(spec: &mut Map<String, Value>) {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for container in containers.filter_map(Value::as_object_mut) {
+            let variables = container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten();
+            for variable in variables.filter_map(Value::as_object_mut) {
+                variable.remove("value");
+            }
+            remove_headers(container);
+        }
+    }
+}
+
+/// Headers of probes and hooks may carry tokens.
+fn remove_headers(container: &mut Map<String, Value>) {
+    let mut actions: Vec<&mut Value> = Vec::new();
+    for (key, value) in container.iter_mut() {
+        match key.as_str() {
+            "livenessProbe" | "readinessProbe" | "startupProbe" => actions.push(value),
+            "lifecycle" => actions.extend(value.as_object_mut().into_iter().flat_map(Map::values_mut)),
+            _ => {}
+        }
+    }
+    for action in actions {
+        if let Some(http) = action.get_mut("httpGet").and_then(Value::as_object_mut) {
+            http.remove("httpHeaders");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_and_bulk_are_gone_and_names_stay() {
+        let container = json!({"name": "app", "env": [{"name": "TOKEN", "value": "canary"},
+                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+            "livenessProbe": {"httpGet": {"port": 80, "httpHeaders": [{"name": "A", "value": "canary"}]}},
+            "lifecycle": {"postStart": {"httpGet": {"httpHeaders": [{"name": "A", "value": "canary"}]}}}});
+        let metadata = json!({"managedFields": "canary", "annotations": {"last-applied": "canary",
+            "deployment.kubernetes.io/revision": "2"}});
+        let mut deployment = json!({"metadata": metadata, "spec": {"template": {"metadata": metadata,
+            "spec": {"containers": [container], "initContainers": [container]}}}});
+        redact(Kind::Deployment, &mut deployment);
+        let text = deployment.to_string();
+        assert!(!text.contains("canary"), "{text}");
+        assert!(
+            text.contains("TOKEN") && text.contains("secretKeyRef") && text.contains("/revision\":\"2\"")
+        );
+
+        let mut pod = json!({"metadata": metadata, "spec": {"containers": [container]}});
+        redact(Kind::Pod, &mut pod);
+        assert!(!pod.to_string().contains("canary"));
+    }
+}

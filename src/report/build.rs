@@ -1,0 +1,277 @@
+//! From the end of a session to its report.
+
+use std::collections::BTreeSet;
+
+use super::v1::{
+    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, Report, SCHEMA_VERSION, Target, TargetImage,
+    Tool, VerdictName,
+};
+use super::warnings::warnings;
+use crate::diagnose;
+use crate::guard::Guard;
+use crate::ledger::Standing;
+use crate::model::{Rollout, Store};
+use crate::observation::{Answer, Stream, StreamHealth, Want};
+use crate::session::Session;
+use crate::verdict::{Blindness, Unfinished, Verdict};
+
+/// Pods listed in a report.
+const MAX_PODS: usize = 200;
+
+/// The report of a session whose targets have been judged.
+pub(crate) fn build(session: &Session) -> Report {
+    let store = &session.store;
+    let exit_code = session.exit_code();
+    let targets: Vec<Target> = session.guards.iter().map(|guard| target(session, guard)).collect();
+    let verdict = targets
+        .iter()
+        .zip(&session.guards)
+        .filter_map(|(target, guard)| Some((guard.verdict()?.0.exit_code(), target.verdict)))
+        .find(|(code, _)| *code == exit_code)
+        .map_or(VerdictName::Indeterminate, |(_, verdict)| verdict);
+    let server = store.server().cloned().unwrap_or_default();
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: tool(),
+        verdict,
+        exit_code: exit_code.number(),
+        started_at: store.started().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        duration_seconds: round(store.now().as_secs_f64()),
+        cluster: ClusterInfo { context: server.context, server: server.url, version: server.version },
+        not_seen: not_seen(store),
+        targets,
+    }
+}
+
+/// This program.
+pub(crate) fn tool() -> Tool {
+    Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+fn target(session: &Session, guard: &Guard) -> Target {
+    let store = &session.store;
+    let look = &guard.last;
+    let stream = guard.stream();
+    let meta = look.workload.as_ref().map(|workload| workload.metadata.clone()).unwrap_or_default();
+    let rollout = look.workload.as_ref().map(|workload| Rollout::new(store, workload, 0));
+    let (verdict, at) = guard.verdict().map_or((None, store.now()), |(verdict, at)| (Some(verdict), at));
+    let mut pods = guard.history.pods();
+    let pods_omitted = u64::try_from(pods.len().saturating_sub(MAX_PODS)).unwrap_or(0);
+    pods.truncate(MAX_PODS);
+    let total = rollout.as_ref().map_or(0, |rollout| rollout.pods.len());
+    let is_complete = matches!(verdict, Some(Verdict::Complete(_)));
+    Target {
+        api_version: stream.kind.api_version().to_owned(),
+        kind: stream.kind.to_string(),
+        namespace: stream.namespace.clone(),
+        name: stream.name().unwrap_or_default().to_owned(),
+        uid: meta.uid.clone(),
+        generation: meta.generation,
+        revision: meta.annotations.revision.clone(),
+        verdict: verdict.map_or(VerdictName::Interrupted, Verdict::name),
+        reason: verdict.map_or("not-finished", Verdict::reason).to_owned(),
+        summary: summary(store, guard, verdict),
+        duration_seconds: round(at.as_secs_f64()),
+        replicas: look.replicas,
+        images: rollout.as_ref().map_or_else(Vec::new, images),
+        impact: rollout.as_ref().map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
+        changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
+        causes: if is_complete { Vec::new() } else { causes(guard, total) },
+        warnings: rollout.as_ref().map_or_else(Vec::new, |rollout| warnings(rollout, guard, is_complete)),
+        timeline: guard.history.timeline.clone(),
+        pods,
+        pods_omitted,
+    }
+}
+
+/// Milliseconds are the finest that a reader can use.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// The verdict in one sentence.
+fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
+    let look = &guard.last;
+    let replicas = look.replicas;
+    let counters = format!(
+        "{} of {} replicas updated, {} available",
+        replicas.updated, replicas.desired, replicas.available
+    );
+    match verdict {
+        Some(Verdict::Complete(_)) if replicas.desired == 0 => "0 replicas are asked for".to_owned(),
+        Some(Verdict::Complete(_)) => {
+            format!("{} of {} replicas updated and available", replicas.available, replicas.desired)
+        }
+        Some(Verdict::Failed(_)) => headline(guard).unwrap_or(counters),
+        Some(Verdict::TimedOut(Unfinished::Settling)) => {
+            format!("complete, but time was up while waiting for {}", look.waiting_for)
+        }
+        Some(Verdict::TimedOut(_)) => match headline(guard) {
+            Some(headline) => format!("{counters}; likely cause: {headline}"),
+            None => format!("{counters}; still waiting for {}", look.waiting_for),
+        },
+        Some(Verdict::Indeterminate(blindness)) => match blindness {
+            Blindness::Refused(refusal) => format!("the target cannot be read: {}", refusal.message),
+            Blindness::PodsRefused(refusal) => {
+                format!(
+                    "its pods cannot be read, so nothing can be said to have settled: {}",
+                    refusal.message
+                )
+            }
+            Blindness::Unreachable(message) => {
+                format!("no connection to the API server when time was up: {message}")
+            }
+        },
+        Some(Verdict::Superseded) => "another rollout of this workload took over".to_owned(),
+        Some(Verdict::Interrupted(_)) => format!("interrupted while waiting for {}", look.waiting_for),
+        Some(Verdict::NotFound) => not_found(store, guard.stream()),
+        None => format!("not judged any more; last seen: {counters}"),
+    }
+}
+
+fn headline(guard: &Guard) -> Option<String> {
+    let root = guard.root()?;
+    let standing = guard.last.standing.iter().find(|standing| standing.finding.code == root)?;
+    Some(standing.finding.headline.clone())
+}
+
+fn not_found(store: &Store, stream: &Stream) -> String {
+    let name = stream.name().unwrap_or_default();
+    let base = format!("there is no {} {name} in namespace {}", stream.kind, stream.namespace);
+    let want = Want::Names { kind: stream.kind, namespace: stream.namespace.clone() };
+    let Some(Answer::Names(names)) = store.answer(&want) else { return base };
+    let near = diagnose::nearest(name, names.iter().map(String::as_str));
+    match (near.as_slice(), names.len()) {
+        ([], 0) => format!("{base}; the namespace has no {}", stream.kind.plural()),
+        ([], _) => {
+            let some: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+            format!("{base}; there are {}", some.join(", "))
+        }
+        (near, _) => format!("{base}; did you mean {}", near.join(" or ")),
+    }
+}
+
+fn causes(guard: &Guard, total: usize) -> Vec<Cause> {
+    let root = guard.root();
+    let mut standing: Vec<&Standing> = guard.last.standing.iter().collect();
+    standing.sort_by_key(|standing| Some(standing.finding.code) != root);
+    standing.into_iter().map(|standing| cause(standing, total)).collect()
+}
+
+fn cause(standing: &Standing, total: usize) -> Cause {
+    let finding = &standing.finding;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Cause {
+        code: finding.code.as_str().to_owned(),
+        family: finding.code.family().as_str().to_owned(),
+        prognosis: finding.prognosis.as_str().to_owned(),
+        confidence: finding.confidence.as_str().to_owned(),
+        headline: finding.headline.clone(),
+        subject: finding.subject.to_string(),
+        since: round(standing.since.as_secs_f64()),
+        affected: Affected { pods: count(finding.pods.len()), of: count(total) },
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        help: finding.help.clone(),
+        commands: finding.commands.clone(),
+    }
+}
+
+fn evidence(evidence: &diagnose::Evidence) -> Evidence {
+    match evidence {
+        diagnose::Evidence::Field { object, path, value } => {
+            Evidence::Field { object: object.to_string(), path: path.clone(), value: value.clone() }
+        }
+        diagnose::Evidence::Event { object, reason, message, count } => Evidence::Event {
+            object: object.to_string(),
+            reason: reason.clone(),
+            message: message.clone(),
+            count: *count,
+        },
+        diagnose::Evidence::Log { pod, container, previous, lines } => Evidence::Log {
+            object: pod.to_string(),
+            container: container.clone(),
+            previous: *previous,
+            lines: lines.clone(),
+        },
+        diagnose::Evidence::Absence { what } => Evidence::Absence { what: what.clone() },
+    }
+}
+
+fn images(rollout: &Rollout<'_>) -> Vec<TargetImage> {
+    let spec = &rollout.workload.spec.template.spec;
+    spec.all_containers()
+        .map(|container| {
+            let digests: BTreeSet<String> = rollout
+                .pods
+                .iter()
+                .filter_map(|pod| pod.status_of(&container.name))
+                .filter_map(|status| status.image_id.rsplit_once('@'))
+                .map(|(_, digest)| digest.to_owned())
+                .collect();
+            TargetImage {
+                container: container.name.clone(),
+                image: container.image.clone(),
+                digests: digests.into_iter().collect(),
+            }
+        })
+        .collect()
+}
+
+fn impact(rollout: &Rollout<'_>, old_ready: i64) -> Impact {
+    let new_ready =
+        i64::try_from(rollout.pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
+    let pods = |n: i64, which: &str| {
+        if n == 1 { format!("1 {which} pod still serves") } else { format!("{n} {which} pods still serve") }
+    };
+    let summary = match (old_ready, new_ready) {
+        (0, 0) if rollout.workload.desired() == 0 => "no replicas are asked for".to_owned(),
+        (0, 0) => "nothing serves: no pod of any revision is ready".to_owned(),
+        (0, new) if new >= rollout.workload.desired() => format!("{new} new pods are ready"),
+        (0, new) => format!("{new} of {} new pods are ready; no old pods serve", rollout.workload.desired()),
+        (old, 0) => pods(old, "old"),
+        (old, new) => format!("{}, {new} new ready", pods(old, "old")),
+    };
+    Impact { summary, old_pods_ready: old_ready, new_pods_ready: new_ready }
+}
+
+/// Everything the server refused to show, with what is missing because of it.
+fn not_seen(store: &Store) -> Vec<NotSeen> {
+    let streams = store.sights().filter_map(|(stream, sight)| match &sight.health {
+        StreamHealth::Refused(refusal) => Some((stream.kind.plural(), refusal)),
+        StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
+    });
+    let answers = store.answers().filter_map(|(want, answer)| match (want, answer) {
+        (Want::Watch(_), _) => None,
+        (Want::Events(_), Answer::Refused(refusal)) => Some(("events", refusal)),
+        (Want::Logs(_), Answer::Refused(refusal)) => Some(("pods/log", refusal)),
+        (Want::Keys { kind, .. } | Want::Names { kind, .. }, Answer::Refused(refusal)) => {
+            Some((kind.plural(), refusal))
+        }
+        (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
+        (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
+        _ => None,
+    });
+    let all: BTreeSet<NotSeen> = streams
+        .chain(answers)
+        .map(|(resource, refusal)| NotSeen {
+            what: refusal.asked.clone(),
+            message: refusal.message.clone(),
+            consequence: consequence(resource).to_owned(),
+        })
+        .collect();
+    all.into_iter().collect()
+}
+
+fn consequence(resource: &str) -> &'static str {
+    match resource {
+        "pods" => "no pod could be judged",
+        "replicasets" => "pods of the new and of older revisions cannot be told apart",
+        "events" => "failed probes, mounts and refused pods may not be explained",
+        "pods/log" => "no log is shown",
+        "limitranges" => "bounds are known only from the API server's message",
+        "secrets" => "names and keys of Secrets could not be compared",
+        "configmaps" => "names and keys of ConfigMaps could not be compared",
+        "serviceaccounts" => "pull secrets of the ServiceAccount are not known",
+        _ => "part of the diagnosis may be missing",
+    }
+}

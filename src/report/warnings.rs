@@ -1,0 +1,93 @@
+//! What makes a pass prove less than it seems.
+
+use super::v1::Warning;
+use crate::guard::Guard;
+use crate::model::Rollout;
+
+/// The warnings of a target. Those about the proof are given only with a pass.
+pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) -> Vec<Warning> {
+    if !is_complete {
+        return Vec::new();
+    }
+    let workload = rollout.workload;
+    let spec = &workload.spec.template.spec;
+    let mut warnings = Vec::new();
+    let mut warn = |code: &str, message: String| {
+        warnings.push(Warning { code: code.to_owned(), message });
+    };
+    if workload.desired() == 0 {
+        warn(
+            "zero-replicas",
+            "0 replicas are asked for, so nothing was started and nothing is proven".to_owned(),
+        );
+        return warnings;
+    }
+    let without: Vec<&str> = spec
+        .containers
+        .iter()
+        .filter(|container| container.readiness_probe.is_none())
+        .map(|container| container.name.as_str())
+        .collect();
+    if !without.is_empty() {
+        let (noun, verb) = if without.len() == 1 { ("container", "has") } else { ("containers", "have") };
+        warn(
+            "no-readiness-probe",
+            format!(
+                "{noun} {} {verb} no readiness probe, so passing means only that the process kept running",
+                without.join(", ")
+            ),
+        );
+    }
+    for container in spec.all_containers().filter(|container| is_mutable(&container.image)) {
+        warn(
+            "mutable-tag",
+            format!(
+                "container {} runs {}, a tag that can move: two pods may run different images",
+                container.name, container.image
+            ),
+        );
+    }
+    let terminating = rollout.old_pods.iter().filter(|pod| pod.metadata.is_being_deleted()).count();
+    if terminating > 0 {
+        let plural = if terminating == 1 { "" } else { "s" };
+        warn(
+            "old-pods-terminating",
+            format!("{terminating} old pod{plural} still terminating may still answer"),
+        );
+    }
+    let restarted: Vec<String> = rollout
+        .pods
+        .iter()
+        .filter_map(|pod| {
+            let ends: i64 = rollout.memory(pod)?.containers.values().map(|container| container.deaths).sum();
+            (ends > 0).then(|| format!("{} ({ends})", pod.metadata.name))
+        })
+        .take(5)
+        .collect();
+    if !restarted.is_empty() {
+        warn(
+            "containers-restarted",
+            format!("containers ended before the rollout settled: {}", restarted.join(", ")),
+        );
+    }
+    let events_refused = rollout.pods.iter().any(|pod| rollout.events_refused(&pod.object_ref()));
+    if events_refused {
+        warn(
+            "events-not-readable",
+            "events could not be read, so a failing liveness probe shows only by its kill".to_owned(),
+        );
+    }
+    for standing in &guard.last.standing {
+        warn(standing.finding.code.as_str(), standing.finding.headline.clone());
+    }
+    warnings
+}
+
+/// No tag, or `latest`, and no digest.
+fn is_mutable(image: &str) -> bool {
+    if image.contains('@') {
+        return false;
+    }
+    let last = image.rsplit('/').next().unwrap_or(image);
+    last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}

@@ -1,0 +1,141 @@
+//! A run as a pure machine: observations in, requests and progress out, a report at the end.
+//!
+//! Live and replay drive the same machine; the only difference is where observations come from.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::exit_code::ExitCode;
+use crate::guard::Guard;
+use crate::model::Store;
+use crate::observation::{Observation, Request, Stream};
+use crate::observation::{Signal, StreamHealth};
+use crate::policy::Policy;
+use crate::progress::{LikelyCause, Progress, TargetProgress};
+use crate::report::Report;
+use crate::verdict::Verdict;
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) store: Store,
+    pub(crate) guards: Vec<Guard>,
+    policy: Policy,
+}
+
+/// What follows from a judgement.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) progress: Progress,
+    /// When to judge again even if nothing arrives, since the start of the run.
+    pub(crate) wake: Duration,
+    /// Every target has its verdict, or enough of them have.
+    pub(crate) done: bool,
+}
+
+impl Session {
+    /// A run over targets, each given as the stream of its object.
+    pub(crate) fn new(started: Timestamp, targets: impl IntoIterator<Item = Stream>, policy: Policy) -> Self {
+        Self {
+            store: Store::new(started, policy.instant),
+            guards: targets.into_iter().map(Guard::new).collect(),
+            policy,
+        }
+    }
+
+    /// Takes in a fact. Nothing is decided.
+    pub(crate) fn observe(&mut self, observation: Observation) {
+        self.store.apply(observation);
+    }
+
+    /// Judges every target that has no verdict yet.
+    pub(crate) fn judge(&mut self) -> Step {
+        let now = self.store.now();
+        let mut requests: Vec<Request> = Vec::new();
+        let mut wake = self.policy.timeout.max(now);
+        for guard in &mut self.guards {
+            let outlook = guard.look(&self.store, &self.policy);
+            wake = wake.min(outlook.wake);
+            for request in outlook.requests {
+                if !requests.contains(&request) {
+                    requests.push(request);
+                }
+            }
+        }
+        Step { requests, progress: self.progress(), wake, done: self.is_done() }
+    }
+
+    fn is_done(&self) -> bool {
+        let mut verdicts = self.guards.iter().map(|guard| guard.verdict().map(|(verdict, _)| verdict));
+        let all = self.guards.iter().all(|guard| guard.verdict().is_some());
+        // A target that does not exist is a mistake in the command, not a result to wait beside.
+        let ends_all = |verdict: &Verdict| {
+            matches!(verdict, Verdict::NotFound)
+                || (self.policy.fail_fast && matches!(verdict, Verdict::Failed(_)))
+        };
+        all || verdicts.any(|verdict| verdict.is_some_and(ends_all))
+    }
+
+    fn progress(&self) -> Progress {
+        let now = self.store.now();
+        let blind = self.store.sights().find_map(|(_, sight)| match &sight.health {
+            StreamHealth::Interrupted { message } => Some(message.clone()),
+            StreamHealth::Live | StreamHealth::Refused(_) => None,
+        });
+        Progress {
+            elapsed: now,
+            left: self.policy.timeout.saturating_sub(now),
+            blind,
+            targets: self.guards.iter().map(target_progress).collect(),
+        }
+    }
+
+    /// The code with which the process ends.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        self.guards
+            .iter()
+            .filter_map(|guard| guard.verdict().map(|(verdict, _)| verdict.exit_code()))
+            .fold(ExitCode::Complete, ExitCode::worse)
+    }
+
+    /// The finished report.
+    pub(crate) fn report(&self) -> Report {
+        crate::report::build(self)
+    }
+}
+
+impl Verdict {
+    /// The exit code of this verdict alone.
+    pub(crate) const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Complete(_) => ExitCode::Complete,
+            Self::Failed(_) => ExitCode::Failed,
+            Self::TimedOut(_) => ExitCode::TimedOut,
+            Self::Indeterminate(_) => ExitCode::Indeterminate,
+            Self::Superseded => ExitCode::Superseded,
+            Self::Interrupted(Signal::Interrupt) => ExitCode::Interrupted,
+            Self::Interrupted(Signal::Terminate) => ExitCode::Terminated,
+            Self::NotFound => ExitCode::Usage,
+        }
+    }
+}
+
+fn target_progress(guard: &Guard) -> TargetProgress {
+    let stream = guard.stream();
+    let look = &guard.last;
+    let likely = look.standing.first().map(|standing| LikelyCause {
+        code: standing.finding.code.as_str(),
+        headline: standing.finding.headline.clone(),
+        ends_at: standing.ends_at,
+    });
+    TargetProgress {
+        namespace: stream.namespace.clone(),
+        name: format!("{}/{}", stream.kind.command_word(), stream.name().unwrap_or_default()),
+        replicas: look.workload.as_ref().map(|_| look.replicas),
+        waiting_for: look.waiting_for.clone(),
+        likely,
+        done: guard.verdict().map(|(verdict, _)| verdict.name()),
+    }
+}
