@@ -118,14 +118,19 @@ impl Guard {
             let names = Want::Names { kind: *kind, namespace: namespace.clone() };
             outlook.requests.push(Request::once(names));
         }
-        let pods = workload.map(|workload| pod_stream(workload));
+        // Without ReplicaSets the pods of the newest template are not known, which is as good as no pods.
+        let pods = workload.and_then(|workload| {
+            [Kind::ReplicaSet, Kind::Pod]
+                .into_iter()
+                .find_map(|kind| store.refused(&selected(kind, workload)))
+        });
         let judgement = judge(&Facts {
             now,
             policy,
             signal: store.signal(),
             presence,
             workload_sight: store.sight(&self.stream),
-            pod_sight: pods.as_ref().and_then(|stream| store.sight(stream)),
+            pods_refused: pods,
             settled: &settled,
             standing: &self.last.standing,
         });
@@ -157,9 +162,16 @@ impl Guard {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
         let status = assess(&rollout);
-        let (settled, requests) = self.settling.update(&rollout, status == Status::Complete, policy);
-        outlook.requests.extend(requests);
+        // Between a change of the spec (a scaling, too) and the controller's look at it nothing is known; what
+        // was settling goes on settling.
+        let mut settled = Settled::NotComplete;
+        if !matches!(status, Status::NotObserved { .. }) {
+            let (state, requests) = self.settling.update(&rollout, status == Status::Complete, policy);
+            settled = state;
+            outlook.requests.extend(requests);
+        }
         let mut found = diagnose(&rollout);
+        found.requests.retain(|request| policy.logs || !matches!(request.want, Want::Logs(_)));
         outlook.requests.append(&mut found.requests);
         let counters = replicas(&rollout);
         let still = self.stands_still(counters, now);
@@ -258,8 +270,9 @@ impl Guard {
     }
 }
 
-fn pod_stream(workload: &Workload) -> Stream {
-    Stream::selected(Kind::Pod, &workload.metadata.namespace, workload.spec.selector.to_query())
+/// The stream of what a workload's selector matches.
+fn selected(kind: Kind, workload: &Workload) -> Stream {
+    Stream::selected(kind, &workload.metadata.namespace, workload.spec.selector.to_query())
 }
 
 /// The fragment after "waiting for".

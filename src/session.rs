@@ -94,10 +94,12 @@ impl Session {
 
     /// The code with which the process ends.
     pub(crate) fn exit_code(&self) -> ExitCode {
+        // A target without a verdict was not judged; without targets nothing was.
         self.guards
             .iter()
-            .filter_map(|guard| guard.verdict().map(|(verdict, _)| verdict.exit_code()))
-            .fold(ExitCode::Complete, ExitCode::worse)
+            .map(|guard| guard.verdict().map_or(ExitCode::Indeterminate, |(verdict, _)| verdict.exit_code()))
+            .reduce(ExitCode::worse)
+            .unwrap_or(ExitCode::Usage)
     }
 
     /// The finished report.

@@ -99,8 +99,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) presence: Presence,
     /// The stream that shows the workload.
     pub(crate) workload_sight: Option<&'a Sight>,
-    /// The stream that shows its pods.
-    pub(crate) pod_sight: Option<&'a Sight>,
+    /// The server refuses to show its pods, or what tells which of them are its own.
+    pub(crate) pods_refused: Option<&'a Refusal>,
     pub(crate) settled: &'a Settled,
     /// In order, the root first.
     pub(crate) standing: &'a [Standing],
@@ -134,7 +134,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
         Presence::Here | Presence::Gone(_) | Presence::Unknown => {}
     }
     if facts.presence == Presence::Here {
-        if let Some(refusal) = refusal(facts.pod_sight)
+        if let Some(refusal) = facts.pods_refused
             && facts.policy.stable_for != StableFor::For(Duration::ZERO)
         {
             return Judgement::Stop(Verdict::Indeterminate(Blindness::PodsRefused(refusal.clone())));

@@ -14,7 +14,8 @@ use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
-    Answer, LogRequest, Object, Observation, Observed, Scope, Server, Signal, Stream, StreamHealth, Want,
+    Answer, LogRequest, Object, Observation, Observed, Refusal, Scope, Server, Signal, Stream, StreamHealth,
+    Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -230,6 +231,14 @@ impl Store {
 
     pub(crate) fn sight(&self, stream: &Stream) -> Option<&Sight> {
         self.health.get(stream)
+    }
+
+    /// The server's refusal to show a stream, if it refuses.
+    pub(crate) fn refused(&self, stream: &Stream) -> Option<&Refusal> {
+        match &self.health.get(stream)?.health {
+            StreamHealth::Refused(refusal) => Some(refusal),
+            StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
+        }
     }
 
     /// All streams with their state.

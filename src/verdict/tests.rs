@@ -18,9 +18,12 @@ fn down() -> Sight {
     Sight { health: StreamHealth::Interrupted { message: "refused".into() }, ..live() }
 }
 
+fn refusal() -> Refusal {
+    Refusal { code: 403, asked: "list pods".into(), message: "forbidden".into() }
+}
+
 fn forbidden() -> Sight {
-    let refusal = Refusal { code: 403, asked: "list pods".into(), message: "forbidden".into() };
-    Sight { health: StreamHealth::Refused(refusal), ..live() }
+    Sight { health: StreamHealth::Refused(refusal()), ..live() }
 }
 
 struct Case {
@@ -28,7 +31,7 @@ struct Case {
     signal: Option<Signal>,
     presence: Presence,
     workload: Option<Sight>,
-    pods: Option<Sight>,
+    pods: Option<Refusal>,
     settled: Settled,
     standing: Vec<Standing>,
     policy: Policy,
@@ -41,7 +44,7 @@ impl Default for Case {
             signal: None,
             presence: Presence::Here,
             workload: Some(live()),
-            pods: Some(live()),
+            pods: None,
             settled: Settled::NotComplete,
             standing: Vec::new(),
             policy: Policy::default(),
@@ -57,7 +60,7 @@ impl Case {
             signal: self.signal,
             presence: self.presence,
             workload_sight: self.workload.as_ref(),
-            pod_sight: self.pods.as_ref(),
+            pods_refused: self.pods.as_ref(),
             settled: &self.settled,
             standing: &self.standing,
         })
@@ -119,7 +122,7 @@ fn a_lost_connection_is_never_a_failed_rollout() {
 
 #[test]
 fn without_pods_nothing_settles_unless_asked_not_to() {
-    let case = Case { pods: Some(forbidden()), settled: Settled::Settled, ..Case::default() };
+    let case = Case { pods: Some(refusal()), settled: Settled::Settled, ..Case::default() };
     assert_eq!(case.reason(), "pods-not-readable");
     let policy = Policy { stable_for: StableFor::For(Duration::ZERO), ..Policy::default() };
     assert_eq!(Case { policy, ..case }.reason(), "complete");

@@ -1,0 +1,88 @@
+//! The only loop: waits for whatever comes first, feeds the session, does what it asks.
+//!
+//! Nothing is decided here. Time and signals become observations like everything else, so that a recording
+//! contains all that a decision rested on.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+use crate::observation::{Observation, Observed, Signal};
+use crate::progress::Progress;
+use crate::recording::{Recording, Writer};
+use crate::session::Session;
+use crate::source::{Arrival, Live};
+
+/// A look follows the one before after this time at the earliest, so that a burst is judged once.
+const BREATH: Duration = Duration::from_millis(20);
+/// More arrivals than this are judged in two looks.
+const BURST: usize = 20_000;
+
+/// Drives a session from a live source until it is done.
+///
+/// # Errors
+/// The process cannot install signal handlers.
+pub(crate) async fn drive<W: Write>(
+    session: &mut Session,
+    live: &mut Live,
+    recorder: &mut Option<Writer<W>>,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> io::Result<()> {
+    let start = Instant::now();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut take = |session: &mut Session, what: Observed, objects: &[Value]| {
+        // Recorded times have whole milliseconds; a replay must see the same ones.
+        let at = Duration::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
+        if let Some(recorder) = recorder {
+            recorder.write(at, &what, objects);
+        }
+        session.observe(Observation { at, what });
+    };
+    loop {
+        take(session, Observed::Tick, &[]);
+        let step = session.judge();
+        for request in &step.requests {
+            live.ask(request);
+        }
+        on_progress(&step.progress);
+        if step.done {
+            return Ok(());
+        }
+        let wake = (start + step.wake).max(Instant::now() + BREATH);
+        tokio::select! {
+            biased;
+            Some(()) = interrupt.recv() => take(session, Observed::Signal(Signal::Interrupt), &[]),
+            Some(()) = terminate.recv() => take(session, Observed::Signal(Signal::Terminate), &[]),
+            arrival = live.next() => {
+                let mut next = Some(arrival);
+                for _ in 0..BURST {
+                    let Some(Arrival { what, raw }) = next else { break };
+                    take(session, what, &raw);
+                    next = live.try_next();
+                }
+                if let Some(Arrival { what, raw }) = next {
+                    take(session, what, &raw);
+                }
+            }
+            () = sleep_until(wake) => {}
+        }
+    }
+}
+
+/// Runs a recording through a session until a verdict, or to its end.
+pub(crate) fn replay(recording: Recording) -> Session {
+    let Recording { header, observations, .. } = recording;
+    let mut session = Session::new(header.started, header.targets, header.policy.to_policy());
+    for observation in observations {
+        let judge = matches!(observation.what, Observed::Tick);
+        session.observe(observation);
+        if judge && session.judge().done {
+            break;
+        }
+    }
+    session
+}
