@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::meta::Kind;
+use super::meta::{Kind, ObjectMeta};
 use super::pod::Pod;
 use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
@@ -31,6 +31,8 @@ pub(crate) struct Store {
     replica_sets: BTreeMap<String, ReplicaSet>,
     pods: BTreeMap<String, Pod>,
     memories: BTreeMap<String, PodMemory>,
+    /// Uids of ReplicaSets and pods by the uid of their controller.
+    owned: BTreeMap<String, BTreeSet<String>>,
     members: BTreeMap<Stream, BTreeSet<String>>,
     health: BTreeMap<Stream, Sight>,
     answers: BTreeMap<Want, Answered>,
@@ -63,6 +65,7 @@ impl Store {
             replica_sets: BTreeMap::new(),
             pods: BTreeMap::new(),
             memories: BTreeMap::new(),
+            owned: BTreeMap::new(),
             members: BTreeMap::new(),
             health: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -139,12 +142,14 @@ impl Store {
             }
             Object::ReplicaSet(replica_set) => {
                 let uid = replica_set.metadata.uid.clone();
+                self.note_owner(&replica_set.metadata);
                 self.replica_sets.insert(uid.clone(), *replica_set);
                 uid
             }
             Object::Pod(pod) => {
                 let uid = pod.metadata.uid.clone();
                 let now = self.now;
+                self.note_owner(&pod.metadata);
                 let past_counts = self.instant && ended_lately(&pod, self.server_now());
                 self.memories
                     .entry(uid.clone())
@@ -157,14 +162,30 @@ impl Store {
     }
 
     fn remove(&mut self, kind: Kind, uid: &str) {
-        match kind {
-            Kind::ReplicaSet => drop(self.replica_sets.remove(uid)),
+        let meta = match kind {
+            Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),
             Kind::Pod => {
-                drop(self.pods.remove(uid));
                 drop(self.memories.remove(uid));
+                self.pods.remove(uid).map(|pod| pod.metadata)
             }
-            _ => drop(self.workloads.remove(uid)),
+            _ => self.workloads.remove(uid).map(|workload| workload.metadata),
+        };
+        let owner = meta.as_ref().and_then(ObjectMeta::controller);
+        if let Some(siblings) = owner.and_then(|owner| self.owned.get_mut(&owner.uid)) {
+            siblings.remove(uid);
         }
+    }
+
+    /// An object that changes its controller (an orphan that is adopted) is found under the new one; lookups
+    /// compare the owner, so the old entry does no harm.
+    fn note_owner(&mut self, meta: &ObjectMeta) {
+        if let Some(owner) = meta.controller() {
+            self.owned.entry(owner.uid.clone()).or_default().insert(meta.uid.clone());
+        }
+    }
+
+    fn owned_by<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.owned.get(owner).into_iter().flatten()
     }
 
     /// Monotonic time since the start of the run.
@@ -217,12 +238,16 @@ impl Store {
 
     /// ReplicaSets controlled by the object of that uid, in order of their uid.
     pub(crate) fn replica_sets_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a ReplicaSet> {
-        self.replica_sets.values().filter(move |set| set.metadata.is_controlled_by(owner))
+        self.owned_by(owner)
+            .filter_map(|uid| self.replica_sets.get(uid))
+            .filter(move |set| set.metadata.is_controlled_by(owner))
     }
 
     /// Pods controlled by the object of that uid, in order of their uid.
     pub(crate) fn pods_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Pod> {
-        self.pods.values().filter(move |pod| pod.metadata.is_controlled_by(owner))
+        self.owned_by(owner)
+            .filter_map(|uid| self.pods.get(uid))
+            .filter(move |pod| pod.metadata.is_controlled_by(owner))
     }
 
     pub(crate) fn memory(&self, pod_uid: &str) -> Option<&PodMemory> {
