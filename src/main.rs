@@ -1,2 +1,7 @@
 //! The binary: everything is in the library.
-fn main() {}
+
+use rollout_guard::{Env, ExitCode, run};
+
+fn main() -> ExitCode {
+    run(Env::arguments(), &mut Env::of_process())
+}

@@ -1,0 +1,338 @@
+//! The command line: what may be typed. What it means here is decided in [`crate::settings`].
+
+mod duration;
+mod help;
+mod manual;
+mod target;
+mod variables;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::env::Env;
+use crate::exit_code::ExitCode;
+use crate::policy::StableFor;
+
+pub(crate) use duration::short as short_duration;
+pub(crate) use target::{TargetName, parse as parse_targets};
+
+/// Waits for Kubernetes rollouts, says why they fail, and exits with a code a pipeline can act on.
+#[derive(Debug, Parser)]
+#[command(name = "rollout-guard", version, max_term_width = 100, subcommand_required = true)]
+#[command(after_help = help::AFTER_SHORT, after_long_help = help::after_long())]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: CommandArguments,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+    /// Colour and other styles
+    ///
+    /// auto: on a terminal, and in CI systems that show colours. NO_COLOR and FORCE_COLOR are obeyed.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = help::DISPLAY)]
+    pub(crate) color: ColorWhen,
+    /// Say on stderr what the client does (-vv: every request)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = help::DISPLAY)]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommandArguments {
+    Wait(Box<WaitArguments>),
+    Diagnose(GateArguments),
+    Replay(ReplayArguments),
+    /// Explain a cause: what it means, how it is recognised, what to do
+    #[command(after_help = help::EXPLAIN)]
+    Explain {
+        /// A code as reports name it, for example image-not-found; without it, all codes are listed
+        code: Option<String>,
+    },
+    /// Print completions for a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = help::MAN)]
+    Man,
+}
+
+/// Wait until rollouts are complete, have failed, or time is up
+///
+/// A rollout is complete when its controller says so and its pods have stayed up for a while (--stable-for). It has
+/// failed as soon as a cause is found that does not heal by itself; the cause is printed with its evidence and a fix.
+#[derive(Debug, Args)]
+#[command(after_help = help::WAIT, after_long_help = help::WAIT_LONG)]
+pub(crate) struct WaitArguments {
+    #[command(flatten)]
+    pub(crate) gate: GateArguments,
+    /// Time for all targets together; 0 judges once, without waiting
+    ///
+    /// The default is one minute more than a Deployment's default progressDeadlineSeconds, so that the controller
+    /// has its say first.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "11m", help_heading = help::JUDGEMENT)]
+    pub(crate) timeout: Duration,
+    /// Keep waiting when another rollout of the same workload takes over
+    ///
+    /// Without it a newer rollout ends the wait with exit code 6: what this pipeline applied can no longer complete.
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) follow: bool,
+    /// Stop at the first target that fails, instead of judging all
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) fail_fast: bool,
+    /// How progress is shown on stderr
+    ///
+    /// tty: one live line for each target. plain: a line for each change, and one every 30 seconds. auto: tty on a
+    /// terminal, plain elsewhere.
+    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = help::DISPLAY)]
+    pub(crate) progress: ProgressHow,
+}
+
+/// Judge rollouts as they are at this instant, without waiting
+///
+/// The same judgement as `wait`, with ages taken from the objects' own timestamps: exit code 0 is complete and
+/// settled, 1 is a cause past its tolerance, 3 is anything still under way.
+#[derive(Debug, Args)]
+#[command(after_help = help::DIAGNOSE)]
+pub(crate) struct GateArguments {
+    /// What to judge: deploy/NAME, deployment.apps/NAME, or a type followed by names
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// How long a complete rollout must stay up before it is believed: auto, or a duration
+    ///
+    /// auto: 10 seconds, or longer where a liveness probe or the lives of earlier containers demand it, at most 60
+    /// seconds. The age that pods already have counts. 0 believes the controller at once, as kubectl does, and so
+    /// passes containers that crash a second after they became ready.
+    #[arg(long, value_name = "DURATION", value_parser = parse_stable_for, default_value = "auto", help_heading = help::JUDGEMENT)]
+    pub(crate) stable_for: StableFor,
+    /// Factor on the time each cause is tolerated: 2 is twice as patient
+    #[arg(long, value_name = "FACTOR", value_parser = parse_patience, default_value = "1", help_heading = help::JUDGEMENT)]
+    pub(crate) patience: f64,
+    /// Restarts of one container that are forgiven; the next one is a failure
+    ///
+    /// Only restarts during the wait count. Causes that restarts do not heal, such as a missing command, are
+    /// tolerated for fewer.
+    #[arg(long, value_name = "N", default_value_t = 3, help_heading = help::JUDGEMENT)]
+    pub(crate) tolerate_restarts: u16,
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
+    /// Record what the API server said, for `replay`
+    ///
+    /// Values of Secrets, environment variables and annotations are never recorded.
+    #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
+    pub(crate) record: Option<PathBuf>,
+    /// Whether logs of failing containers are read
+    #[arg(long, value_name = "WHEN", default_value = "on-failure", help_heading = help::REPORTS)]
+    pub(crate) logs: LogsWhen,
+    /// Lines of each log that are shown, from its end
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = help::REPORTS)]
+    pub(crate) log_lines: u16,
+    /// Replace what matches in every text from the cluster, besides well-known secrets (repeatable)
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex, help_heading = help::REPORTS)]
+    pub(crate) redact: Vec<regex::Regex>,
+    /// Print nothing about what goes well: no progress, and no text for a complete rollout
+    #[arg(short, long, help_heading = help::DISPLAY)]
+    pub(crate) quiet: bool,
+}
+
+/// Judge a recording instead of a cluster
+///
+/// A recording goes through the same judgement as a live rollout and gives the same report.
+#[derive(Debug, Args)]
+#[command(after_help = help::REPLAY)]
+pub(crate) struct ReplayArguments {
+    /// A file written by --record; - is stdin
+    #[arg(value_name = "FILE", conflicts_with_all = ["demo", "list"])]
+    pub(crate) file: Option<PathBuf>,
+    /// A recording that is part of this program
+    #[arg(long, value_name = "NAME", conflicts_with = "list")]
+    pub(crate) demo: Option<String>,
+    /// List the recordings that are part of this program
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
+}
+
+/// Where reports go.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// What is printed on stdout
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = help::REPORTS)]
+    pub(crate) output: OutputFormat,
+    /// Write the report as JSON to this file; - is stdout, the text then goes to stderr
+    ///
+    /// The file exists from the first moment on, says "interrupted" until there is a verdict, and is replaced as a whole.
+    #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as JUnit XML to this file; - is stdout, the text then goes to stderr
+    #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+/// Which cluster, and as whom. All may stand before the command, as with kubectl.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionArguments {
+    /// The kubeconfig file, instead of KUBECONFIG and ~/.kube/config
+    #[arg(long, global = true, value_name = "PATH", help_heading = help::CLUSTER)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME", help_heading = help::CLUSTER)]
+    pub(crate) context: Option<String>,
+    /// The namespace of the targets, instead of the context's
+    #[arg(short, long, global = true, value_name = "NAME", help_heading = help::CLUSTER)]
+    pub(crate) namespace: Option<String>,
+    /// Longest time for one request; 0 leaves it to the program
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse, help_heading = help::CLUSTER)]
+    pub(crate) request_timeout: Option<Duration>,
+    /// Impersonate this user
+    #[arg(long = "as", global = true, value_name = "USER", help_heading = help::CLUSTER)]
+    pub(crate) as_user: Option<String>,
+    /// Impersonate this group too; needs --as (repeatable)
+    #[arg(long, global = true, value_name = "GROUP", help_heading = help::CLUSTER)]
+    pub(crate) as_group: Vec<String>,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressHow {
+    Auto,
+    Tty,
+    Plain,
+    None,
+}
+
+/// `--logs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogsWhen {
+    OnFailure,
+    Never,
+}
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Text,
+    Json,
+}
+
+fn parse_stable_for(text: &str) -> Result<StableFor, String> {
+    match text {
+        "auto" => Ok(StableFor::Auto),
+        text => duration::parse(text).map(StableFor::For).map_err(|why| format!("{why} (or auto)")),
+    }
+}
+
+fn parse_patience(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor > 0.0 && factor <= 100.0 => Ok(factor),
+        _ => Err("expected a factor above 0 and up to 100, for example 0.5 or 2".to_owned()),
+    }
+}
+
+fn parse_regex(text: &str) -> Result<regex::Regex, String> {
+    match regex::Regex::new(text) {
+        Ok(regex) if regex.is_match("") => Err("it matches the empty text, and so everywhere".to_owned()),
+        Ok(regex) => Ok(regex),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Why there are no arguments to go on with.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) text: String,
+    /// `Complete` for help and version, whose text belongs on stdout.
+    pub(crate) code: ExitCode,
+}
+
+/// Reads the command line, and the variables for what it leaves open.
+pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Early> {
+    let mut command = command();
+    if let Some(plugin) = arguments.first().and_then(|program| plugin_name(program)) {
+        command = command.bin_name(plugin);
+    }
+    let command = command.term_width(env.width().min(100));
+    let color = crate::settings::color_without_flag(env, env.stderr_is_terminal);
+    let early = |error: clap::Error, hint: &str| {
+        let rendered = error.render();
+        let text = if color { rendered.ansi().to_string() } else { rendered.to_string() };
+        let code = match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::Complete,
+            _ => ExitCode::Usage,
+        };
+        Early { text: text + hint, code }
+    };
+    let typed = command.clone().try_get_matches_from(arguments).map_err(|error| early(error, ""))?;
+    let completed = variables::complete(&command, &typed, arguments, env);
+    // What the user typed has been read without error: an error now comes from a variable.
+    let matches = command.try_get_matches_from(completed).map_err(|error| {
+        let hint = variable_hint(&error);
+        early(error, &hint)
+    })?;
+    Arguments::from_arg_matches(&matches).map_err(|error| early(error, ""))
+}
+
+/// Names the variable that an invalid value came from.
+fn variable_hint(error: &clap::Error) -> String {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(shown)) => {
+            // `--timeout <DURATION>`
+            let flag = shown.split([' ', '=']).next().unwrap_or_default().trim_start_matches('-');
+            format!("hint: the value comes from the variable {}\n", variables::name_of(flag))
+        }
+        _ => "hint: a ROLLOUT_GUARD_* variable adds to this command line\n".to_owned(),
+    }
+}
+
+/// `kubectl rollout-guard` when kubectl started us as its plugin `kubectl-rollout_guard`.
+fn plugin_name(program: &OsString) -> Option<String> {
+    let stem = Path::new(program).file_stem()?.to_str()?;
+    stem.strip_prefix("kubectl-").map(|name| format!("kubectl {}", name.replace('_', "-")))
+}
+
+/// The definition that parser, help, completions and manual page share.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Arguments::command();
+    // Global flags are accepted everywhere, as with kubectl, but shown only where they do something.
+    command.build();
+    for name in ["replay", "explain", "completions", "man"] {
+        command = command.mut_subcommand(name, |sub| {
+            sub.mut_args(|arg| {
+                let idle = arg.get_help_heading() == Some(help::CLUSTER) || arg.get_id() == "verbose";
+                if idle { arg.hide(true) } else { arg }
+            })
+        });
+    }
+    command
+}
+
+/// The completion script of a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    let mut command = command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The manual page, as roff.
+pub(crate) fn man() -> String {
+    manual::page(command())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! The one door to the process: arguments, variables, streams, terminals and clocks.
+//!
+//! Everything else receives values, so that a test can run the whole program with an [`Env`] made by hand.
+//! Where the time of a decision matters it is not read here but arrives as an observation.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+
+/// What a run knows of, and does to, the process around it.
+pub struct Env {
+    variables: BTreeMap<OsString, OsString>,
+    pub(crate) stdin: Box<dyn Read>,
+    pub(crate) stdout: Box<dyn Write>,
+    pub(crate) stderr: Box<dyn Write>,
+    pub(crate) stdout_is_terminal: bool,
+    pub(crate) stderr_is_terminal: bool,
+    terminal_width: TerminalWidth,
+    wall: Box<dyn Fn() -> Timestamp>,
+    monotonic: Box<dyn Fn() -> Duration>,
+}
+
+/// Asks for the width of the terminal, in cells, at this moment; `None` without a terminal.
+pub(crate) type TerminalWidth = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
+
+impl Env {
+    /// The arguments of this process, the program's name first.
+    pub fn arguments() -> impl Iterator<Item = OsString> {
+        std::env::args_os()
+    }
+
+    /// The environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to clocks and variables")]
+    pub fn of_process() -> Self {
+        let start = Instant::now();
+        Self {
+            variables: std::env::vars_os().collect(),
+            stdin: Box::new(io::stdin()),
+            stdout: Box::new(QuietPipe(io::stdout())),
+            stderr: Box::new(QuietPipe(io::stderr())),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+            terminal_width: Arc::new(|| {
+                let of_stderr = || terminal_size::terminal_size_of(io::stderr());
+                let size = terminal_size::terminal_size_of(io::stdout()).or_else(of_stderr);
+                size.map(|(width, _)| usize::from(width.0))
+            }),
+            wall: Box::new(Timestamp::now),
+            monotonic: Box::new(move || start.elapsed()),
+        }
+    }
+
+    /// A variable that is set and not empty. One that is not UTF-8 is read lossily, so that it is an error
+    /// where it is used and not silently absent.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.variable_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// As [`Self::variable`], for paths.
+    pub(crate) fn variable_os(&self, name: &str) -> Option<OsString> {
+        self.variables.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// The width to lay text out in: `COLUMNS`, the terminal, or 100 where there is none.
+    pub(crate) fn width(&self) -> usize {
+        let columns =
+            self.variable("COLUMNS").and_then(|value| value.parse().ok()).filter(|width| *width > 0);
+        columns.or_else(|| (self.terminal_width)()).unwrap_or(100)
+    }
+
+    /// For what is redrawn while a person may resize the window.
+    pub(crate) fn terminal_width(&self) -> TerminalWidth {
+        Arc::clone(&self.terminal_width)
+    }
+
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.wall)()
+    }
+
+    /// Since the start of the process, on a clock that never jumps.
+    pub(crate) fn elapsed(&self) -> Duration {
+        (self.monotonic)()
+    }
+
+    /// Writes to stdout and flushes. A reader that has gone away is no error.
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
+        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
+        written.map_err(|error| Error::output(format!("cannot write to stdout: {error}")))
+    }
+
+    /// Writes to stderr and flushes. Where stderr itself fails there is nobody left to tell.
+    pub(crate) fn complain(&mut self, text: &str) {
+        drop(self.stderr.write_all(text.as_bytes()).and_then(|()| self.stderr.flush()));
+    }
+}
+
+/// Ends quietly when the reader of a pipe goes away (`rollout-guard … | head`): what we decide and the reports
+/// do not depend on who listens.
+struct QuietPipe<W>(W);
+
+impl<W: Write> Write for QuietPipe<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) use by_hand::Captured;
+
+#[cfg(test)]
+mod by_hand {
+    use super::{Arc, Duration, Env, OsString, Timestamp, Write, io};
+    use std::sync::Mutex;
+
+    /// What a run wrote to a stream.
+    #[derive(Clone, Default)]
+    pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Captured {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Env {
+        /// An environment with only those variables, no terminal, and clocks that stand still; what is written
+        /// to stdout and stderr is captured.
+        pub(crate) fn by_hand(variables: &[(&str, &str)]) -> (Self, Captured, Captured) {
+            let (out, err) = (Captured::default(), Captured::default());
+            let env = Self {
+                variables: variables.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))).collect(),
+                stdin: Box::new(io::empty()),
+                stdout: Box::new(out.clone()),
+                stderr: Box::new(err.clone()),
+                stdout_is_terminal: false,
+                stderr_is_terminal: false,
+                terminal_width: Arc::new(|| None),
+                wall: Box::new(|| Timestamp::UNIX_EPOCH),
+                monotonic: Box::new(|| Duration::ZERO),
+            };
+            (env, out, err)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error_but_a_full_disk_is() {
+        let (mut env, _, _) = Env::by_hand(&[]);
+        env.stdout = Box::new(QuietPipe(Broken(io::ErrorKind::BrokenPipe)));
+        assert_eq!(env.print("text"), Ok(()));
+        env.stdout = Box::new(QuietPipe(Broken(io::ErrorKind::StorageFull)));
+        assert_eq!(env.print("text").unwrap_err().exit_code().number(), 5);
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let (env, _, _) = Env::by_hand(&[("A", ""), ("B", "x"), ("COLUMNS", "0")]);
+        assert_eq!((env.variable("A"), env.variable("B").as_deref()), (None, Some("x")));
+        assert_eq!(env.width(), 100);
+    }
+}

@@ -1,0 +1,302 @@
+//! What this run is to do: the command line, resolved against the environment. Everything that can be wrong
+//! before a cluster is asked is an error here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::{
+    Arguments, ColorWhen, CommandArguments, ConnectionArguments, GateArguments, LogsWhen, OutputFormat,
+    ProgressHow, ReplayArguments, ReportArguments, TargetName, WaitArguments, parse_targets,
+};
+use crate::env::Env;
+use crate::error::Error;
+use crate::outputs::{OutputPath, ReportFormat};
+use crate::policy::Policy;
+use crate::ui::UiKind;
+
+/// A run.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) command: Command,
+    pub(crate) display: Display,
+    /// How often `-v` was given.
+    pub(crate) verbosity: u8,
+}
+
+/// What to do, with what that needs.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// `wait` and `diagnose`; [`Policy::instant`] tells them apart.
+    Gate(Box<Gate>),
+    Replay {
+        source: ReplaySource,
+        reports: Reports,
+    },
+    Explain {
+        code: Option<String>,
+    },
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    Man,
+}
+
+/// A judgement of a live cluster.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// At least one.
+    pub(crate) targets: Vec<TargetName>,
+    pub(crate) policy: Policy,
+    pub(crate) connection: Connection,
+    pub(crate) reports: Reports,
+    pub(crate) record: Option<PathBuf>,
+    /// How many last lines of a log are shown.
+    pub(crate) log_lines: u16,
+    /// What the user wants hidden in texts from the cluster.
+    pub(crate) redact: Vec<regex::Regex>,
+    pub(crate) ui: UiKind,
+    /// Print no text for a complete rollout.
+    pub(crate) quiet: bool,
+}
+
+/// Which cluster, and as whom; what is not given is for the kubeconfig to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Connection {
+    /// `--kubeconfig`: this file and no other.
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// `KUBECONFIG`: files to merge, in order, as the platform separates paths. Empty without the variable.
+    pub(crate) kubeconfig_list: Vec<PathBuf>,
+    /// For `~/.kube/config`.
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) context: Option<String>,
+    pub(crate) namespace: Option<String>,
+    /// `None`: our own deadlines.
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) impersonate_user: Option<String>,
+    pub(crate) impersonate_groups: Vec<String>,
+}
+
+/// Which recording.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ReplaySource {
+    File(PathBuf),
+    Stdin,
+    /// One that is part of the program.
+    Demo(String),
+    /// None: name those that are part of the program.
+    List,
+}
+
+/// Where the report goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reports {
+    pub(crate) files: Vec<OutputPath>,
+    /// The one document on stdout.
+    pub(crate) stdout: Document,
+    /// The text is wanted, but stdout carries a report file (`--json -`).
+    pub(crate) text_on_stderr: bool,
+}
+
+/// What stdout carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    Text,
+    Report(ReportFormat),
+}
+
+/// How things look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Display {
+    pub(crate) stdout_color: bool,
+    pub(crate) stderr_color: bool,
+    /// Cells in a line.
+    pub(crate) width: usize,
+}
+
+impl Settings {
+    /// Resolves the arguments.
+    pub(crate) fn resolve(arguments: Arguments, env: &Env) -> Result<Self, Error> {
+        let Arguments { command, connection, color, verbose } = arguments;
+        let display = Display {
+            stdout_color: decide_color(color, env, env.stdout_is_terminal),
+            stderr_color: decide_color(color, env, env.stderr_is_terminal),
+            width: env.width(),
+        };
+        let command = match command {
+            CommandArguments::Wait(wait) => Command::Gate(Box::new(wait_settings(*wait, connection, env)?)),
+            CommandArguments::Diagnose(gate) => {
+                let policy = Policy { instant: true, ..Policy::default() };
+                Command::Gate(Box::new(gate_settings(gate, policy, UiKind::None, connection, env)?))
+            }
+            CommandArguments::Replay(replay) => replay_settings(replay)?,
+            CommandArguments::Explain { code } => Command::Explain { code },
+            CommandArguments::Completions { shell } => Command::Completions { shell },
+            CommandArguments::Man => Command::Man,
+        };
+        Ok(Self { command, display, verbosity: verbose })
+    }
+}
+
+fn wait_settings(wait: WaitArguments, connection: ConnectionArguments, env: &Env) -> Result<Gate, Error> {
+    let WaitArguments { gate, timeout, follow, fail_fast, progress } = wait;
+    let instant = timeout.is_zero();
+    let timeout = if instant { Policy::DEFAULT_TIMEOUT } else { timeout };
+    let policy = Policy { timeout, follow, fail_fast, instant, ..Policy::default() };
+    let dumb = env.variable("TERM").is_some_and(|term| term == "dumb");
+    let ui = match progress {
+        _ if gate.quiet || instant => UiKind::None,
+        ProgressHow::None => UiKind::None,
+        ProgressHow::Plain => UiKind::Plain,
+        ProgressHow::Tty => UiKind::Terminal,
+        ProgressHow::Auto if env.stderr_is_terminal && !dumb => UiKind::Terminal,
+        ProgressHow::Auto => UiKind::Plain,
+    };
+    gate_settings(gate, policy, ui, connection, env)
+}
+
+fn gate_settings(
+    gate: GateArguments,
+    policy: Policy,
+    ui: UiKind,
+    connection: ConnectionArguments,
+    env: &Env,
+) -> Result<Gate, Error> {
+    let policy = Policy {
+        stable_for: gate.stable_for,
+        patience: gate.patience,
+        tolerated_restarts: i64::from(gate.tolerate_restarts),
+        logs: gate.logs == LogsWhen::OnFailure,
+        ..policy
+    };
+    let reports = report_settings(gate.reports)?;
+    let record = gate.record.map(|path| record_path(path, &reports)).transpose()?;
+    Ok(Gate {
+        targets: parse_targets(&gate.targets)?,
+        policy,
+        connection: connection_settings(connection, env)?,
+        reports,
+        record,
+        log_lines: gate.log_lines,
+        redact: gate.redact,
+        ui,
+        quiet: gate.quiet,
+    })
+}
+
+fn record_path(path: PathBuf, reports: &Reports) -> Result<PathBuf, Error> {
+    if path == Path::new("-") {
+        return Err(Error::usage("--record - : a recording cannot go to stdout").hint("name a file"));
+    }
+    match reports.files.iter().find(|file| file.path == path) {
+        Some(file) => Err(same_path(&path, "--record", file.format.flag())),
+        None => Ok(path),
+    }
+}
+
+fn same_path(path: &Path, one: &str, other: &str) -> Error {
+    Error::usage(format!("{one} and {other} both name {}", path.display())).hint("give each its own file")
+}
+
+fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Connection, Error> {
+    let ConnectionArguments { kubeconfig, context, namespace, request_timeout, as_user, as_group } =
+        arguments;
+    if as_user.is_none() && !as_group.is_empty() {
+        return Err(Error::usage("--as-group without --as").hint("name the user as well: --as USER"));
+    }
+    if let Some(namespace) = namespace.as_deref().filter(|name| !is_dns_label(name)) {
+        return Err(Error::usage(format!("{namespace:?} cannot be the name of a namespace"))
+            .hint("names have lower-case letters, digits and '-', at most 63; is a variable unset?"));
+    }
+    let list = env.variable_os("KUBECONFIG").unwrap_or_default();
+    Ok(Connection {
+        kubeconfig,
+        kubeconfig_list: std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        home: env.variable_os("HOME").or_else(|| env.variable_os("USERPROFILE")).map(PathBuf::from),
+        context,
+        namespace,
+        request_timeout: request_timeout.filter(|timeout| !timeout.is_zero()),
+        impersonate_user: as_user,
+        impersonate_groups: as_group,
+    })
+}
+
+/// RFC 1123 label.
+fn is_dns_label(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    name.len() <= 63
+        && name.bytes().all(|b| fits(b) || b == b'-')
+        && name.bytes().next().is_some_and(fits)
+        && name.bytes().last().is_some_and(fits)
+}
+
+fn replay_settings(replay: ReplayArguments) -> Result<Command, Error> {
+    let source = match (replay.file, replay.demo, replay.list) {
+        (Some(path), _, _) if path == Path::new("-") => ReplaySource::Stdin,
+        (Some(path), _, _) => ReplaySource::File(path),
+        (None, Some(name), _) => ReplaySource::Demo(name),
+        (None, None, true) => ReplaySource::List,
+        (None, None, false) => {
+            return Err(Error::usage("no recording named")
+                .hint("name a file that --record wrote, or a recording of `rollout-guard replay --list`"));
+        }
+    };
+    Ok(Command::Replay { source, reports: report_settings(replay.reports)? })
+}
+
+fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
+    let ReportArguments { output, json, junit } = arguments;
+    let mut on_stdout: Vec<(String, ReportFormat)> = Vec::new();
+    if output == OutputFormat::Json {
+        on_stdout.push(("-o json".to_owned(), ReportFormat::Json));
+    }
+    let mut files: Vec<OutputPath> = Vec::new();
+    for (format, path) in [(ReportFormat::Json, json), (ReportFormat::JUnit, junit)] {
+        let Some(path) = path else { continue };
+        if path == Path::new("-") {
+            on_stdout.push((format!("{} -", format.flag()), format));
+        } else if let Some(other) = files.iter().find(|file| file.path == path) {
+            return Err(same_path(&path, other.format.flag(), format.flag()));
+        } else {
+            files.push(OutputPath { format, path });
+        }
+    }
+    let stdout = match on_stdout.as_slice() {
+        [] => Document::Text,
+        [(_, format)] => Document::Report(*format),
+        [(one, _), (other, _), ..] => {
+            return Err(Error::usage(format!("{one} and {other} both print to stdout"))
+                .hint("stdout carries one document; name a file for the other"));
+        }
+    };
+    let text_on_stderr = output == OutputFormat::Text && stdout != Document::Text;
+    Ok(Reports { files, stdout, text_on_stderr })
+}
+
+fn decide_color(when: ColorWhen, env: &Env, is_terminal: bool) -> bool {
+    match when {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => color_without_flag(env, is_terminal),
+    }
+}
+
+/// CI systems whose log view shows ANSI colours although it is no terminal.
+const CI_WITH_COLOR: &[&str] = &["GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "TF_BUILD"];
+
+/// Whether a stream gets colours when no flag says so: `NO_COLOR`, then what forces it, then the terminal, then
+/// the CI system.
+pub(crate) fn color_without_flag(env: &Env, is_terminal: bool) -> bool {
+    let forced = |name: &str| env.variable(name).is_some_and(|value| value != "0" && value != "false");
+    if env.variable("NO_COLOR").is_some() {
+        false
+    } else if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") {
+        true
+    } else if env.variable("TERM").is_some_and(|term| term == "dumb") {
+        false
+    } else {
+        is_terminal || CI_WITH_COLOR.iter().any(|name| env.variable(name).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What is shown on stderr while the wait goes on: live lines on a terminal, or a line for each change. Never both.
+
+mod live;
+mod plain;
+mod words;
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::env::TerminalWidth;
+use crate::progress::Progress;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UiKind {
+    /// One live line for each target.
+    Terminal,
+    /// A line for each change, and a sign of life.
+    Plain,
+    None,
+}
+
+/// Shows progress. Whoever owns it calls [`Ui::update`] at every judgement, and at least every
+/// [`Ui::FRAME`], so that the spinner turns and the sign of life comes in time.
+pub(crate) struct Ui(Shown);
+
+enum Shown {
+    Terminal(live::Live),
+    Plain(plain::Plain),
+    Nothing,
+}
+
+impl Ui {
+    /// The longest pause between two updates.
+    pub(crate) const FRAME: Duration = Duration::from_millis(200);
+
+    /// `started` is the wall clock at the start of the run; `width` is asked anew for each frame.
+    pub(crate) fn new(kind: UiKind, started: Timestamp, width: TerminalWidth, color: bool) -> Self {
+        Self(match kind {
+            UiKind::Terminal => Shown::Terminal(live::Live::new(width, color)),
+            UiKind::Plain => Shown::Plain(plain::Plain::new(started)),
+            UiKind::None => Shown::Nothing,
+        })
+    }
+
+    /// Shows that state; `now` is the time since the start of the run.
+    ///
+    /// Whether stderr takes the text does not matter to the wait: errors are dropped.
+    pub(crate) fn update(&mut self, progress: &Progress, now: Duration, err: &mut dyn Write) {
+        match &mut self.0 {
+            Shown::Terminal(live) => live.update(progress, err),
+            Shown::Plain(plain) => plain.update(progress, now, err),
+            Shown::Nothing => {}
+        }
+    }
+
+    /// Takes live lines off the terminal, so that the report stands alone.
+    pub(crate) fn finish(&mut self, err: &mut dyn Write) {
+        if let Shown::Terminal(live) = &mut self.0 {
+            live.finish(err);
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use std::time::Duration;
+
+    use crate::progress::{LikelyCause, Progress, TargetProgress};
+    use crate::report::Replicas;
+
+    /// A target of which some replicas are updated, ready and available.
+    pub(super) fn target(name: &str, counts: [i64; 4], waiting_for: &str) -> TargetProgress {
+        let [desired, updated, ready, available] = counts;
+        TargetProgress {
+            namespace: "shop".to_owned(),
+            name: format!("deployment/{name}"),
+            replicas: Some(Replicas { desired, updated, ready, available, old: 0 }),
+            waiting_for: waiting_for.to_owned(),
+            likely: None,
+            done: None,
+        }
+    }
+
+    /// At that many seconds of a wait of five minutes.
+    pub(super) fn progress(seconds: u64, targets: Vec<TargetProgress>) -> Progress {
+        let elapsed = Duration::from_secs(seconds);
+        Progress { elapsed, left: Duration::from_secs(300).saturating_sub(elapsed), blind: None, targets }
+    }
+
+    pub(super) fn likely(headline: &str, ends_at: Option<u64>) -> Option<LikelyCause> {
+        let ends_at = ends_at.map(Duration::from_secs);
+        Some(LikelyCause { code: "image-not-found", headline: headline.to_owned(), ends_at })
+    }
+}

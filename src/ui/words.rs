@@ -1,0 +1,71 @@
+//! The words that both forms of progress share.
+
+use std::time::Duration;
+
+use crate::cli::short_duration;
+use crate::progress::{Progress, TargetProgress};
+use crate::report::Replicas;
+
+/// A text from the cluster as part of one line.
+pub(super) fn one_line(text: &str) -> String {
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `deployment/web`, with the namespace where the targets are of several.
+pub(super) fn name(target: &TargetProgress, progress: &Progress) -> String {
+    let several = progress.targets.iter().any(|other| other.namespace != target.namespace);
+    if several {
+        format!("{} in {}", one_line(&target.name), one_line(&target.namespace))
+    } else {
+        one_line(&target.name)
+    }
+}
+
+/// `1 of 3 updated replicas available`, in kubectl's words, for the counter that is behind.
+pub(super) fn counts(replicas: &Replicas) -> String {
+    let Replicas { desired, updated, ready: _, available, old } = *replicas;
+    if updated < desired {
+        format!("{updated} of {desired} replicas updated, {available} available")
+    } else if available < updated {
+        format!("{available} of {updated} updated replicas available")
+    } else if old > 0 {
+        format!("{available} of {desired} updated replicas available, {old} old left")
+    } else {
+        format!("{available} of {desired} updated replicas available")
+    }
+}
+
+/// `4m50s left`, after when the likely cause ends the wait.
+pub(super) fn time_left(target: &TargetProgress, progress: &Progress) -> String {
+    let left = format!("{} left", short_duration(progress.left));
+    let ends_at = target.likely.as_ref().and_then(|likely| likely.ends_at);
+    match ends_at.map(|at| at.saturating_sub(progress.elapsed)) {
+        // A cause whose time has run out waits for one more attempt; there is no number to give.
+        Some(until) if until >= Duration::from_secs(1) && until < progress.left => {
+            format!("fails in {} unless it heals; {left}", short_duration(until))
+        }
+        _ => left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_that_is_behind_is_named() {
+        let say = |desired, updated, available, old| {
+            counts(&Replicas { desired, updated, ready: available, available, old })
+        };
+        assert_eq!(say(3, 1, 3, 3), "1 of 3 replicas updated, 3 available");
+        assert_eq!(say(3, 3, 1, 0), "1 of 3 updated replicas available");
+        assert_eq!(say(3, 3, 3, 1), "3 of 3 updated replicas available, 1 old left");
+        assert_eq!(say(3, 3, 3, 0), "3 of 3 updated replicas available");
+    }
+
+    #[test]
+    fn control_characters_of_the_cluster_do_not_reach_the_line() {
+        assert_eq!(one_line("a\r\n\u{1b}[2Jb\tc"), "a [2Jb c");
+    }
+}
