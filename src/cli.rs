@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// auto: on a terminal, and in CI systems that show colours. NO_COLOR and FORCE_COLOR are obeyed.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = help::DISPLAY)]
     pub(crate) color: ColorWhen,
-    /// Say on stderr what the client does (-vv: every request)
+    /// Say on stderr what the client does; -vv says more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = help::DISPLAY)]
     pub(crate) verbose: u8,
 }
@@ -69,14 +69,14 @@ pub(crate) enum CommandArguments {
 #[derive(Debug, Args)]
 #[command(after_help = help::WAIT, after_long_help = help::WAIT_LONG)]
 pub(crate) struct WaitArguments {
-    #[command(flatten)]
-    pub(crate) gate: GateArguments,
     /// Time for all targets together; 0 judges once, without waiting
     ///
     /// The default is one minute more than a Deployment's default progressDeadlineSeconds, so that the controller
     /// has its say first.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "11m", help_heading = help::JUDGEMENT)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) gate: GateArguments,
     /// Keep waiting when another rollout of the same workload takes over
     ///
     /// Without it a newer rollout ends the wait with exit code 6: what this pipeline applied can no longer complete.
@@ -132,7 +132,7 @@ pub(crate) struct GateArguments {
     /// Lines of each log that are shown, from its end
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = help::REPORTS)]
     pub(crate) log_lines: u16,
-    /// Replace what matches in every text from the cluster, besides well-known secrets (repeatable)
+    /// Hide what matches in every text from the cluster (repeatable)
     #[arg(long, value_name = "REGEX", value_parser = parse_regex, help_heading = help::REPORTS)]
     pub(crate) redact: Vec<regex::Regex>,
     /// Print nothing about what goes well: no progress, and no text for a complete rollout
@@ -262,7 +262,7 @@ pub(crate) struct Early {
 /// Reads the command line, and the variables for what it leaves open.
 pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Early> {
     let mut command = command();
-    if let Some(plugin) = arguments.first().and_then(|program| plugin_name(program)) {
+    if let Some(plugin) = arguments.first().and_then(plugin_name) {
         command = command.bin_name(plugin);
     }
     let command = command.term_width(env.width().min(100));

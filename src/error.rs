@@ -1,5 +1,7 @@
 //! Our own failures. A rollout that fails is not one of them: that is a verdict.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::exit_code::ExitCode;
@@ -72,7 +74,7 @@ impl Error {
         };
         let mut text = format!("{red}error:{red:#} {}\n", visible(&self.message));
         for hint in &self.hints {
-            text.push_str(&format!("{cyan}hint:{cyan:#} {}\n", visible(hint)));
+            let _ = writeln!(text, "{cyan}hint:{cyan:#} {}", visible(hint));
         }
         text
     }

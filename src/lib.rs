@@ -31,7 +31,7 @@ pub use env::Env;
 pub use exit_code::ExitCode;
 
 use crate::error::{Error, ErrorKind};
-use crate::settings::{Command, Settings};
+use crate::settings::{Command, Display, Settings};
 
 /// The whole program as a function: the arguments, the program's name first, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> ExitCode {
@@ -39,18 +39,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
     let parsed = match cli::parse(&arguments, env) {
         Ok(parsed) => parsed,
         Err(early) if early.code == ExitCode::Complete => {
-            return env.print(&early.text).map_or_else(|error| fail(&error, env), |()| early.code);
+            return env.print(&early.text).map_or_else(|error| fail(&error, false, env), |()| early.code);
         }
         Err(early) => {
             env.complain(&early.text);
             return early.code;
         }
     };
-    let settings = match Settings::resolve(parsed, env) {
-        Ok(settings) => settings,
-        Err(error) => return fail(&error, env),
-    };
-    dispatch(settings, env).unwrap_or_else(|error| fail(&error, env))
+    let color = Display::new(parsed.color, env).stderr_color;
+    let ended = Settings::resolve(parsed, env).and_then(|settings| dispatch(settings, env));
+    ended.unwrap_or_else(|error| fail(&error, color, env))
 }
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
@@ -68,8 +66,41 @@ fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     Ok(ExitCode::Complete)
 }
 
-fn fail(error: &Error, env: &mut Env) -> ExitCode {
-    let color = settings::color_without_flag(env, env.stderr_is_terminal);
+fn fail(error: &Error, color: bool, env: &mut Env) -> ExitCode {
     env.complain(&error.render(color));
     error.exit_code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_line(line: &str) -> (ExitCode, String, String) {
+        let (mut env, out, err) = Env::by_hand(&[]);
+        let code = run(line.split(' ').map(OsString::from), &mut env);
+        (code, out.text(), err.text())
+    }
+
+    #[test]
+    fn help_is_on_stdout_and_what_is_wrong_on_stderr() {
+        let (code, out, err) = run_line("rollout-guard --version");
+        assert_eq!((code, err.as_str()), (ExitCode::Complete, ""));
+        assert_eq!(out, concat!("rollout-guard ", env!("CARGO_PKG_VERSION"), "\n"));
+        for line in ["rollout-guard wiat", "rollout-guard wait", "rollout-guard explain nothing-of-that-name"]
+        {
+            let (code, out, err) = run_line(line);
+            assert_eq!((code, out.as_str()), (ExitCode::Usage, ""), "{line}");
+            assert!(err.starts_with("error: "), "{line}: {err}");
+        }
+    }
+
+    #[test]
+    fn an_explanation_is_plain_text_where_there_is_no_terminal() {
+        let (code, out, _) = run_line("rollout-guard explain stalled");
+        assert_eq!(code, ExitCode::Complete);
+        assert!(out.starts_with("stalled  (Rollout)\n"), "{out}");
+        assert!(!out.contains('\u{1b}'));
+        let (_, out, _) = run_line("rollout-guard explain stalled --color always");
+        assert!(out.contains('\u{1b}'));
+    }
 }

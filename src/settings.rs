@@ -113,15 +113,21 @@ pub(crate) struct Display {
     pub(crate) width: usize,
 }
 
+impl Display {
+    pub(crate) fn new(color: ColorWhen, env: &Env) -> Self {
+        Self {
+            stdout_color: decide_color(color, env, env.stdout_is_terminal),
+            stderr_color: decide_color(color, env, env.stderr_is_terminal),
+            width: env.width(),
+        }
+    }
+}
+
 impl Settings {
     /// Resolves the arguments.
     pub(crate) fn resolve(arguments: Arguments, env: &Env) -> Result<Self, Error> {
         let Arguments { command, connection, color, verbose } = arguments;
-        let display = Display {
-            stdout_color: decide_color(color, env, env.stdout_is_terminal),
-            stderr_color: decide_color(color, env, env.stderr_is_terminal),
-            width: env.width(),
-        };
+        let display = Display::new(color, env);
         let command = match command {
             CommandArguments::Wait(wait) => Command::Gate(Box::new(wait_settings(*wait, connection, env)?)),
             CommandArguments::Diagnose(gate) => {
@@ -146,10 +152,9 @@ fn wait_settings(wait: WaitArguments, connection: ConnectionArguments, env: &Env
     let ui = match progress {
         _ if gate.quiet || instant => UiKind::None,
         ProgressHow::None => UiKind::None,
-        ProgressHow::Plain => UiKind::Plain,
         ProgressHow::Tty => UiKind::Terminal,
         ProgressHow::Auto if env.stderr_is_terminal && !dumb => UiKind::Terminal,
-        ProgressHow::Auto => UiKind::Plain,
+        ProgressHow::Plain | ProgressHow::Auto => UiKind::Plain,
     };
     gate_settings(gate, policy, ui, connection, env)
 }

@@ -90,8 +90,8 @@ mod testing {
         Progress { elapsed, left: Duration::from_secs(300).saturating_sub(elapsed), blind: None, targets }
     }
 
-    pub(super) fn likely(headline: &str, ends_at: Option<u64>) -> Option<LikelyCause> {
+    pub(super) fn likely(headline: &str, ends_at: Option<u64>) -> LikelyCause {
         let ends_at = ends_at.map(Duration::from_secs);
-        Some(LikelyCause { code: "image-not-found", headline: headline.to_owned(), ends_at })
+        LikelyCause { code: "image-not-found", headline: headline.to_owned(), ends_at }
     }
 }

@@ -1,5 +1,6 @@
 //! Durations as Go writes them, because kubectl's flags take them: `1h5m`, `1.5s`, `300ms`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The units, longest spelling first where one begins another, with their length in nanoseconds.
@@ -83,8 +84,12 @@ fn scale(number: &str, length: u128) -> Option<u128> {
 /// Whole seconds as Go prints them, without empty parts: `4m50s`, `5m`, `1h5m`.
 pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    let mut text = String::new();
+    for (count, unit) in [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")] {
+        if count > 0 {
+            let _ = write!(text, "{count}{unit}");
+        }
+    }
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -1,5 +1,7 @@
 //! The prose of `--help`: headings, examples, exit codes.
 
+use std::fmt::Write as _;
+
 use super::variables;
 use crate::exit_code::ExitCode;
 
@@ -68,8 +70,10 @@ Examples:
 
 /// What follows the flags in the long help of the program.
 pub(super) fn after_long() -> String {
-    let codes: String =
-        ExitCode::ALL.iter().map(|(_, number, _, sentence)| format!("  {number:>3}  {sentence}\n")).collect();
+    let mut codes = String::new();
+    for (_, number, _, sentence) in ExitCode::ALL {
+        let _ = writeln!(codes, "  {number:>3}  {sentence}");
+    }
     let example = variables::name_of("stable-for");
     format!(
         "\

@@ -1,6 +1,6 @@
 //! The manual page: one page for the program and all its commands.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 use clap::Command;
 use clap_mangen::Man;
@@ -36,11 +36,15 @@ fn write_page(command: Command, out: &mut Vec<u8>) -> io::Result<()> {
         section.render_options_section(&mut body)?;
         section.render_extra_section(&mut body)?;
         // Sections of a command are subsections of the page.
-        let body = String::from_utf8_lossy(&body);
-        out.write_all(body.replace(".SH EXTRA\n", ".SS NOTES\n").replace(".SH ", ".SS ").as_bytes())?;
+        out.write_all(with_notes(&body).replace(".SH ", ".SS ").as_bytes())?;
     }
     let mut rest = Vec::new();
     page.render_options_section(&mut rest)?;
     page.render_extra_section(&mut rest)?;
-    out.write_all(String::from_utf8_lossy(&rest).replace(".SH EXTRA\n", ".SH NOTES\n").as_bytes())
+    out.write_all(with_notes(&rest).as_bytes())
+}
+
+/// Examples and tables, which come last, keep their lines.
+fn with_notes(roff: &[u8]) -> String {
+    String::from_utf8_lossy(roff).replace(".SH EXTRA\n", ".SH NOTES\n.nf\n") + ".fi\n"
 }

@@ -3,6 +3,7 @@
 //! indicatif draws into memory and we copy that to the stream we were given. So nothing is drawn behind our
 //! back by a thread, a test reads what a terminal would get, and only one place writes to stderr.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use unicode_width::UnicodeWidthChar as _;
 
-use super::words::{name, one_line, time_left};
+use super::words::{name, next_end, one_line};
 use crate::env::TerminalWidth;
 use crate::progress::{Progress, TargetProgress};
 use crate::report::{Replicas, VerdictName};
@@ -93,12 +94,14 @@ impl Live {
             line.push(plain, &format!(" {}", verdict.as_str()));
             return line;
         }
-        line.push(plain, &format!(" ({})", time_left(target, progress)));
         if let Some(likely) = &target.likely {
-            line.push(plain, " likely cause ");
+            line.push(plain, " ");
             line.push(AnsiColor::Yellow.on_default(), likely.code);
-            line.push(plain, &format!(": {}", one_line(&likely.headline)));
-        } else if !target.waiting_for.is_empty() {
+            line.push(plain, &format!(" ({}): {}", next_end(target, progress), one_line(&likely.headline)));
+            return line;
+        }
+        line.push(plain, &format!(" ({})", next_end(target, progress)));
+        if !target.waiting_for.is_empty() {
             line.push(plain, &format!(" waiting for {}", one_line(&target.waiting_for)));
         }
         line
@@ -136,7 +139,7 @@ impl Line {
                 left -= cells;
                 fits.push(c);
             }
-            text.push_str(&format!("{style}{fits}{style:#}"));
+            let _ = write!(text, "{style}{fits}{style:#}");
             if !is_whole {
                 break;
             }
@@ -237,21 +240,26 @@ mod tests {
         let text = String::from_utf8(drawn.to_vec()).unwrap();
         let mut rows: Vec<Vec<char>> = vec![vec![' '; width]];
         let (mut row, mut column) = (0, 0);
-        let mut rest = text.as_str();
-        while let Some(c) = rest.chars().next() {
-            if let Some(after) = rest.strip_prefix("\x1b[") {
-                let (count, after) = after.split_at(after.find(|c: char| c.is_ascii_alphabetic()).unwrap());
-                match &after[..1] {
-                    "A" => row -= count.parse::<usize>().unwrap(),
-                    "B" => row += count.parse::<usize>().unwrap(),
-                    "K" => rows[row] = vec![' '; width],
-                    "m" => {}
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            if c == '\x1b' {
+                assert_eq!(chars.next(), Some('['), "only control sequences");
+                let mut count = String::new();
+                let end = loop {
+                    match chars.next().unwrap() {
+                        c if c.is_ascii_digit() => count.push(c),
+                        c => break c,
+                    }
+                };
+                match end {
+                    'A' => row -= count.parse::<usize>().unwrap(),
+                    'B' => row += count.parse::<usize>().unwrap(),
+                    'K' => rows[row] = vec![' '; width],
+                    'm' => {}
                     other => panic!("unexpected control sequence {other}"),
                 }
-                rest = &after[1..];
                 continue;
             }
-            rest = &rest[c.len_utf8()..];
             if c == '\r' {
                 column = 0;
                 continue;
@@ -280,7 +288,7 @@ mod tests {
         let mut ui = live(72, false);
         let mut out = Vec::new();
         let stuck = TargetProgress {
-            likely: likely("the registry says that there is no image shop/web:1.3", Some(40)),
+            likely: Some(likely("the registry says that there is no image shop/web:1.3", Some(40))),
             ..target("api", [4, 4, 2, 1], "3 pods to become ready")
         };
         for seconds in [0, 1, 10] {
@@ -290,11 +298,11 @@ mod tests {
         let lines = shown(&out, 72);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
-            lines[0].ends_with(" deployment/web ████░░░░░░░░ 1/3 (4m50s left) waiting for 2 replica"),
+            lines[0].ends_with(" deployment/web ████░░░░░░░░ 1/3 (4m50s left) waiting for 2 replicas t"),
             "{lines:?}"
         );
         assert!(
-            lines[1].ends_with(" deployment/api ███▓▓▓▒▒▒▒▒▒ 1/4 (fails in 30s unless it heals; 4m50s"),
+            lines[1].ends_with(" deployment/api ███▓▓▓▒▒▒▒▒▒ 1/4 image-not-found (fails in 30s): the r"),
             "{lines:?}"
         );
         ui.finish(&mut out);

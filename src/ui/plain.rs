@@ -1,6 +1,7 @@
 //! Progress for logs: a line for each change, and a sign of life every thirty seconds. Lines are never rewritten.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
@@ -80,7 +81,10 @@ impl Plain {
         }
         self.last_line = Some(now);
         let time = clock(self.started, now);
-        let text: String = lines.iter().map(|line| format!("{time} {line}\n")).collect();
+        let mut text = String::new();
+        for line in &lines {
+            let _ = writeln!(text, "{time} {line}");
+        }
         drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
     }
 }
@@ -141,7 +145,8 @@ mod tests {
     fn each_change_is_one_line_and_silence_is_broken_every_thirty_seconds() {
         let unseen = TargetProgress { replicas: None, ..target("web", [0; 4], "the first answer") };
         let waiting = || target("web", [3, 3, 1, 1], "2 pods to become ready");
-        let stuck = || TargetProgress { likely: likely("no image shop/web:1.3", Some(90)), ..waiting() };
+        let stuck =
+            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some(90))), ..waiting() };
         let settling =
             |seconds: u64| target("web", [3, 3, 3, 3], &format!("pods to settle, {seconds}s of 10s"));
         let done = || TargetProgress { done: Some(VerdictName::Complete), ..settling(10) };
@@ -217,7 +222,7 @@ mod tests {
         let other = TargetProgress { namespace: "blog".to_owned(), ..target("web", [1, 1, 0, 0], "a pod") };
         let failed = TargetProgress {
             done: Some(VerdictName::Failed),
-            likely: likely("no image", None),
+            likely: Some(likely("no image", None)),
             ..target("web", [1, 1, 0, 0], "")
         };
         let text = shown(vec![progress(0, vec![failed, other])]);

@@ -36,17 +36,28 @@ pub(super) fn counts(replicas: &Replicas) -> String {
     }
 }
 
-/// `4m50s left`, after when the likely cause ends the wait.
+/// All there is to say about time: `fails in 12s unless it heals; 4m50s left`.
 pub(super) fn time_left(target: &TargetProgress, progress: &Progress) -> String {
     let left = format!("{} left", short_duration(progress.left));
-    let ends_at = target.likely.as_ref().and_then(|likely| likely.ends_at);
-    match ends_at.map(|at| at.saturating_sub(progress.elapsed)) {
-        // A cause whose time has run out waits for one more attempt; there is no number to give.
-        Some(until) if until >= Duration::from_secs(1) && until < progress.left => {
-            format!("fails in {} unless it heals; {left}", short_duration(until))
-        }
-        _ => left,
+    match until_failure(target, progress) {
+        Some(until) => format!("fails in {} unless it heals; {left}", short_duration(until)),
+        None => left,
     }
+}
+
+/// What comes first, where there is little room: `fails in 12s`, or `4m50s left`.
+pub(super) fn next_end(target: &TargetProgress, progress: &Progress) -> String {
+    match until_failure(target, progress) {
+        Some(until) => format!("fails in {}", short_duration(until)),
+        None => format!("{} left", short_duration(progress.left)),
+    }
+}
+
+/// How long the likely cause is still tolerated. A cause whose time has run out waits for one more attempt:
+/// there is no number to give.
+fn until_failure(target: &TargetProgress, progress: &Progress) -> Option<Duration> {
+    let until = target.likely.as_ref()?.ends_at?.saturating_sub(progress.elapsed);
+    (until >= Duration::from_secs(1) && until < progress.left).then_some(until)
 }
 
 #[cfg(test)]
