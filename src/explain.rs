@@ -22,7 +22,7 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Rollout, "Rollout"),
 ];
 
-/// The text of a family: `# title`, then a section `## code` for each cause.
+/// The text of a family: what its causes have in common, then a section `## code` for each.
 pub(crate) const fn family_text(family: Family) -> &'static str {
     match family {
         Family::Image => include_str!("diagnose/image.md"),
@@ -34,11 +34,16 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
     }
 }
 
-/// The body of the section of a cause, without its heading.
-pub(crate) fn section(code: CauseCode) -> Option<&'static str> {
-    sections(family_text(code.family()), "## ")
-        .find(|(title, _)| *title == code.as_str())
-        .map(|(_, body)| body)
+/// The body of the section of a cause, without its heading, each part under a heading of its own.
+///
+/// In the source a part may also begin as `**What it means.** …`, which reads better where parts are short.
+pub(crate) fn section(code: CauseCode) -> Option<String> {
+    let text = family_text(code.family());
+    let (_, body) = sections(text, "## ").find(|(title, _)| *title == code.as_str())?;
+    Some(PARTS.iter().fold(body.to_owned(), |body, part| {
+        body.replace(&format!("**{part}.** "), &format!("### {part}\n\n"))
+            .replace(&format!("**{part}.**\n"), &format!("### {part}\n"))
+    }))
 }
 
 /// The sections under headings of that mark: title and body.
@@ -79,7 +84,7 @@ pub(crate) fn explain(code: Option<&str>, width: usize, color: bool) -> Result<S
     let title = FAMILIES.iter().find(|(family, _)| *family == code.family()).map_or("", |(_, title)| title);
     let Look { heading, .. } = look;
     let mut text = format!("{heading}{}{heading:#}  ({title})\n\n", code.as_str());
-    text.push_str(&render(section(code).unwrap_or("Nothing has been written about this cause yet."), &look));
+    text.push_str(&section(code).map_or_else(String::new, |body| render(&body, &look)));
     Ok(text)
 }
 
@@ -102,9 +107,9 @@ fn list(look: &Look) -> String {
 
 /// The first sentence of what a cause means.
 fn summary(code: CauseCode) -> String {
-    let meaning = section(code)
-        .and_then(|body| sections(body, "### ").find(|(title, _)| Some(title) == PARTS.first()))
-        .map_or("", |(_, body)| body);
+    let body = section(code).unwrap_or_default();
+    let meaning =
+        sections(&body, "### ").find(|(title, _)| Some(title) == PARTS.first()).map_or("", |(_, body)| body);
     let paragraph = plain(&meaning.split("\n\n").next().unwrap_or_default().replace('\n', " "));
     match paragraph.split_once(". ") {
         Some((sentence, _)) => sentence.to_owned(),
@@ -257,16 +262,15 @@ mod tests {
         let mut explained = 0;
         for (family, _) in FAMILIES {
             let text = family_text(*family);
-            assert!(text.starts_with("# "), "{}", family.as_str());
             if sections(text, "## ").next().is_none() {
                 continue;
             }
             explained += 1;
             for code in CauseCode::ALL.iter().filter(|code| code.family() == *family) {
                 let body = section(*code).unwrap_or_else(|| panic!("no section {}", code.as_str()));
-                let titles: Vec<&str> = sections(body, "### ").map(|(title, _)| title).collect();
+                let titles: Vec<&str> = sections(&body, "### ").map(|(title, _)| title).collect();
                 assert_eq!(titles, PARTS, "{}", code.as_str());
-                for (title, part) in sections(body, "### ") {
+                for (title, part) in sections(&body, "### ") {
                     assert!(part.len() > 20, "{}: {title} is empty", code.as_str());
                 }
             }

@@ -71,8 +71,8 @@ Examples:
 /// What follows the flags in the long help of the program.
 pub(super) fn after_long() -> String {
     let mut codes = String::new();
-    for (_, number, _, sentence) in ExitCode::ALL {
-        let _ = writeln!(codes, "  {number:>3}  {sentence}");
+    for (_, number, name, sentence) in ExitCode::ALL {
+        let _ = writeln!(codes, "  {number:>3}  {name:<18}  {sentence}");
     }
     let example = variables::name_of("stable-for");
     format!(

@@ -136,8 +136,8 @@ fn what_is_wrong_is_named_with_the_fix() {
 #[test]
 fn the_long_help_lists_every_exit_code_and_the_rule_of_variables() {
     let text = help("rollout-guard --help");
-    for (_, number, _, sentence) in ExitCode::ALL {
-        assert!(text.contains(&format!("  {number:>3}  {sentence}\n")), "{text}");
+    for (_, number, name, sentence) in ExitCode::ALL {
+        assert!(text.contains(&format!("  {number:>3}  {name:<18}  {sentence}\n")), "{text}");
     }
     assert!(text.contains("--stable-for is ROLLOUT_GUARD_STABLE_FOR"), "{text}");
     for line in [
