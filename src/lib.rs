@@ -16,4 +16,5 @@ mod settle;
 mod status;
 #[cfg(test)]
 mod testing;
+mod untrusted;
 mod verdict;
