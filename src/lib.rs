@@ -10,6 +10,7 @@ mod observation;
 mod policy;
 mod progress;
 mod recording;
+mod render;
 mod report;
 mod session;
 mod settle;

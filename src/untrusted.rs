@@ -5,6 +5,7 @@
 //! encoder first removes what acts instead of showing ([`strip`]), then secrets ([`Redactor`]), then breaks the
 //! command tokens of every CI system ([`tokens`]), then caps the line.
 
+mod json;
 mod redact;
 mod strip;
 mod tokens;
@@ -12,6 +13,7 @@ mod tokens;
 #[cfg(test)]
 mod properties;
 
+pub(crate) use json::for_json;
 pub(crate) use redact::{REDACTED, RedactPatternError, Redactor};
 
 /// Longest line in characters. Longer ones are data, not sentences, and hide what stands around them.
@@ -36,14 +38,14 @@ impl<'a> Untrusted<'a> {
     pub(crate) fn for_terminal(self, redactor: &Redactor) -> String {
         let shown = strip::strip(self.0);
         let line = redactor.redact(&shown).split_whitespace().collect::<Vec<_>>().join(" ");
-        cap(tokens::break_tokens(&line), LINE_LIMIT)
+        shorten(tokens::break_tokens(&line), LINE_LIMIT)
     }
 
     /// The lines for a terminal or a CI log, without a gutter. White space stays, except at the end of a line.
     pub(crate) fn for_terminal_lines(self, redactor: &Redactor) -> Vec<String> {
         let shown = strip::strip(self.0);
         let lines = redactor.redact(&shown);
-        lines.lines().map(|line| cap(tokens::break_tokens(line.trim_end()), LINE_LIMIT)).collect()
+        lines.lines().map(|line| shorten(tokens::break_tokens(line.trim_end()), LINE_LIMIT)).collect()
     }
 
     /// Lines of a log, each behind the [`GUTTER`]. Give a log as one text, so that a key over several lines is
@@ -55,18 +57,18 @@ impl<'a> Untrusted<'a> {
     /// Text of an XML element: only characters that XML 1.0 has, at most so many. The XML writer still has to
     /// escape the markup.
     pub(crate) fn for_xml_text(self, redactor: &Redactor, limit: usize) -> String {
-        cap(self.for_terminal_lines(redactor).join("\n"), limit)
+        shorten(self.for_terminal_lines(redactor).join("\n"), limit)
     }
 
     /// Value of an XML attribute: one line, as readers turn line breaks into spaces anyway. The XML writer still
     /// has to escape the markup.
     pub(crate) fn for_xml_attribute(self, redactor: &Redactor, limit: usize) -> String {
-        cap(self.for_terminal(redactor), limit)
+        shorten(self.for_terminal(redactor), limit)
     }
 }
 
 /// The text cut to so many characters, saying how many were cut.
-fn cap(text: String, limit: usize) -> String {
+pub(crate) fn shorten(text: String, limit: usize) -> String {
     let length = text.chars().count();
     if length <= limit {
         return text;

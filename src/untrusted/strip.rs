@@ -100,7 +100,7 @@ fn skip_control_string(chars: &mut Peekable<Chars<'_>>) {
 ///
 /// The invisible ones go because some consumers' search for a command ignores them, so that `#`, zero-width
 /// joiner, `#vso[` would be found as `##vso[`.
-const fn acts_or_hides(c: char) -> bool {
+pub(super) const fn acts_or_hides(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -55,15 +55,14 @@ fn is_bracket_command(rest: &str) -> bool {
 
 /// Whether an underscore between these two would complete a name that somebody looks for.
 fn completes_name(written: &str, rest: &str) -> bool {
-    let ends_with = |name: &str| {
-        written
-            .len()
-            .checked_sub(name.len())
-            .and_then(|at| written.get(at..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(name))
-    };
-    ends_with("SPINNAKER")
-        || (ends_with("section") && (rest.starts_with("start:") || rest.starts_with("end:")))
+    ends_with_name(written, "SPINNAKER")
+        || (ends_with_name(written, "section") && (rest.starts_with("start:") || rest.starts_with("end:")))
+}
+
+/// Whether the text ends in the name, in whatever case.
+pub(super) fn ends_with_name(text: &str, name: &str) -> bool {
+    let end = text.len().checked_sub(name.len()).and_then(|at| text.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
