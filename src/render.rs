@@ -5,6 +5,8 @@ mod junit;
 mod redacted;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schema_check;
 mod style;
 mod terminal;
 

@@ -68,15 +68,14 @@ impl<'a> Untrusted<'a> {
 }
 
 /// The text cut to so many characters, saying how many were cut.
-pub(crate) fn shorten(text: String, limit: usize) -> String {
+fn shorten(text: String, limit: usize) -> String {
     let length = text.chars().count();
     if length <= limit {
         return text;
     }
     let kept = limit.saturating_sub(CAP_NOTE);
-    let mut short: String = text.chars().take(kept).collect();
-    short.push_str(&format!("… ({} more characters)", length - kept));
-    short
+    let short: String = text.chars().take(kept).collect();
+    format!("{short}… ({} more characters)", length - kept)
 }
 
 #[cfg(test)]

@@ -13,10 +13,13 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use super::style::Look;
 use super::terminal::{headline, target_text};
 use crate::report::{PlaceholderReport, Report, Target, Tool, VerdictName};
-use crate::untrusted::{Redactor, Untrusted, shorten};
+use crate::untrusted::{Redactor, Untrusted};
 
-/// Longest text of a case, in characters: consumers limit files, and a person reads the beginning.
-const TEXT_LIMIT: usize = 16_000;
+/// Longest text of a case in bytes; GitLab takes 30 MB for a file, and a person reads a page.
+const TEXT_LIMIT: usize = 64 * 1024;
+/// Of a longer text: what stays of its beginning (what is wrong) and of its end (what to do). A log is between.
+const TEXT_HEAD: usize = 40_000;
+const TEXT_TAIL: usize = 20_000;
 /// Longest `message`.
 const MESSAGE_LIMIT: usize = 300;
 /// Longest name; Azure cuts at 512.
@@ -126,7 +129,7 @@ impl Writer<'_> {
         case.set_time(time);
         // A pass says what it does not prove; a failure has said everything already.
         if kind.is_none() {
-            case.set_system_out(shorten(text, TEXT_LIMIT));
+            case.set_system_out(fit(text));
         }
         case
     }
@@ -140,7 +143,7 @@ impl Writer<'_> {
             status
         } else {
             let reasons: Vec<&str> = report.not_seen.iter().map(|missing| missing.message.as_str()).collect();
-            let reasons = Untrusted::new(&reasons.join("\n")).for_xml_text(self.redactor, TEXT_LIMIT);
+            let reasons = Untrusted::new(&reasons.join("\n")).for_xml_text(self.redactor, TEXT_HEAD);
             let text = format!("{message}\n{reasons}");
             self.non_success(NonSuccessKind::Error, report.verdict.as_str(), message, text)
         };
@@ -161,10 +164,7 @@ impl Writer<'_> {
         let message = self.attribute(message, MESSAGE_LIMIT);
         let text = if text.starts_with(&message) { text } else { format!("{message}\n\n{text}") };
         let mut status = TestCaseStatus::non_success(kind);
-        status
-            .set_type(self.attribute(cause, NAME_LIMIT))
-            .set_description(shorten(text, TEXT_LIMIT))
-            .set_message(message);
+        status.set_type(self.attribute(cause, NAME_LIMIT)).set_description(fit(text)).set_message(message);
         status
     }
 
@@ -182,9 +182,33 @@ fn document(suites: impl IntoIterator<Item = TestSuite>, time: Duration) -> Stri
 }
 
 const UNWRITABLE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"rollout-guard\" tests=\"1\" \
-    skipped=\"0\" failures=\"0\" errors=\"1\"><testsuite name=\"rollout-guard\" tests=\"1\" skipped=\"0\" errors=\"1\" \
+    skipped=\"0\" failures=\"0\" errors=\"1\" time=\"0.000\"><testsuite name=\"rollout-guard\" tests=\"1\" skipped=\"0\" errors=\"1\" \
     failures=\"0\" time=\"0.000\"><testcase name=\"targets\" classname=\"rollout-guard\" time=\"0.000\"><error \
     message=\"the report could not be written as XML\"/></testcase></testsuite></testsuites>\n";
+
+/// The text within [`TEXT_LIMIT`], saying how many lines were left out of its middle.
+fn fit(text: String) -> String {
+    if text.len() <= TEXT_LIMIT {
+        return text;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let head = lines_within(lines.iter(), TEXT_HEAD);
+    let tail = lines_within(lines.iter().rev(), TEXT_TAIL);
+    let omitted = format!("… ({} lines left out)", lines.len().saturating_sub(head + tail));
+    let end = lines.iter().skip(lines.len().saturating_sub(tail));
+    lines.iter().take(head).chain([&omitted.as_str()]).chain(end).copied().collect::<Vec<_>>().join("\n")
+}
+
+/// How many lines fit into so many bytes.
+fn lines_within<'t>(lines: impl Iterator<Item = &'t &'t str>, bytes: usize) -> usize {
+    lines
+        .scan(0, |used, line| {
+            *used += line.len() + 1;
+            Some(*used)
+        })
+        .take_while(|used| *used <= bytes)
+        .count()
+}
 
 /// Seconds as a duration; nonsense is zero.
 fn seconds(seconds: f64) -> Duration {
@@ -196,3 +220,6 @@ fn timestamp(rfc3339: &str) -> Option<String> {
     let parsed: jiff::Timestamp = rfc3339.parse().ok()?;
     Some(parsed.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub(crate) fn for_json(document: &str) -> String {
         };
         if token || (c != '\n' && super::strip::acts_or_hides(c)) || matches!(c, '\u{2028}' | '\u{2029}') {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                out += &format!("\\u{unit:04x}");
             }
         } else {
             out.push(c);

@@ -60,7 +60,7 @@ const KNOWN: &[(&str, Reading)] = &[
         Reading::Always,
     ),
     // Docker Hub names the account and its token when it limits pulls.
-    (r#"(?i)\blimit as [^\s:]+: (?<secret>\S+)"#, Reading::Always),
+    (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
     // name=value, in environments, flags, query strings and connection strings.
     (
         r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']?\s?=\s?(?<secret>"[^"\n]+"|'[^'\n]+'|[^\s,;&"']+)"#,

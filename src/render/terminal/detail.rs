@@ -14,27 +14,21 @@ const MAX_PODS: usize = 5;
 
 /// Everything below the verdict line of a target that is not complete.
 pub(super) fn detail(target: &Target, page: &mut Page<'_>) {
-    match target.causes.split_first() {
-        Some((root, others)) => {
-            cause(root, page);
-            advice(&root.help, &root.commands, page);
-            page.gap();
-            for other in others.iter().take(MAX_OTHER_CAUSES) {
-                let headline = page.text(&other.headline);
-                page.labelled(&coded("also", &other.code, page), Tone::Bad, &headline);
-            }
-            if others.len() > MAX_OTHER_CAUSES {
-                page.line(&format!(
-                    "also: {} more causes in the JSON report",
-                    others.len() - MAX_OTHER_CAUSES
-                ));
-            }
+    if let Some((root, others)) = target.causes.split_first() {
+        cause(root, page);
+        advice(&root.help, &root.commands, page);
+        page.gap();
+        for other in others.iter().take(MAX_OTHER_CAUSES) {
+            let headline = page.text(&other.headline);
+            page.labelled(&coded("also", &other.code, page), Tone::Bad, &headline);
         }
-        None => {
-            pods(target, page);
-            advice(&[advice_without_cause(&target.reason).to_owned()], &[], page);
-            page.gap();
+        if others.len() > MAX_OTHER_CAUSES {
+            page.line(&format!("also: {} more causes in the JSON report", others.len() - MAX_OTHER_CAUSES));
         }
+    } else {
+        pods(target, page);
+        advice(&[advice_without_cause(&target.reason).to_owned()], &[], page);
+        page.gap();
     }
     for change in target.changes.iter().take(MAX_CHANGES) {
         let change = page.text(change);
