@@ -15,6 +15,7 @@ mod outputs;
 mod policy;
 mod progress;
 mod recording;
+mod render;
 mod report;
 mod session;
 mod settings;
@@ -23,6 +24,7 @@ mod status;
 #[cfg(test)]
 mod testing;
 mod ui;
+mod untrusted;
 mod verdict;
 
 use std::ffi::OsString;

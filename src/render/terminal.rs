@@ -1,0 +1,211 @@
+//! The report as text for a person: in a terminal, in the log of a pipeline, in the failure of a JUnit case.
+//!
+//! Order for one target: verdict and time, what is wrong, what shows it, what to do, whom it hurts, what could
+//! not be seen. For several: one line each, then the same for each that is not complete, then one line for all.
+
+mod detail;
+mod page;
+
+#[cfg(test)]
+mod goldens;
+
+use page::Page;
+
+use super::style::{Look, Tone, spoken};
+use crate::report::{NotSeen, Report, Target, VerdictName};
+
+/// The whole report.
+pub(crate) fn terminal(report: &Report, look: &Look<'_>) -> String {
+    let mut page = Page::new(*look);
+    match report.targets.as_slice() {
+        [] => {
+            let verdict = report.verdict.as_str();
+            page.line(&format!(
+                "{}: there was nothing to judge",
+                Tone::of(report.verdict).paint(verdict, look.color)
+            ));
+            notes(&report.not_seen, &mut page);
+        }
+        [target] => one(target, &report.not_seen, &mut page),
+        targets => several(report, targets, &mut page),
+    }
+    page.finish()
+}
+
+/// One target as text without colour, with what could not be seen: the text of its JUnit case.
+pub(super) fn target_text(target: &Target, not_seen: &[NotSeen], look: &Look<'_>) -> String {
+    let mut page = Page::new(*look);
+    one(target, not_seen, &mut page);
+    page.finish()
+}
+
+/// The sentence that a reader must see if they see only one: the root cause, or the verdict.
+pub(super) fn headline(target: &Target, look: &Look<'_>) -> String {
+    let page = Page::new(*look);
+    match target.causes.first() {
+        Some(cause) if target.verdict != VerdictName::Complete => page.text(&cause.headline),
+        _ => {
+            let (words, outcome) = verdict_words(target, &page);
+            format!("{} {words}: {outcome}", name(target, &page))
+        }
+    }
+}
+
+fn one(target: &Target, not_seen: &[NotSeen], page: &mut Page<'_>) {
+    let name = name(target, page);
+    verdict_line(target, &name, 0, page);
+    if target.verdict == VerdictName::Complete {
+        for warning in &target.warnings {
+            let message = page.text(&warning.message);
+            page.labelled(&coded("warning", &warning.code, page), Tone::Caution, &message);
+        }
+    } else {
+        page.gap();
+        detail::detail(target, page);
+    }
+    notes(not_seen, page);
+    if target.verdict != VerdictName::Complete {
+        detail::pointer(target, page);
+    }
+}
+
+fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
+    let names = names(targets, page);
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (target, name) in targets.iter().zip(&names) {
+        verdict_line(target, name, longest + 1, page);
+    }
+    let mut told: Vec<(&str, &str, &str)> = Vec::new();
+    for (target, name) in targets.iter().zip(&names) {
+        if target.verdict == VerdictName::Complete {
+            continue;
+        }
+        page.gap();
+        page.line(&Tone::Strong.paint(&format!("{name}:"), page.look.color));
+        // A registry that is down fails forty targets; its evidence is told once.
+        let root = target.causes.first().map(|cause| (cause.code.as_str(), cause.headline.as_str()));
+        let before = root.and_then(|root| told.iter().find(|known| (known.0, known.1) == root));
+        if let Some((_, _, first)) = before {
+            detail::same_cause(target, first, page);
+            continue;
+        }
+        detail::detail(target, page);
+        detail::pointer(target, page);
+        if let Some((code, headline)) = root {
+            told.push((code, headline, name));
+        }
+    }
+    page.gap();
+    warnings(targets, &names, page);
+    notes(&report.not_seen, page);
+    page.gap();
+    page.line(&total(report, page));
+}
+
+/// Warnings of the complete targets, each text once.
+fn warnings(targets: &[Target], names: &[String], page: &mut Page<'_>) {
+    const NAMED: usize = 3;
+    let mut grouped: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for (target, name) in
+        targets.iter().zip(names).filter(|(target, _)| target.verdict == VerdictName::Complete)
+    {
+        for warning in &target.warnings {
+            match grouped.iter_mut().find(|(code, text, _)| *code == warning.code && *text == warning.message)
+            {
+                Some((_, _, of)) => of.push(name),
+                None => grouped.push((&warning.code, &warning.message, vec![name])),
+            }
+        }
+    }
+    for (code, message, of) in grouped {
+        let mut whose = of.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        if of.len() > NAMED {
+            whose = format!("{whose} and {} more", of.len() - NAMED);
+        }
+        let message = format!("{whose}: {}", page.text(message));
+        page.labelled(&coded("warning", code, page), Tone::Caution, &message);
+    }
+}
+
+/// What could not be seen.
+fn notes(not_seen: &[NotSeen], page: &mut Page<'_>) {
+    for missing in not_seen {
+        let (what, consequence) = (page.text(&missing.what), page.text(&missing.consequence));
+        let message = page.text(&missing.message);
+        let why = if message.is_empty() { String::new() } else { format!(" ({message})") };
+        page.labelled("note", Tone::Strong, &format!("could not {what}: {consequence}{why}"));
+    }
+}
+
+fn total(report: &Report, page: &Page<'_>) -> String {
+    let counted = [
+        (VerdictName::Failed, "failed"),
+        (VerdictName::TimedOut, "timed out"),
+        (VerdictName::Indeterminate, "could not be judged"),
+        (VerdictName::Superseded, "superseded"),
+        (VerdictName::Interrupted, "interrupted"),
+        (VerdictName::Complete, "complete"),
+    ];
+    let counts: Vec<String> = counted
+        .iter()
+        .filter_map(|(verdict, word)| {
+            let n = report.targets.iter().filter(|target| target.verdict == *verdict).count();
+            let tone = Tone::of(*verdict);
+            (n > 0).then(|| tone.paint(&format!("{n} {word}"), page.look.color))
+        })
+        .collect();
+    format!("{} rollouts in {}: {}", report.targets.len(), spoken(report.duration_seconds), counts.join(", "))
+}
+
+/// The name padded to a column, and the verdict.
+fn verdict_line(target: &Target, name: &str, column: usize, page: &mut Page<'_>) {
+    let (words, outcome) = verdict_words(target, page);
+    let tone = Tone::of(target.verdict);
+    page.sentence(&format!("{name:<column$} "), &words, tone, &format!(": {outcome}"));
+}
+
+/// `failed after 14s`, and what follows the colon.
+fn verdict_words(target: &Target, page: &Page<'_>) -> (String, String) {
+    let words = match target.verdict {
+        VerdictName::Complete => "complete in",
+        VerdictName::Failed => "failed after",
+        VerdictName::TimedOut => "timed out after",
+        VerdictName::Indeterminate => "could not be judged after",
+        VerdictName::Superseded => "superseded after",
+        VerdictName::Interrupted => "interrupted after",
+    };
+    let summary = page.text(&target.summary);
+    let repeats = target.causes.first().is_some_and(|cause| page.text(&cause.headline) == summary);
+    let outcome = if summary.is_empty() || repeats { counted(target) } else { summary };
+    (format!("{words} {}", spoken(target.duration_seconds)), outcome)
+}
+
+/// The outcome in numbers. `available` counts old pods too, so it is only said of a complete rollout.
+fn counted(target: &Target) -> String {
+    let desired = target.replicas.desired;
+    if target.verdict == VerdictName::Complete {
+        format!("{} of {desired} replicas updated and available", target.replicas.available)
+    } else {
+        format!("{} of {desired} updated replicas are ready", target.impact.new_pods_ready)
+    }
+}
+
+/// `deployment/web`, as kubectl takes it.
+fn name(target: &Target, page: &Page<'_>) -> String {
+    page.text(&format!("{}/{}", target.kind.to_lowercase(), target.name))
+}
+
+/// The names, with their namespaces where these differ.
+fn names(targets: &[Target], page: &Page<'_>) -> Vec<String> {
+    let first = targets.first().map(|target| &target.namespace);
+    let one_namespace = targets.iter().all(|target| Some(&target.namespace) == first);
+    let with_namespace = |target| {
+        let name = name(target, page);
+        if one_namespace { name } else { format!("{name} -n {}", page.text(&target.namespace)) }
+    };
+    targets.iter().map(with_namespace).collect()
+}
+
+fn coded(label: &str, code: &str, page: &Page<'_>) -> String {
+    format!("{label}[{}]", page.text(code))
+}

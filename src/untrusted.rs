@@ -1,0 +1,121 @@
+//! Text from the cluster, and the only ways to write it somewhere.
+//!
+//! Whoever can make a pod print something can otherwise talk to the terminal, the CI system and the test report
+//! that show it. [`Untrusted`] therefore has no `Display`: text leaves it through the encoder of its sink. Every
+//! encoder first removes what acts instead of showing ([`strip`]), then secrets ([`Redactor`]), then breaks the
+//! command tokens of every CI system ([`tokens`]), then caps the line.
+
+mod json;
+mod redact;
+mod strip;
+mod tokens;
+
+#[cfg(test)]
+mod properties;
+
+pub(crate) use json::for_json;
+pub(crate) use redact::{REDACTED, RedactPatternError, Redactor};
+
+/// Longest line in characters. Longer ones are data, not sentences, and hide what stands around them.
+const LINE_LIMIT: usize = 2048;
+
+/// Room in a capped line for `… (n more characters)`.
+const CAP_NOTE: usize = 40;
+
+/// What begins every line of a log, so that none of them looks like a line of ours.
+pub(crate) const GUTTER: &str = "│ ";
+
+/// Text as the cluster gave it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Untrusted<'a>(&'a str);
+
+impl<'a> Untrusted<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// One line for a terminal or a CI log: line breaks and runs of white space become one space.
+    pub(crate) fn for_terminal(self, redactor: &Redactor) -> String {
+        let shown = strip::strip(self.0);
+        let line = redactor.redact(&shown).split_whitespace().collect::<Vec<_>>().join(" ");
+        shorten(tokens::break_tokens(&line), LINE_LIMIT)
+    }
+
+    /// The lines for a terminal or a CI log, without a gutter. White space stays, except at the end of a line.
+    pub(crate) fn for_terminal_lines(self, redactor: &Redactor) -> Vec<String> {
+        let shown = strip::strip(self.0);
+        let lines = redactor.redact(&shown);
+        lines.lines().map(|line| shorten(tokens::break_tokens(line.trim_end()), LINE_LIMIT)).collect()
+    }
+
+    /// Lines of a log, each behind the [`GUTTER`]. Give a log as one text, so that a key over several lines is
+    /// recognised.
+    pub(crate) fn for_log_lines(self, redactor: &Redactor) -> Vec<String> {
+        self.for_terminal_lines(redactor).iter().map(|line| format!("{GUTTER}{line}")).collect()
+    }
+
+    /// Text of an XML element: only characters that XML 1.0 has, at most so many. The XML writer still has to
+    /// escape the markup.
+    pub(crate) fn for_xml_text(self, redactor: &Redactor, limit: usize) -> String {
+        shorten(self.for_terminal_lines(redactor).join("\n"), limit)
+    }
+
+    /// Value of an XML attribute: one line, as readers turn line breaks into spaces anyway. The XML writer still
+    /// has to escape the markup.
+    pub(crate) fn for_xml_attribute(self, redactor: &Redactor, limit: usize) -> String {
+        shorten(self.for_terminal(redactor), limit)
+    }
+}
+
+/// The text cut to so many characters, saying how many were cut.
+fn shorten(text: String, limit: usize) -> String {
+    let length = text.chars().count();
+    if length <= limit {
+        return text;
+    }
+    let kept = limit.saturating_sub(CAP_NOTE);
+    let short: String = text.chars().take(kept).collect();
+    format!("{short}… ({} more characters)", length - kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor() -> Redactor {
+        Redactor::new::<&str>(&[]).unwrap()
+    }
+
+    #[test]
+    fn one_line_has_no_line_breaks_and_single_spaces() {
+        assert_eq!(Untrusted::new(" a\n\n  b\t c ").for_terminal(&redactor()), "a b c");
+    }
+
+    #[test]
+    fn lines_keep_their_indentation() {
+        let lines = Untrusted::new("Traceback:\n  File \"x\"\r\n\tat y  ").for_terminal_lines(&redactor());
+        assert_eq!(lines, ["Traceback:", "  File \"x\"", "    at y"]);
+    }
+
+    #[test]
+    fn a_log_cannot_forge_a_line_of_ours() {
+        let lines = Untrusted::new("ok\nerror[image-not-found]: x\n::error::x").for_log_lines(&redactor());
+        assert_eq!(lines, ["│ ok", "│ error[image-not-found]: x", r"│ :\:error::x"]);
+    }
+
+    #[test]
+    fn a_secret_hidden_by_escape_sequences_is_found() {
+        assert_eq!(
+            Untrusted::new("pass\u{1b}[0mword=hunt\u{200b}er2").for_terminal(&redactor()),
+            "password=[redacted]"
+        );
+    }
+
+    #[test]
+    fn a_long_line_says_how_much_was_cut() {
+        let line = Untrusted::new(&"é".repeat(3000)).for_terminal(&redactor());
+        assert_eq!(line.chars().filter(|c| *c == 'é').count(), 2008);
+        assert!(line.ends_with("é… (992 more characters)"), "{line}");
+        assert_eq!(Untrusted::new(&line).for_terminal(&redactor()), line, "twice is once");
+    }
+}

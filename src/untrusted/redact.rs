@@ -1,0 +1,241 @@
+//! Takes secrets out of texts before anybody sees or stores them.
+//!
+//! Logs of public pipelines are public. What is recognised by its own form (tokens, keys, PEM blocks) goes
+//! wherever it stands; what is recognised by its name (`password=…`) only where it looks like a value, since
+//! Kubernetes' messages are full of the word secret: `secret "db" not found`, `used: secrets=10`.
+
+use std::borrow::Cow;
+
+use regex::{Captures, Regex};
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// A pattern of the user that is not a regular expression.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the pattern `{pattern}` as a regular expression")]
+pub(crate) struct RedactPatternError {
+    pattern: String,
+    #[source]
+    source: regex::Error,
+}
+
+/// Replaces secrets by [`REDACTED`]. Replacing twice is replacing once.
+#[derive(Clone, Debug)]
+pub(crate) struct Redactor {
+    known: Vec<(Regex, Reading)>,
+    user: Vec<Regex>,
+}
+
+/// What else must hold for a match of a known pattern to be a secret.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    Always,
+    /// Not `$TOKEN`, `<token>` or `***`: those stand for a value.
+    NotPlaceholder,
+    /// Moreover with a digit or a sign in it: prose also follows `password:`.
+    LooksRandom,
+    /// Not the `name:tag@sha256:…` of an image.
+    NotDigest,
+}
+
+/// The group `secret` is what goes; a pattern without it goes as a whole.
+const KNOWN: &[(&str, Reading)] = &[
+    // PEM blocks: whole, cut off at the end, or cut off at the beginning as the tail of a log is.
+    (r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|\z)", Reading::Always),
+    (r"(?:[A-Za-z0-9+/=]{16,}\n)+[A-Za-z0-9+/=]*\n?-----END [A-Z0-9 ]+-----", Reading::Always),
+    // scheme://user:password@host, scheme://token@host, and the form of Go's MySQL driver.
+    (r"://[^\s/:@?#]*:(?<secret>[^\s/?#]+)@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
+    (r"://(?<secret>[^\s/:@?#]{16,})@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
+    (r"[A-Za-z0-9_.-]+:(?<secret>[^\s@:/]+)@(?:tcp|unix)\(", Reading::Always),
+    (
+        r#"(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token|negotiate)\s+)?(?<secret>[^\s"',]+)"#,
+        Reading::NotPlaceholder,
+    ),
+    (r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})", Reading::Always),
+    (r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
+    (r"\b(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
+    (
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_.-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|dckr_[a-z]+_[A-Za-z0-9_-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{35,}|hvs\.[A-Za-z0-9_-]{20,})",
+        Reading::Always,
+    ),
+    // Docker Hub names the account and its token when it limits pulls.
+    (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
+    // name=value, in environments, flags, query strings and connection strings.
+    (
+        r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']?\s?=\s?(?<secret>"[^"\n]+"|'[^'\n]+'|[^\s,;&"']+)"#,
+        Reading::NotPlaceholder,
+    ),
+    // "name": "value" and 'name': 'value'.
+    (
+        r#"(?i)["'](?:[A-Za-z0-9.-]*[_.-])?(?:[A-Za-z0-9]*(?:password|passwd|passphrase|secret|token|apikey)|api_?-?key|access_?-?key|private_?-?key|secret_?-?key)["']\s*:\s*(?<secret>"[^"\n]+"|'[^'\n]+')"#,
+        Reading::NotPlaceholder,
+    ),
+    // name: value and --name value.
+    (
+        r#"(?i)(?:[A-Za-z0-9]+[_.-])*\b(?:password|passwd|passphrase|pwd)\s?:\s?(?<secret>[^\s,;"']+)"#,
+        Reading::LooksRandom,
+    ),
+    (r#"(?i)--(?:[a-z]+-)*(?:password|token|secret|api-key)\s+(?<secret>[^\s,;"']+)"#, Reading::LooksRandom),
+];
+
+impl Redactor {
+    /// What is always redacted, and whatever the user's patterns match.
+    ///
+    /// # Errors
+    /// A pattern is not a regular expression.
+    pub(crate) fn new<P: AsRef<str>>(patterns: &[P]) -> Result<Self, RedactPatternError> {
+        let compile = |pattern: &str| {
+            Regex::new(pattern).map_err(|source| RedactPatternError { pattern: pattern.to_owned(), source })
+        };
+        let known = KNOWN.iter().map(|(pattern, reading)| Ok((compile(pattern)?, *reading)));
+        let user = patterns.iter().map(|pattern| compile(pattern.as_ref()));
+        Ok(Self { known: known.collect::<Result<_, _>>()?, user: user.collect::<Result<_, _>>()? })
+    }
+
+    /// The text without secrets. Give it whole: a key may span lines.
+    pub(crate) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut result = Cow::Borrowed(text);
+        for (regex, reading) in &self.known {
+            replace(&mut result, regex, |found| reading.is_secret(found));
+        }
+        for regex in &self.user {
+            replace(&mut result, regex, |_| true);
+        }
+        result
+    }
+
+    /// The lines of a log without secrets; a key that spans lines becomes one line.
+    pub(crate) fn redact_lines(&self, lines: &[String]) -> Vec<String> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        self.redact(&lines.join("\n")).split('\n').map(str::to_owned).collect()
+    }
+}
+
+fn replace(text: &mut Cow<'_, str>, regex: &Regex, is_secret: impl Fn(&Captures<'_>) -> bool) {
+    let replaced = regex.replace_all(text, |found: &Captures<'_>| {
+        let whole = found.get_match();
+        let secret = found.name("secret").unwrap_or(whole);
+        if secret.is_empty() || !is_secret(found) {
+            return whole.as_str().to_owned();
+        }
+        let start = secret.start() - whole.start();
+        let end = secret.end() - whole.start();
+        let around = |range| whole.as_str().get::<std::ops::Range<usize>>(range).unwrap_or_default();
+        format!("{}{REDACTED}{}", around(0..start), around(end..whole.len()))
+    });
+    if let Cow::Owned(replaced) = replaced {
+        *text = Cow::Owned(replaced);
+    }
+}
+
+impl Reading {
+    fn is_secret(self, found: &Captures<'_>) -> bool {
+        let secret = found.name("secret").map_or("", |secret| secret.as_str());
+        match self {
+            Self::Always => true,
+            Self::NotDigest => found.name("digest").is_none(),
+            Self::NotPlaceholder => !is_placeholder(secret),
+            Self::LooksRandom => {
+                !is_placeholder(secret)
+                    && secret.trim_end_matches(['.', ':', ')']).chars().any(|c| !c.is_alphabetic())
+            }
+        }
+    }
+}
+
+/// `$TOKEN`, `${TOKEN}`, `$(TOKEN)`, `<token>`, `***`, with or without quotes.
+fn is_placeholder(value: &str) -> bool {
+    let value = value.trim_matches(['"', '\'']);
+    let is_name =
+        |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let variable =
+        |open, close| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name);
+    value.chars().all(|c| c == '*')
+        || variable("$", "")
+        || variable("${", "}")
+        || variable("$(", ")")
+        || (value.starts_with('<') && value.ends_with('>'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redact(text: &str) -> String {
+        Redactor::new::<&str>(&[]).unwrap().redact(text).into_owned()
+    }
+
+    #[test]
+    fn secrets_go_and_what_names_them_stays() {
+        for (text, shown) in [
+            ("postgres://app:hunter2@db:5432/shop", "postgres://app:[redacted]@db:5432/shop"),
+            ("redis://:p@ss:w@cache", "redis://:[redacted]@cache"),
+            ("https://ghxtokenlongenough1@github.com/x", "https://[redacted]@github.com/x"),
+            ("app:hunter2@tcp(db:3306)/shop", "app:[redacted]@tcp(db:3306)/shop"),
+            ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [redacted]"),
+            ("got Bearer abcdefghijklmnop.q", "got Bearer [redacted]"),
+            ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln x", "jwt [redacted] x"),
+            ("key AKIAIOSFODNN7EXAMPLE!", "key [redacted]!"),
+            ("ghp_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("DB_PASSWORD=hunter2 PORT=80", "DB_PASSWORD=[redacted] PORT=80"),
+            ("?token=abc&x=1", "?token=[redacted]&x=1"),
+            ("password=\"a b\" user=x", "password=[redacted] user=x"),
+            (r#"{"clientSecret": "abc", "user": "x"}"#, r#"{"clientSecret": [redacted], "user": "x"}"#),
+            ("db password: hunter2", "db password: [redacted]"),
+            ("--token s3cr3t --port 80", "--token [redacted] --port 80"),
+            (
+                "toomanyrequests: You have reached your pull rate limit as 'bob': dckr_jti_abc. More",
+                "toomanyrequests: You have reached your pull rate limit as 'bob': [redacted] More",
+            ),
+            (
+                "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nb",
+                "a\n[redacted]\nb",
+            ),
+            ("a\n-----BEGIN PRIVATE KEY-----\nMIIE", "a\n[redacted]"),
+            ("MIIEpAIBAAKCAQEA1234\nabcd==\n-----END PRIVATE KEY-----\nb", "[redacted]\nb"),
+        ] {
+            assert_eq!(redact(text), shown);
+            assert_eq!(redact(shown), shown, "twice is once");
+        }
+    }
+
+    #[test]
+    fn what_kubernetes_says_about_secrets_stays() {
+        for text in [
+            r#"secret "db" not found"#,
+            r#"MountVolume.SetUp failed for volume "db-secret" : secret "db" not found"#,
+            "couldn't find key password in Secret shop/db",
+            "exceeded quota: q, requested: secrets=1, used: secrets=10, limited: secrets=10",
+            r#"Secret shop/db has no key "password": it has user, pass"#,
+            "FATAL: password authentication failed for user \"app\"",
+            "invalid password: access denied",
+            "spec.imagePullSecrets[0].name: regcred",
+            "docker-pullable://nginx:1.27@sha256:0123456789abcdef",
+            "open /var/run/secrets/kubernetes.io/serviceaccount/token: no such file",
+            "Www-Authenticate: Bearer realm=\"https://auth.docker.io/token\"",
+            "http://10.0.0.1:8080/healthz",
+            "kubectl create secret docker-registry regcred --docker-password=\"$TOKEN\" --docker-username=<user>",
+        ] {
+            assert_eq!(redact(text), text);
+        }
+    }
+
+    #[test]
+    fn the_users_patterns_are_applied_and_a_bad_one_is_named() {
+        let redactor = Redactor::new(&["cust-[0-9]+", "x*"]).unwrap();
+        assert_eq!(redactor.redact("order of cust-4711"), "order of [redacted]");
+        let error = Redactor::new(&["("]).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the pattern `(` as a regular expression");
+    }
+
+    #[test]
+    fn a_key_over_several_log_lines_becomes_one_line() {
+        let lines = ["a", "-----BEGIN EC PRIVATE KEY-----", "MHcC", "-----END EC PRIVATE KEY-----", "b"];
+        let lines: Vec<String> = lines.map(str::to_owned).into();
+        assert_eq!(Redactor::new::<&str>(&[]).unwrap().redact_lines(&lines), ["a", "[redacted]", "b"]);
+        assert!(Redactor::new::<&str>(&[]).unwrap().redact_lines(&[]).is_empty());
+    }
+}
