@@ -5,6 +5,8 @@ mod model;
 mod observation;
 mod policy;
 mod progress;
+mod recording;
 mod report;
+mod source;
 #[cfg(test)]
 mod testing;
