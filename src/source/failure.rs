@@ -70,7 +70,7 @@ impl Failure {
                 (403, _) => Class::Forbidden,
                 (404, _) => Class::NotFound,
                 (400 | 405 | 406 | 415 | 422, _) => Class::Unsupported,
-                (408 | 429 | 500.., _) | (0..400, _) => Class::Transient,
+                (0..400 | 408 | 429 | 500.., _) => Class::Transient,
                 _ => Class::Final,
             },
         }

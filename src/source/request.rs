@@ -1,7 +1,5 @@
 //! Paths and queries of the API.
 
-use std::fmt::Write as _;
-
 use super::watch::Read;
 use crate::model::Kind;
 use crate::observation::{Scope, Stream};
@@ -89,8 +87,12 @@ fn encode(into: &mut String, text: &str) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             into.push(char::from(byte));
         } else {
-            // writing to a String cannot fail
-            drop(write!(into, "%{byte:02X}"));
+            into.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                into.push(
+                    char::from_digit(u32::from(digit), 16).map_or('0', |digit| digit.to_ascii_uppercase()),
+                );
+            }
         }
     }
 }

@@ -127,7 +127,7 @@ impl Driver {
 
     /// The next thing that happens; [`Input::Time`] at the deadline.
     async fn wait(&mut self, deadline: Option<Instant>) -> Input<Shown> {
-        let Self { feed, read, decoder, shared, .. } = self;
+        let Self { feed, read, decoder, .. } = self;
         let slot = &mut *read;
         let input = tokio::select! {
             input = feed_input(feed, *decoder) => return input,
@@ -148,7 +148,6 @@ impl Driver {
             } => return Input::Time,
         };
         *read = None;
-        drop(shared);
         input
     }
 

@@ -6,6 +6,8 @@
 //! by HTTP status, and it repeats without delay a watch that ends at once.
 
 mod feed;
+#[cfg(test)]
+mod histories;
 mod read;
 #[cfg(test)]
 mod tests;
