@@ -21,6 +21,7 @@ mod session;
 mod settings;
 mod settle;
 mod status;
+mod source;
 #[cfg(test)]
 mod testing;
 mod ui;

@@ -1,0 +1,148 @@
+//! Where observations come from: a live API server.
+//!
+//! The only part that talks to a cluster. [`connect`] prepares the way, [`Live`] opens a stream or fetches a fact
+//! for each [`Request`], and hands out what arrives. It forms no opinion and never stamps a time: the gate does.
+
+mod call;
+mod connect;
+mod connect_error;
+mod failure;
+mod fetch;
+mod frame;
+mod pace;
+mod proxy;
+mod request;
+mod stream;
+mod transport;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub(crate) use connect::{ConnectOptions, Connected, connect};
+pub(crate) use connect_error::ConnectError;
+pub(crate) use proxy::ProxySettings;
+
+use call::Access;
+use fetch::FetchSettings;
+use stream::Shared;
+
+use crate::observation::{Observed, Request, Stream, Want};
+
+/// Fetches at the same time; streams have connections of their own.
+const CONCURRENT_FETCHES: usize = 4;
+/// Arrivals that wait for the gate before the streams wait for it too.
+const WAITING_ARRIVALS: usize = 1024;
+
+/// One fact from the cluster.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) what: Observed,
+    /// The redacted JSON of the objects in `what`, in their order, if it is kept; else empty.
+    pub(crate) raw: Vec<Value>,
+}
+
+/// A connection with its streams and fetches. All of them end when it is dropped.
+pub(crate) struct Live {
+    shared: Arc<Shared>,
+    settings: FetchSettings,
+    tasks: JoinSet<()>,
+    permits: Arc<Semaphore>,
+    arrivals: Sender<Arrival>,
+    arrived: Receiver<Arrival>,
+    streams: BTreeSet<Stream>,
+    fetches: BTreeMap<Want, Fetch>,
+}
+
+/// The state of a want that is fetched.
+#[derive(Clone, Copy, Debug)]
+enum Fetch {
+    Under,
+    AnsweredAt(Instant),
+}
+
+impl Live {
+    fn new(access: Arc<Access>, keep_raw: bool, settings: FetchSettings) -> Self {
+        let (arrivals, arrived) = mpsc::channel(WAITING_ARRIVALS);
+        Self {
+            shared: Arc::new(Shared { access, keep_raw, streaming_list: AtomicBool::new(true) }),
+            settings,
+            tasks: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(CONCURRENT_FETCHES)),
+            arrivals,
+            arrived,
+            streams: BTreeSet::new(),
+            fetches: BTreeMap::new(),
+        }
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        // what has ended is forgotten
+        while self.tasks.try_join_next().is_some() {}
+        drop(self.tasks.spawn(task));
+    }
+
+    /// Sees to it that a want is answered; asking again costs nothing. A stream is opened once. Anything else is
+    /// fetched when it has never been asked for, or when its last answer is older than the request allows.
+    pub(crate) fn ask(&mut self, request: &Request) {
+        let Request { want, refresh } = request;
+        if let Want::Watch(stream) = want {
+            if self.streams.insert(stream.clone()) {
+                self.spawn(stream::run(stream.clone(), Arc::clone(&self.shared), self.arrivals.clone()));
+            }
+            return;
+        }
+        let due = match (self.fetches.get(want), refresh) {
+            (None, _) => true,
+            (Some(Fetch::AnsweredAt(at)), Some(refresh)) => at.elapsed() >= *refresh,
+            (Some(Fetch::AnsweredAt(_) | Fetch::Under), _) => false,
+        };
+        if due {
+            self.fetches.insert(want.clone(), Fetch::Under);
+            self.fetch(want.clone());
+        }
+    }
+
+    fn fetch(&mut self, want: Want) {
+        let permits = Arc::clone(&self.permits);
+        let shared = Arc::clone(&self.shared);
+        let arrivals = self.arrivals.clone();
+        let settings = self.settings;
+        self.spawn(async move {
+            let permit = permits.acquire_owned().await;
+            let answer = fetch::answer(&want, &shared.access, settings).await;
+            drop(permit);
+            let arrival = Arrival { what: Observed::Answered { want, answer }, raw: Vec::new() };
+            drop(arrivals.send(arrival).await);
+        });
+    }
+
+    /// The next fact. May be dropped and called again; pending for as long as nothing happens.
+    pub(crate) async fn next(&mut self) -> Arrival {
+        match self.arrived.recv().await {
+            Some(arrival) => self.note(arrival),
+            // cannot be: a sender is kept here
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A fact that has arrived already, so that a burst can be taken in before it is judged.
+    pub(crate) fn try_next(&mut self) -> Option<Arrival> {
+        self.arrived.try_recv().ok().map(|arrival| self.note(arrival))
+    }
+
+    fn note(&mut self, arrival: Arrival) -> Arrival {
+        if let Observed::Answered { want, .. } = &arrival.what {
+            self.fetches.insert(want.clone(), Fetch::AnsweredAt(Instant::now()));
+        }
+        arrival
+    }
+}

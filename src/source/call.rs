@@ -1,0 +1,195 @@
+//! One call to the API server: deadlines, refusals, and credentials renewed once after a 401.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::ACCEPT;
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+
+use super::failure::{self, Class, Failure};
+use super::transport::Recipe;
+
+/// Accepted for everything that is not metadata only.
+pub(super) const JSON: &str = "application/json";
+/// Metadata of a list only: what the server sends is as small as what we keep.
+pub(super) const METADATA_LIST: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+/// No line of a watch and no page of a list is as long as this.
+const LONGEST_LINE: usize = 16 << 20;
+const LONGEST_BODY: usize = 256 << 20;
+/// Of an answer that is not a success, no more is read.
+const LONGEST_REFUSAL: usize = 64 << 10;
+/// A body that keeps coming, but slowly, is given up after this many request timeouts.
+const SLOW_BODY: u32 = 6;
+
+/// The way to the API server, shared by all calls.
+pub(super) struct Access {
+    recipe: Recipe,
+    url: String,
+    timeout: Duration,
+    current: Mutex<Current>,
+    renewing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Current {
+    client: kube::Client,
+    generation: u64,
+}
+
+/// An answer whose body is complete.
+pub(super) struct Whole {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Access {
+    pub(super) fn new(recipe: Recipe, client: kube::Client, url: String, timeout: Duration) -> Self {
+        let current = Mutex::new(Current { client, generation: 0 });
+        Self { recipe, url, timeout, current, renewing: tokio::sync::Mutex::new(()) }
+    }
+
+    fn current(&self) -> Current {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Which credentials are in use; see [`Self::renew`].
+    pub(super) fn generation(&self) -> u64 {
+        self.current().generation
+    }
+
+    /// Reads the kubeconfig and runs its credential plugin again, once for all calls that used the generation
+    /// given. If that fails, the old credentials stay.
+    pub(super) async fn renew(&self, generation: u64) {
+        let _one_at_a_time = self.renewing.lock().await;
+        if self.generation() != generation {
+            return;
+        }
+        let client = self.recipe.clone().client().await;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.generation += 1;
+        match client {
+            Ok(built) => current.client = built.client,
+            Err(error) => tracing::debug!("credentials could not be renewed: {error}"),
+        }
+    }
+
+    /// Sends a GET and waits for a successful header for as long as that takes.
+    ///
+    /// # Errors
+    /// No connection, or an answer that is not a success.
+    pub(super) async fn open(&self, path: &str, accept: &str) -> Result<Response<Body>, Failure> {
+        let request = Request::get(path)
+            .header(ACCEPT, accept)
+            .body(Body::empty())
+            .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
+        let client = self.current().client;
+        let response = client.send(request).await.map_err(|error| failure::of_client(&error, &self.url))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = self.collect(body, LONGEST_REFUSAL).await.unwrap_or_default();
+        Err(failure::of_answer(parts.status.as_u16(), &parts.headers, &body))
+    }
+
+    /// Sends a GET and reads all of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also if the header, or any part of the body, takes longer than the request timeout.
+    pub(super) async fn get(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
+        let response = tokio::time::timeout(self.timeout, self.open(path, accept))
+            .await
+            .map_err(|_| self.too_slow(self.timeout))??;
+        let (parts, body) = response.into_parts();
+        let body = self.collect(body, LONGEST_BODY).await?;
+        Ok(Whole { headers: parts.headers, body })
+    }
+
+    /// [`Self::get`], with the credentials renewed once after a 401.
+    pub(super) async fn get_renewed(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
+        let generation = self.generation();
+        match self.get(path, accept).await {
+            Err(failure) if failure.class() == Class::Unauthorized => {
+                self.renew(generation).await;
+                self.get(path, accept).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn collect(&self, mut body: Body, longest: usize) -> Result<Vec<u8>, Failure> {
+        let whole = self.timeout * SLOW_BODY;
+        let collected = tokio::time::timeout(whole, async {
+            let mut bytes = Vec::new();
+            loop {
+                let frame = tokio::time::timeout(self.timeout, body.frame())
+                    .await
+                    .map_err(|_| self.too_slow(self.timeout))?;
+                let Some(frame) = frame else { return Ok(bytes) };
+                let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+                if let Some(data) = frame.data_ref() {
+                    bytes.extend_from_slice(data);
+                }
+                if bytes.len() > longest {
+                    return Err(Failure::transport(format!("an answer longer than {longest} bytes")));
+                }
+            }
+        });
+        collected.await.map_err(|_| self.too_slow(whole))?
+    }
+
+    fn too_slow(&self, limit: Duration) -> Failure {
+        Failure::transport(format!("{} did not answer within {} s", self.url, limit.as_secs()))
+    }
+}
+
+/// The body of a watch, cut into lines.
+pub(super) struct Lines {
+    body: Body,
+    url: String,
+    buffer: Vec<u8>,
+    /// Up to here there is no line end.
+    searched: usize,
+}
+
+impl Lines {
+    pub(super) fn new(response: Response<Body>, access: &Access) -> Self {
+        Self { body: response.into_body(), url: access.url.clone(), buffer: Vec::new(), searched: 0 }
+    }
+
+    /// The next line, or `None` at the end in good order. May be dropped and called again.
+    ///
+    /// # Errors
+    /// The connection failed, or a line is longer than 16 MiB.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        loop {
+            if let Some(line) = self.cut() {
+                return Ok(Some(line));
+            }
+            if self.buffer.len() > LONGEST_LINE {
+                return Err(Failure::transport("a line of a watch longer than 16 MiB"));
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+            if let Some(data) = frame.data_ref() {
+                self.buffer.extend_from_slice(data);
+            }
+        }
+    }
+
+    fn cut(&mut self) -> Option<Vec<u8>> {
+        let unsearched = self.buffer.get(self.searched..)?;
+        let Some(end) = unsearched.iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.buffer.len();
+            return None;
+        };
+        let rest = self.buffer.split_off(self.searched + end + 1);
+        self.searched = 0;
+        let mut line = std::mem::replace(&mut self.buffer, rest);
+        line.pop();
+        Some(line)
+    }
+}

@@ -1,0 +1,326 @@
+//! Why a call gave nothing, and what that means for the next one.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::observation::Refusal;
+
+/// No server makes us wait longer than this, whatever its `Retry-After` says.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// As much of an answer that we cannot read is quoted.
+const QUOTED_BYTES: usize = 200;
+
+/// A call that gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server's word: an HTTP status, or an `ERROR` event within a watch.
+    Status(Status),
+    /// No connection, no answer in time, or an answer that is not the API's.
+    Transport { message: String, heals: bool },
+}
+
+/// A `Status` of the API, as far as it decides anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) retry_after: Option<Duration>,
+    /// The server has not yet seen the resource version that was asked for.
+    pub(super) too_large: bool,
+}
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The history that was asked for is gone: read anew.
+    Gone,
+    /// The server is behind: ask again.
+    TooLarge,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    /// The server does not know this form of the request.
+    Unsupported,
+    /// May heal by itself.
+    Transient,
+    /// Will not heal by itself.
+    Final,
+}
+
+impl Failure {
+    /// A fault that a retry may heal.
+    pub(super) fn transport(message: impl Into<String>) -> Self {
+        Self::Transport { message: message.into(), heals: true }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Transport { heals: true, .. } => Class::Transient,
+            Self::Transport { heals: false, .. } => Class::Final,
+            Self::Status(status) if status.too_large => Class::TooLarge,
+            Self::Status(status) => match (status.code, status.reason.as_str()) {
+                (410, _) | (_, "Gone" | "Expired") => Class::Gone,
+                (401, _) => Class::Unauthorized,
+                (403, _) => Class::Forbidden,
+                (404, _) => Class::NotFound,
+                (400 | 405 | 406 | 415 | 422, _) => Class::Unsupported,
+                (0..400 | 408 | 429 | 500.., _) => Class::Transient,
+                _ => Class::Final,
+            },
+        }
+    }
+
+    /// How long the server wants us to stay away.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status(status) => status.retry_after.map(|delay| delay.min(LONGEST_RETRY_AFTER)),
+            Self::Transport { .. } => None,
+        }
+    }
+
+    /// What went wrong, for a person: the server's words after its code, or ours.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Status(status) => format!("the API server answered {}: {}", status.code, status.message),
+            Self::Transport { message, .. } => message.clone(),
+        }
+    }
+
+    pub(super) fn refusal(&self, asked: String) -> Refusal {
+        match self {
+            Self::Status(status) => Refusal { code: status.code, asked, message: status.message.clone() },
+            Self::Transport { message, .. } => Refusal { code: 0, asked, message: message.clone() },
+        }
+    }
+}
+
+/// The wire form of [`Status`].
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct StatusBody {
+    kind: String,
+    code: u16,
+    reason: String,
+    message: String,
+    details: Option<Details>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Details {
+    retry_after_seconds: Option<u64>,
+    causes: Option<Vec<StatusCause>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StatusCause {
+    reason: String,
+}
+
+impl Status {
+    /// Reads a `Status` object; `None` if it is something else.
+    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+        let body: StatusBody = serde_json::from_slice(json).ok()?;
+        if body.kind != "Status" {
+            return None;
+        }
+        let details = body.details.unwrap_or_default();
+        let caused = details
+            .causes
+            .is_some_and(|causes| causes.iter().any(|cause| cause.reason == "ResourceVersionTooLarge"));
+        let too_large = caused || (body.code == 504 && body.message.contains("Too large resource version"));
+        Some(Self {
+            code: body.code,
+            reason: body.reason,
+            message: body.message,
+            retry_after: details.retry_after_seconds.map(Duration::from_secs),
+            too_large,
+        })
+    }
+}
+
+/// Reads an HTTP answer that is not a success. An answer that does not come from Kubernetes (a page of a
+/// balancer) decides nothing: it is a fault of the way, except for 401.
+pub(super) fn of_answer(code: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+    let retry_after = retry_after(headers);
+    if let Some(mut status) = Status::parse(body) {
+        status.code = code;
+        status.retry_after = retry_after.or(status.retry_after);
+        return Failure::Status(status);
+    }
+    let text = quote(body);
+    let of_kubernetes = code == 401 || (code == 404 && text.trim() == "404 page not found");
+    if of_kubernetes || (retry_after.is_some() && matches!(code, 429 | 503)) {
+        return Failure::Status(Status { code, message: text, retry_after, ..Status::default() });
+    }
+    Failure::transport(format!("an HTTP {code} that is not an answer of Kubernetes: {text}"))
+}
+
+/// `Retry-After` in both of its forms. A date is compared with the answer's own `Date`, so no clock is read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = parse_http_date(value)?;
+    let now = date(headers)?;
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// The `Date` header.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?)
+}
+
+fn parse_http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
+}
+
+/// The beginning of an answer that could not be read, on one line.
+pub(super) fn quote(body: &[u8]) -> String {
+    let beginning = body.get(..QUOTED_BYTES).unwrap_or(body);
+    let text = String::from_utf8_lossy(beginning);
+    let one_line: String =
+        text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    one_line.trim().to_owned()
+}
+
+/// Reads an error of the client. Its own text is not used where credentials are involved, because it can hold
+/// the output and the environment of a credential plugin.
+pub(super) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
+    let mut texts = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<kube::client::AuthError>() || matches!(error.downcast_ref(), Some(kube::Error::Auth(_)))
+        {
+            return Failure::transport(
+                "the credentials of the kubeconfig could not be renewed: its credential plugin or token file failed",
+            );
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && let Some(text) = of_kind(error.kind())
+        {
+            return Failure::transport(format!("cannot reach {url}: {text}"));
+        }
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    for text in &texts {
+        if let Some(why) = of_tls(text) {
+            return Failure::Transport { message: format!("cannot trust {url}: {why}"), heals: false };
+        }
+    }
+    if texts.iter().any(|text| text.contains("dns error") || text.contains("failed to lookup address")) {
+        return Failure::transport(format!("cannot reach {url}: its host name does not resolve"));
+    }
+    let last = texts.last().map_or("", String::as_str);
+    Failure::transport(format!("cannot reach {url}: {}", quote(last.as_bytes())))
+}
+
+const fn of_kind(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset => "connection reset",
+        io::ErrorKind::ConnectionAborted => "connection aborted",
+        io::ErrorKind::BrokenPipe => "connection closed",
+        io::ErrorKind::TimedOut => "connection timed out",
+        io::ErrorKind::HostUnreachable => "host unreachable",
+        io::ErrorKind::NetworkUnreachable => "network unreachable",
+        io::ErrorKind::UnexpectedEof => "connection closed before the answer was complete",
+        _ => return None,
+    })
+}
+
+/// What is wrong with the certificates, from the words of rustls. None of it heals by waiting.
+fn of_tls(text: &str) -> Option<String> {
+    let why = match text.split_once("invalid peer certificate: ") {
+        Some((_, why)) if why.contains("UnknownIssuer") => {
+            "its certificate is not signed by the certificate authority of the kubeconfig".to_owned()
+        }
+        Some((_, why)) if why.contains("NotValidForName") || why.contains("not valid for name") => {
+            format!(
+                "its certificate is for another name; tls-server-name in the kubeconfig can name it ({why})"
+            )
+        }
+        Some((_, why)) if why.to_lowercase().contains("expired") => {
+            format!("its certificate is expired, or the clock of this machine is wrong ({why})")
+        }
+        Some((_, why)) => format!("its certificate is not acceptable ({why})"),
+        None if text.contains("received fatal alert") => {
+            format!("it ended the TLS handshake, as it does for a wrong client certificate ({text})")
+        }
+        None if text.contains("InvalidContentType") => "it does not speak TLS".to_owned(),
+        None => return None,
+    };
+    Some(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_capped_at_30_s() {
+        let seconds = of_answer(503, &headers(&[("retry-after", "7")]), b"");
+        assert_eq!(seconds.retry_after(), Some(Duration::from_secs(7)));
+        let date = headers(&[
+            ("date", "Tue, 24 Nov 2026 10:00:00 GMT"),
+            ("retry-after", "Tue, 24 Nov 2026 10:00:12 GMT"),
+        ]);
+        assert_eq!(of_answer(429, &date, b"").retry_after(), Some(Duration::from_secs(12)));
+        let hour = of_answer(429, &headers(&[("retry-after", "3600")]), b"");
+        assert_eq!(hour.retry_after(), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn a_too_large_version_is_known_by_its_cause_and_by_its_words() {
+        let cause = br#"{"kind":"Status","code":504,"reason":"Timeout","message":"x",
+            "details":{"retryAfterSeconds":1,"causes":[{"reason":"ResourceVersionTooLarge"}]}}"#;
+        let words = br#"{"kind":"Status","code":504,"reason":"Timeout",
+            "message":"Timeout: Too large resource version: 9, current: 7"}"#;
+        for body in [&cause[..], &words[..]] {
+            assert_eq!(of_answer(504, &HeaderMap::new(), body).class(), Class::TooLarge);
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_balancer_decides_nothing() {
+        for code in [400, 403, 404, 502] {
+            let failure = of_answer(code, &HeaderMap::new(), b"<html>\x1b[31mno</html>");
+            assert_eq!(failure.class(), Class::Transient, "{code}");
+            assert!(!failure.message().contains('\x1b'));
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_says_so_and_may_heal() {
+        let error = kube::Error::Service(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
+        let failure = of_client(&error, "https://127.0.0.1:6443");
+        assert_eq!(failure, Failure::transport("cannot reach https://127.0.0.1:6443: connection refused"));
+    }
+
+    #[test]
+    fn an_unknown_issuer_does_not_heal() {
+        let error = io::Error::other("invalid peer certificate: UnknownIssuer");
+        let failure = of_client(&error, "https://k");
+        assert_eq!(failure.class(), Class::Final);
+        assert!(failure.message().contains("certificate authority of the kubeconfig"));
+    }
+
+    #[test]
+    fn the_output_of_a_credential_plugin_is_not_repeated() {
+        let error = kube::Error::Auth(kube::client::AuthError::AuthExec("token s3cret".to_owned()));
+        assert!(!of_client(&error, "https://k").message().contains("s3cret"));
+    }
+}

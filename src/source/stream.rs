@@ -1,0 +1,217 @@
+//! Drives one list/watch machine: its calls, its timers, and what it shows.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
+
+use super::Arrival;
+use super::call::{Access, JSON, Lines};
+use super::failure::Failure;
+use super::frame::{Decoder, Shown};
+use super::pace::{self, Pace};
+use super::request;
+use super::watch::{Input, Output, Page, Read, Watch};
+use crate::observation::{Observed, Scope, Stream};
+
+type Call<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
+/// What the streams of a process share.
+pub(super) struct Shared {
+    pub(super) access: Arc<Access>,
+    pub(super) keep_raw: bool,
+    /// Whether the server is believed to stream lists.
+    pub(super) streaming_list: AtomicBool,
+}
+
+/// The connection of the watch.
+enum Feed {
+    None,
+    Opening(Call<Lines>),
+    Open(Lines),
+}
+
+struct Driver {
+    stream: Stream,
+    shared: Arc<Shared>,
+    arrivals: Sender<Arrival>,
+    decoder: Decoder,
+    feed: Feed,
+    read: Option<Call<Page<Shown>>>,
+    pace: Pace,
+    /// Credentials of the last call, and whether they have to be renewed before the next.
+    generation: u64,
+    renew: bool,
+}
+
+/// Runs a stream until it is refused or nobody listens any more.
+pub(super) async fn run(stream: Stream, shared: Arc<Shared>, arrivals: Sender<Arrival>) {
+    let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw };
+    let named = matches!(stream.scope, Scope::Name(_));
+    let mut pace = Pace::new(pace::seed());
+    let streaming_list = shared.streaming_list.load(Ordering::Relaxed);
+    let mut machine = Watch::new(stream.kind.plural(), named, streaming_list, pace.random());
+    let mut driver = Driver {
+        stream,
+        shared,
+        arrivals,
+        decoder,
+        feed: Feed::None,
+        read: None,
+        pace,
+        generation: 0,
+        renew: false,
+    };
+    let begun = Instant::now();
+    let mut input = Input::Time;
+    loop {
+        machine.streaming_list &= driver.shared.streaming_list.load(Ordering::Relaxed);
+        for output in machine.step(begun.elapsed(), input) {
+            if !driver.carry_out(output).await {
+                return;
+            }
+        }
+        if !machine.streaming_list {
+            driver.shared.streaming_list.store(false, Ordering::Relaxed);
+        }
+        let deadline = machine.deadline().map(|deadline| begun + deadline);
+        input = driver.wait(deadline).await;
+    }
+}
+
+impl Driver {
+    /// Returns whether the stream goes on.
+    async fn carry_out(&mut self, output: Output<Shown>) -> bool {
+        let stream = self.stream.clone();
+        let arrival = match output {
+            Output::Watch { resource_version } => {
+                self.feed = Feed::Opening(self.watch(resource_version.as_deref()));
+                return true;
+            }
+            Output::HangUp => {
+                self.feed = Feed::None;
+                return true;
+            }
+            Output::Read(how) => {
+                self.read = Some(self.read(&how));
+                return true;
+            }
+            Output::Refresh => {
+                self.renew = true;
+                return true;
+            }
+            Output::Stop => return false,
+            Output::Listed(shown) => {
+                let mut objects = Vec::with_capacity(shown.len());
+                let mut raw = Vec::new();
+                for Shown { object, raw: value } in shown {
+                    objects.push(object);
+                    raw.extend(value);
+                }
+                Arrival { what: Observed::Listed { stream, objects }, raw }
+            }
+            Output::Applied(Shown { object, raw }) => {
+                Arrival { what: Observed::Applied { stream, object }, raw: listed(raw) }
+            }
+            Output::Deleted(Shown { object, raw }) => {
+                Arrival { what: Observed::Deleted { stream, object }, raw: listed(raw) }
+            }
+            Output::Health(health) => Arrival { what: Observed::Health { stream, health }, raw: Vec::new() },
+        };
+        self.arrivals.send(arrival).await.is_ok()
+    }
+
+    /// The next thing that happens; [`Input::Time`] at the deadline.
+    async fn wait(&mut self, deadline: Option<Instant>) -> Input<Shown> {
+        let Self { feed, read, decoder, .. } = self;
+        let slot = &mut *read;
+        let input = tokio::select! {
+            input = feed_input(feed, *decoder) => return input,
+            answer = async {
+                match slot {
+                    Some(call) => call.await,
+                    None => std::future::pending().await,
+                }
+            } => match answer {
+                Ok(page) => Input::Page(page),
+                Err(failure) => Input::Unread(failure),
+            },
+            () = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            } => return Input::Time,
+        };
+        *read = None;
+        input
+    }
+
+    fn watch(&mut self, resource_version: Option<&str>) -> Call<Lines> {
+        // spread, so that the streams of many runs do not end together
+        let timeout_seconds = 240 + self.pace.random() % 61;
+        let path = request::watch(&self.stream, resource_version, timeout_seconds);
+        let (access, renewal) = self.begin_call();
+        Box::pin(async move {
+            renewal.await;
+            let response = access.open(&path, JSON).await?;
+            Ok(Lines::new(response, &access))
+        })
+    }
+
+    fn read(&mut self, how: &Read) -> Call<Page<Shown>> {
+        let path = request::read(&self.stream, how);
+        let by_name = *how == Read::Object;
+        let decoder = self.decoder;
+        let (access, renewal) = self.begin_call();
+        Box::pin(async move {
+            renewal.await;
+            let whole = access.get(&path, JSON).await?;
+            if by_name { decoder.object(&whole.body) } else { decoder.page(&whole.body) }
+        })
+    }
+
+    fn begin_call(&mut self) -> (Arc<Access>, impl Future<Output = ()> + Send + use<>) {
+        let access = Arc::clone(&self.shared.access);
+        let renewing = std::mem::take(&mut self.renew).then(|| (Arc::clone(&access), self.generation));
+        self.generation = access.generation();
+        let renewal = async move {
+            if let Some((access, generation)) = renewing {
+                access.renew(generation).await;
+            }
+        };
+        (access, renewal)
+    }
+}
+
+/// The next input from the watch; for ever pending without one. May be dropped and called again.
+async fn feed_input(feed: &mut Feed, decoder: Decoder) -> Input<Shown> {
+    let input = match feed {
+        Feed::None => std::future::pending().await,
+        Feed::Opening(call) => match call.await {
+            Ok(lines) => {
+                *feed = Feed::Open(lines);
+                return Input::Opened;
+            }
+            Err(failure) => Input::Failed(failure),
+        },
+        Feed::Open(lines) => match lines.next().await {
+            Ok(Some(line)) => match decoder.line(&line) {
+                Ok(line) => return Input::Line(line),
+                Err(failure) => Input::Failed(failure),
+            },
+            Ok(None) => Input::Ended,
+            Err(failure) => Input::Failed(failure),
+        },
+    };
+    *feed = Feed::None;
+    input
+}
+
+fn listed(raw: Option<Value>) -> Vec<Value> {
+    raw.into_iter().collect()
+}

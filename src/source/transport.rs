@@ -1,0 +1,289 @@
+//! From a kubeconfig to a client whose connections notice that they are dead.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::header::HeaderValue;
+use http::{Request, Uri};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::rt::TokioExecutor;
+use kube::Config;
+use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use tower::{BoxError, ServiceExt};
+
+use super::connect::ConnectOptions;
+use super::connect_error::ConnectError;
+
+/// Together: a dead peer is noticed within 25 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+/// Sent data that is not acknowledged for this long ends the connection.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How to build a client, any number of times: credentials are renewed by building it again.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) options: ConnectOptions,
+}
+
+/// A client, and what the kubeconfig says besides.
+pub(super) struct Built {
+    pub(super) client: kube::Client,
+    pub(super) url: String,
+    pub(super) context: String,
+    pub(super) default_namespace: String,
+}
+
+/// The configuration that was found.
+struct Found {
+    config: Config,
+    context: String,
+    install_hint: Option<String>,
+    proxy: Option<String>,
+}
+
+impl Recipe {
+    /// Builds a client on a thread of its own, because a credential plugin may take its time.
+    ///
+    /// # Errors
+    /// There is no usable configuration, or its credentials cannot be had.
+    pub(super) async fn client(self) -> Result<Built, ConnectError> {
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(self.build()))
+            .await
+            .unwrap_or_else(|error| Err(ConnectError::Aborted { why: error.to_string() }))
+    }
+
+    async fn build(self) -> Result<Built, ConnectError> {
+        let Found { mut config, context, install_hint, proxy } = self.find().await?;
+        config.proxy_url =
+            match proxy {
+                Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy {
+                    why: "the URL of the proxy is malformed".to_owned(),
+                })?),
+                None => None,
+            };
+        if let Some(exec) = &mut config.auth_info.exec
+            && !self.options.stdin_is_terminal
+        {
+            // else the plugin reads what was piped to us
+            exec.interactive_mode = Some(ExecInteractiveMode::Never);
+        }
+        if let Some(user) = self.options.impersonate_user {
+            config.auth_info.impersonate = Some(user);
+        }
+        if !self.options.impersonate_groups.is_empty() {
+            config.auth_info.impersonate_groups = Some(self.options.impersonate_groups);
+        }
+        let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let default_namespace = self.options.namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = match &config.proxy_url {
+            Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
+                let why =
+                    format!("{:?} is not an http, https or socks5 proxy", proxy.scheme_str().unwrap_or(""));
+                return Err(ConnectError::Proxy { why });
+            }
+            _ => client(&config),
+        };
+        let client =
+            client.map_err(|error| ConnectError::of_client(&error, &url, install_hint.as_deref()))?;
+        Ok(Built { client, url, context, default_namespace })
+    }
+
+    /// `--kubeconfig`, then `KUBECONFIG`, then the default file, then the pod's service account.
+    async fn find(&self) -> Result<Found, ConnectError> {
+        let options = &self.options;
+        if let Some(path) = &options.kubeconfig {
+            return self.from_files(std::slice::from_ref(path)).await;
+        }
+        let listed: Vec<PathBuf> = options
+            .kubeconfig_env
+            .iter()
+            .flat_map(std::env::split_paths)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect();
+        let default = options.home.as_ref().map(|home| home.join(".kube").join("config"));
+        let candidates = if listed.is_empty() { default.into_iter().collect() } else { listed };
+        let existing: Vec<PathBuf> = candidates.iter().filter(|path| path.exists()).cloned().collect();
+        if !existing.is_empty() {
+            return self.from_files(&existing).await;
+        }
+        if options.in_cluster {
+            return self.in_cluster();
+        }
+        let looked_at =
+            candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let looked_at = if looked_at.is_empty() { "~/.kube/config".to_owned() } else { looked_at };
+        Err(ConnectError::NoConfiguration { looked_at })
+    }
+
+    fn in_cluster(&self) -> Result<Found, ConnectError> {
+        let config =
+            Config::incluster().map_err(|error| ConnectError::InCluster { why: error.to_string() })?;
+        let proxy = self.options.proxy.of(&config.cluster_url);
+        Ok(Found { config, context: "in-cluster".to_owned(), install_hint: None, proxy })
+    }
+
+    async fn from_files(&self, paths: &[PathBuf]) -> Result<Found, ConnectError> {
+        let from = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let nothing_known = || [Vec::new(), Vec::new()];
+        let mut kubeconfig = Kubeconfig::default();
+        for path in paths {
+            readable(path)?;
+            kubeconfig =
+                Kubeconfig::read_from(path).and_then(|next| kubeconfig.merge(next)).map_err(|error| {
+                    ConnectError::of_kubeconfig(error, &path.display().to_string(), nothing_known())
+                })?;
+        }
+        let known = [
+            kubeconfig.contexts.iter().map(|context| context.name.clone()).collect(),
+            kubeconfig.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+        ];
+        let options = KubeConfigOptions {
+            context: self.options.context.clone(),
+            cluster: self.options.cluster.clone(),
+            user: self.options.user.clone(),
+        };
+        let context =
+            options.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+        let own_proxy = proxy_of_cluster(&kubeconfig, &context, options.cluster.as_deref());
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .map_err(|error| ConnectError::of_kubeconfig(error, &from, known))?;
+        let install_hint = config.auth_info.exec.as_ref().and_then(|exec| exec.install_hint.clone());
+        let proxy = own_proxy.or_else(|| self.options.proxy.of(&config.cluster_url));
+        Ok(Found { config, context, install_hint, proxy })
+    }
+}
+
+fn readable(path: &Path) -> Result<(), ConnectError> {
+    std::fs::metadata(path)
+        .and_then(|data| if data.is_dir() { Err(io::Error::other("it is a directory")) } else { Ok(()) })
+        .map_err(|error| ConnectError::KubeconfigUnreadable { path: path.to_owned(), why: error.to_string() })
+}
+
+/// `proxy-url` of the cluster in use; it is not subject to `NO_PROXY`.
+fn proxy_of_cluster(kubeconfig: &Kubeconfig, context: &str, cluster: Option<&str>) -> Option<String> {
+    let named = kubeconfig.contexts.iter().find(|named| named.name == context);
+    let name = cluster
+        .or_else(|| named.and_then(|named| named.context.as_ref()).map(|context| context.cluster.as_str()))?;
+    let named = kubeconfig.clusters.iter().find(|named| named.name == name)?;
+    named.cluster.as_ref()?.proxy_url.clone().filter(|proxy| !proxy.is_empty())
+}
+
+/// Builds the client over a connector of ours, in place of kube's, which sets no keepalive.
+fn client(config: &Config) -> Result<kube::Client, kube::Error> {
+    // runs the credential plugin; once it has given a token there is no certificate to ask it for again
+    let auth = config.auth_layer()?;
+    let mut tls = config.clone();
+    if auth.is_some() {
+        tls.auth_info.exec = None;
+    }
+    macro_rules! over {
+        ($connector:expr) => {{
+            let https = tls.rustls_https_connector_with_connector($connector)?;
+            let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(https);
+            let http = ServiceExt::<Request<Body>>::map_err(http, BoxError::from);
+            let builder = ClientBuilder::new(http, config.default_namespace.clone())
+                .with_layer(&config.extra_headers_layer()?);
+            match auth {
+                Some(auth) => builder.with_layer(&auth).with_layer(&config.base_uri_layer()).build(),
+                None => builder.with_layer(&config.base_uri_layer()).build(),
+            }
+        }};
+    }
+    Ok(match &config.proxy_url {
+        None => over!(tcp()),
+        Some(proxy) if proxy.scheme_str() == Some("socks5") => over!(SocksV5::new(proxy.clone(), tcp())),
+        Some(proxy) if proxy.scheme_str() == Some("https") => {
+            let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp())?;
+            over!(authorized(Tunnel::new(proxy.clone(), to_proxy), proxy))
+        }
+        Some(proxy) => over!(authorized(Tunnel::new(proxy.clone(), tcp()), proxy)),
+    })
+}
+
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_keepalive(Some(KEEPALIVE_IDLE));
+    connector.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    connector.set_keepalive_retries(Some(KEEPALIVE_PROBES));
+    #[cfg(target_os = "linux")]
+    connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    connector
+}
+
+/// Adds the user and password of the proxy's URL, if it has any.
+fn authorized<C>(tunnel: Tunnel<C>, proxy: &Uri) -> Tunnel<C> {
+    let user_info =
+        proxy.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map(|(user, _)| user);
+    match user_info.and_then(|user| HeaderValue::from_str(&basic(&decoded(user))).ok()) {
+        Some(mut header) => {
+            header.set_sensitive(true);
+            tunnel.with_auth(header)
+        }
+        None => tunnel,
+    }
+}
+
+/// Undoes the percent-encoding of a URL.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits
+            .filter(|digits| *first == b'%' && !digits.starts_with('+'))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+/// `Basic` and the base64 of the credentials.
+fn basic(credentials: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = "Basic ".to_owned();
+    for chunk in credentials.chunks(3) {
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place)) as usize & 63;
+            let letter = ALPHABET.get(index).copied().unwrap_or(b'A');
+            text.push(if place > chunk.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_proxy_is_decoded_before_it_is_encoded() {
+        assert_eq!(basic(&decoded("user:pa%40ss")), "Basic dXNlcjpwYUBzcw==");
+        assert_eq!(basic(b"a:b"), "Basic YTpi");
+        assert_eq!(basic(b"ab:c"), "Basic YWI6Yw==");
+        assert_eq!(decoded("%+A%zz%"), b"%+A%zz%");
+    }
+}

@@ -1,0 +1,349 @@
+//! The list/watch state machine, without input or output: what to ask the server next, and what to show.
+//!
+//! Time comes in with each step, so that every fault can be played in a test. The first read is consistent
+//! (never `resourceVersion=0`, which may be stale), any loss of history leads to one new consistent read, and
+//! nothing can make it ask without pause. kube-runtime's watcher is not used: it never reads anew after a 410
+//! by HTTP status, and it repeats without delay a watch that ends at once.
+
+mod feed;
+#[cfg(test)]
+mod histories;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::failure::{Class, Failure, Status};
+use super::pace::Pace;
+use crate::observation::StreamHealth;
+
+/// Without an end bookmark in this time after the last item, the server does not stream lists.
+const INITIAL_SILENCE: Duration = Duration::from_secs(10);
+/// Bookmarks come about every 60 s; a connection silent for longer than this is dead.
+const SILENCE: Duration = Duration::from_secs(90);
+/// An answer to a watch that comes later than this is being held back on the way.
+const LATE_HEADERS: Duration = Duration::from_secs(10);
+/// A loss shorter than this is not worth a word.
+const UNTOLD_LOSS: Duration = Duration::from_secs(2);
+/// Named objects are read anew at this interval, so that a lost event cannot make us wait for ever.
+const REREAD: Duration = Duration::from_secs(60);
+/// The same where there is no watch that can be relied on.
+const DEGRADED_REREAD: Duration = Duration::from_secs(10);
+/// Repetitions before a delay, and before a refusal of a stream that has worked is believed (an API server that
+/// starts refuses everything for a moment).
+const PATIENCE: u32 = 3;
+
+/// An object as the machine needs it; `body` is what is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item<T> {
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) body: T,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(super) enum Input<T> {
+    /// Nothing but time; also the first step.
+    Time,
+    /// The watch was accepted.
+    Opened,
+    /// A line of the watch.
+    Line(Line<T>),
+    /// The watch ended in good order.
+    Ended,
+    /// The watch failed.
+    Failed(Failure),
+    /// A page of a read.
+    Page(Page<T>),
+    /// The read failed.
+    Unread(Failure),
+}
+
+/// A line of a watch.
+#[derive(Clone, Debug)]
+pub(super) enum Line<T> {
+    Applied(Item<T>),
+    Deleted(Item<T>),
+    Bookmark { resource_version: String, ends_initial: bool },
+    Error(Status),
+}
+
+/// A page of a list, or the one object of a GET.
+#[derive(Clone, Debug)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<Item<T>>,
+    pub(super) resource_version: String,
+    pub(super) continue_token: Option<String>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Output<T> {
+    /// Open a watch in place of any other: from a version, or with a consistent snapshot first.
+    Watch {
+        resource_version: Option<String>,
+    },
+    /// Close the watch.
+    HangUp,
+    /// Read beside the watch, consistently.
+    Read(Read),
+    /// Renew the credentials before the next call.
+    Refresh,
+    Listed(Vec<T>),
+    Applied(T),
+    Deleted(T),
+    Health(StreamHealth),
+    /// Nothing more will come of this stream.
+    Stop,
+}
+
+/// How to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Page {
+        continue_token: Option<String>,
+    },
+    /// GET by name, where lists are forbidden.
+    Object,
+}
+
+/// The connection that brings changes.
+#[derive(Debug)]
+enum Feed<T> {
+    /// None: a snapshot has to be read first, or there is only polling.
+    None,
+    Waiting {
+        until: Duration,
+    },
+    Opening {
+        since: Duration,
+        initial: bool,
+        late: bool,
+    },
+    /// Collecting the snapshot that a streaming list begins with.
+    Initial {
+        opened: Duration,
+        last: Duration,
+        items: BTreeMap<String, Item<T>>,
+    },
+    Following {
+        opened: Duration,
+        last: Duration,
+        lines: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Loss {
+    since: Duration,
+    message: String,
+    told: bool,
+}
+
+/// The state of one stream.
+#[derive(Debug)]
+pub(super) struct Watch<T> {
+    /// Shows one object, by name.
+    named: bool,
+    /// `pods`, for refusals.
+    plural: &'static str,
+    /// Whether the server is believed to stream lists; shared by all streams through whoever drives this.
+    pub(super) streaming_list: bool,
+    feed: Feed<T>,
+    /// What has been read so far, while a read is under way.
+    reading: Option<Vec<Item<T>>>,
+    read_at: Option<Duration>,
+    /// Lists are forbidden, GET may not be.
+    by_name: bool,
+    /// Reading beside a working watch is forbidden.
+    no_rereads: bool,
+    /// Watching is forbidden: poll.
+    polling: bool,
+    /// Version of each object shown, by uid.
+    known: BTreeMap<String, String>,
+    listed: bool,
+    /// Version of the last snapshot: older lines are history that it contains.
+    snapshot: Option<u64>,
+    /// Where a new watch goes on; `None`: a snapshot is needed first.
+    position: Option<String>,
+    pace: Pace,
+    short_pace: Pace,
+    short: u32,
+    gone: u32,
+    too_large: u32,
+    denied: u32,
+    unauthorized: u32,
+    missed: u32,
+    health: Option<StreamHealth>,
+    loss: Option<Loss>,
+    stopped: bool,
+}
+
+impl<T> Watch<T> {
+    /// A stream that has not begun; the first step, with [`Input::Time`], begins it.
+    pub(super) fn new(plural: &'static str, named: bool, streaming_list: bool, seed: u64) -> Self {
+        Self {
+            named,
+            plural,
+            streaming_list,
+            feed: Feed::Waiting { until: Duration::ZERO },
+            reading: None,
+            read_at: None,
+            by_name: false,
+            no_rereads: false,
+            polling: false,
+            known: BTreeMap::new(),
+            listed: false,
+            snapshot: None,
+            position: None,
+            pace: Pace::new(seed),
+            short_pace: Pace::new(!seed),
+            short: 0,
+            gone: 0,
+            too_large: 0,
+            denied: 0,
+            unauthorized: 0,
+            missed: 0,
+            health: None,
+            loss: None,
+            stopped: false,
+        }
+    }
+
+    /// Takes in what happened and says what to do, in order.
+    pub(super) fn step(&mut self, now: Duration, input: Input<T>) -> Vec<Output<T>> {
+        let mut out = Vec::new();
+        if self.stopped {
+            return out;
+        }
+        match input {
+            Input::Time => {}
+            Input::Opened => self.opened(now, &mut out),
+            Input::Line(line) => self.line(now, line, &mut out),
+            Input::Ended => self.ended(now),
+            Input::Failed(failure) => self.feed_failed(now, &failure, &mut out),
+            Input::Page(page) => self.page(now, page, &mut out),
+            Input::Unread(failure) => self.read_failed(now, &failure, &mut out),
+        }
+        if !self.stopped {
+            self.due(now, &mut out);
+        }
+        out
+    }
+
+    /// When [`Input::Time`] is needed, if nothing else happens before.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let feed = match &self.feed {
+            Feed::None => None,
+            Feed::Waiting { until } => Some(*until),
+            Feed::Opening { since, initial: true, .. } => Some(*since + INITIAL_SILENCE),
+            Feed::Opening { since, late: false, .. } => Some(*since + LATE_HEADERS),
+            Feed::Opening { since, .. } => Some(*since + SILENCE),
+            Feed::Initial { last, .. } => Some(*last + INITIAL_SILENCE),
+            Feed::Following { last, .. } => Some(*last + SILENCE),
+        };
+        let read = if self.reading.is_none() { self.read_at } else { None };
+        let word = self.loss.as_ref().filter(|loss| !loss.told).map(|loss| loss.since + UNTOLD_LOSS);
+        [feed, read, word].into_iter().flatten().min()
+    }
+
+    /// Everything that time alone brings about.
+    fn due(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        self.feed_due(now, out);
+        if let Some(loss) = &mut self.loss
+            && !loss.told
+            && loss.since + UNTOLD_LOSS <= now
+        {
+            loss.told = true;
+            let message = loss.message.clone();
+            self.tell(StreamHealth::Interrupted { message }, out);
+        }
+        if self.reading.is_none() && self.read_at.is_some_and(|at| at <= now) {
+            self.read(out);
+        }
+    }
+
+    /// Begins a watch, or the read that has to come first.
+    fn begin(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        if self.polling {
+            self.need_snapshot(now);
+        } else if self.position.is_some() || self.streaming_list {
+            let resource_version = self.position.clone();
+            self.feed = Feed::Opening { since: now, initial: resource_version.is_none(), late: false };
+            out.push(Output::Watch { resource_version });
+        } else {
+            self.need_snapshot(now);
+        }
+    }
+
+    /// Nothing goes on before a read that begins now; one under way began too early.
+    fn need_snapshot(&mut self, now: Duration) {
+        self.feed = Feed::None;
+        self.reading = None;
+        self.read_at = Some(now);
+    }
+
+    /// The connection is lost. Said at once if we have never seen anything, else after two seconds.
+    fn lose(&mut self, now: Duration, message: String, out: &mut Vec<Output<T>>) {
+        let (since, told) = self.loss.as_ref().map_or((now, !self.listed), |loss| (loss.since, loss.told));
+        self.loss = Some(Loss { since, message: message.clone(), told });
+        if told {
+            self.tell(StreamHealth::Interrupted { message }, out);
+        }
+    }
+
+    /// We see what is there.
+    fn found(&mut self, out: &mut Vec<Output<T>>) {
+        self.loss = None;
+        self.unauthorized = 0;
+        self.denied = 0;
+        self.tell(StreamHealth::Live, out);
+    }
+
+    fn refuse(&mut self, failure: &Failure, verb: &str, out: &mut Vec<Output<T>>) {
+        let refusal = failure.refusal(format!("{verb} {}", self.plural));
+        self.tell(StreamHealth::Refused(refusal), out);
+        self.feed = Feed::None;
+        self.reading = None;
+        self.read_at = None;
+        self.loss = None;
+        self.stopped = true;
+        out.push(Output::Stop);
+    }
+
+    fn tell(&mut self, health: StreamHealth, out: &mut Vec<Output<T>>) {
+        if self.health.as_ref() != Some(&health) {
+            out.push(Output::Health(health.clone()));
+            self.health = Some(health);
+        }
+    }
+
+    /// The delay after a fault that may heal.
+    fn delay(&mut self, failure: &Failure) -> Duration {
+        self.pace.next().max(failure.retry_after().unwrap_or_default())
+    }
+
+    /// A refusal of a stream that has worked is tried again a few times.
+    fn may_be_a_restart(&mut self) -> bool {
+        self.denied += 1;
+        self.listed && self.denied <= PATIENCE
+    }
+
+    /// There is no watch that can be relied on.
+    fn degraded(&self) -> bool {
+        self.polling || self.short > PATIENCE || matches!(self.feed, Feed::Opening { late: true, .. })
+    }
+}
+
+/// Versions are numbers since 1.35 by promise, and in every server before by practice.
+fn number(resource_version: &str) -> Option<u64> {
+    resource_version.parse().ok()
+}
+
+/// Whether one version is known to be at or before the other.
+fn not_after(version: &str, other: Option<u64>) -> bool {
+    matches!((number(version), other), (Some(version), Some(other)) if version <= other)
+}

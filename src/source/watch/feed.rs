@@ -1,0 +1,221 @@
+//! The watch half of the machine: opening, the initial snapshot, following, and every way to lose it.
+
+use super::{
+    Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, Line, Output,
+    PATIENCE, SILENCE, Status, Watch, not_after,
+};
+
+/// A watch that lives shorter than this counts as ended at once, whatever it brought.
+const SHORT: Duration = Duration::from_secs(1);
+/// The same for a watch that brought nothing.
+const SHORT_AND_EMPTY: Duration = Duration::from_secs(5);
+
+impl<T> Watch<T> {
+    pub(super) fn feed_due(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        match &mut self.feed {
+            Feed::Waiting { until } if *until <= now => self.begin(now, out),
+            Feed::Opening { since, initial: true, .. } if *since + INITIAL_SILENCE <= now => {
+                self.lose(now, "the API server did not answer within 10 s".to_owned(), out);
+                self.list_instead(now, out);
+            }
+            Feed::Opening { since, initial: false, late } if !*late && *since + LATE_HEADERS <= now => {
+                *late = true;
+                self.read_at = self.read_at.or(Some(now)).map(|at| at.min(now));
+            }
+            Feed::Opening { since: last, initial: false, .. } | Feed::Following { last, .. }
+                if *last + SILENCE <= now =>
+            {
+                self.lose(now, "nothing came from the API server for 90 s".to_owned(), out);
+                out.push(Output::HangUp);
+                self.begin(now, out);
+            }
+            Feed::Initial { last, .. } if *last + INITIAL_SILENCE <= now => self.list_instead(now, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        match self.feed {
+            Feed::Opening { initial: true, .. } => {
+                self.feed =
+                    Feed::Initial { opened: now, last: now, items: std::collections::BTreeMap::new() };
+            }
+            Feed::Opening { .. } => {
+                self.feed = Feed::Following { opened: now, last: now, lines: false };
+                self.found(out);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn line(&mut self, now: Duration, line: Line<T>, out: &mut Vec<Output<T>>) {
+        match &mut self.feed {
+            Feed::Initial { last, items, .. } => {
+                *last = now;
+                match line {
+                    Line::Applied(item) => drop(items.insert(item.uid.clone(), item)),
+                    Line::Deleted(item) => drop(items.remove(&item.uid)),
+                    Line::Bookmark { resource_version, ends_initial: true } => {
+                        self.initial_ended(now, resource_version, out);
+                    }
+                    Line::Bookmark { .. } => {}
+                    Line::Error(status) => {
+                        out.push(Output::HangUp);
+                        self.initial_failed(now, status, out);
+                    }
+                }
+            }
+            Feed::Following { last, lines, .. } => {
+                *last = now;
+                if let Line::Error(status) = line {
+                    out.push(Output::HangUp);
+                    return self.feed_failed(now, &Failure::Status(status), out);
+                }
+                *lines = true;
+                self.gone = 0;
+                self.too_large = 0;
+                self.pace.reset();
+                self.changed(line, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn initial_ended(&mut self, now: Duration, resource_version: String, out: &mut Vec<Output<T>>) {
+        let Feed::Initial { opened, items, .. } = std::mem::replace(&mut self.feed, Feed::None) else {
+            return;
+        };
+        self.feed = Feed::Following { opened, last: now, lines: true };
+        self.position = Some(resource_version.clone());
+        self.found(out);
+        self.show(items.into_values().collect(), &resource_version, out);
+        self.plan_read(now);
+    }
+
+    fn initial_failed(&mut self, now: Duration, status: Status, out: &mut Vec<Output<T>>) {
+        let failure = Failure::Status(status);
+        match failure.class() {
+            Class::Gone | Class::TooLarge | Class::Unauthorized | Class::Forbidden => {
+                self.feed_failed(now, &failure, out);
+            }
+            _ => self.list_instead(now, out),
+        }
+    }
+
+    /// The server does not stream lists, or not to us: read pages and watch from there.
+    fn list_instead(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        self.streaming_list = false;
+        self.position = None;
+        out.push(Output::HangUp);
+        self.begin(now, out);
+    }
+
+    fn changed(&mut self, line: Line<T>, out: &mut Vec<Output<T>>) {
+        match line {
+            Line::Applied(item) => {
+                self.position = Some(item.resource_version.clone());
+                if !self.is_history(&item) {
+                    self.known.insert(item.uid, item.resource_version);
+                    out.push(Output::Applied(item.body));
+                }
+            }
+            Line::Deleted(item) => {
+                self.position = Some(item.resource_version.clone());
+                if !not_after(&item.resource_version, self.snapshot) {
+                    self.known.remove(&item.uid);
+                    out.push(Output::Deleted(item.body));
+                }
+            }
+            Line::Bookmark { resource_version, .. } => self.position = Some(resource_version),
+            Line::Error(_) => {}
+        }
+    }
+
+    /// What a snapshot or a later line has shown already.
+    fn is_history(&self, item: &Item<T>) -> bool {
+        let known = self.known.get(&item.uid);
+        known == Some(&item.resource_version)
+            || not_after(&item.resource_version, self.snapshot)
+            || not_after(&item.resource_version, known.and_then(|known| super::number(known)))
+    }
+
+    pub(super) fn ended(&mut self, now: Duration) {
+        match self.feed {
+            Feed::Initial { .. } => {
+                self.streaming_list = false;
+                self.position = None;
+                self.feed = Feed::Waiting { until: now };
+            }
+            Feed::Following { opened, lines, .. } => {
+                let lived = now.saturating_sub(opened);
+                let mut delay = Duration::ZERO;
+                if lived < SHORT || (!lines && lived < SHORT_AND_EMPTY) {
+                    self.short += 1;
+                    if self.short > PATIENCE {
+                        delay = self.short_pace.next();
+                        let soon = now + DEGRADED_REREAD;
+                        self.read_at = Some(self.read_at.map_or(soon, |at| at.min(soon)));
+                    }
+                } else {
+                    self.short = 0;
+                    self.short_pace.reset();
+                }
+                self.feed = Feed::Waiting { until: now + delay };
+            }
+            _ => self.feed = Feed::Waiting { until: now + self.pace.next() },
+        }
+    }
+
+    pub(super) fn feed_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
+        let initial = matches!(self.feed, Feed::Opening { initial: true, .. } | Feed::Initial { .. });
+        let delay = match failure.class() {
+            Class::Gone => self.history_lost(),
+            Class::TooLarge => {
+                self.too_large += 1;
+                if self.too_large > PATIENCE {
+                    self.too_large = 0;
+                    self.streaming_list &= !initial;
+                    self.history_lost()
+                } else {
+                    self.delay(failure)
+                }
+            }
+            Class::Unauthorized => {
+                self.unauthorized += 1;
+                if self.unauthorized > 1 {
+                    return self.refuse(failure, "watch", out);
+                }
+                out.push(Output::Refresh);
+                Duration::ZERO
+            }
+            Class::Unsupported if initial => {
+                self.streaming_list = false;
+                Duration::ZERO
+            }
+            Class::Unsupported => self.history_lost(),
+            Class::Forbidden | Class::NotFound | Class::Final if self.may_be_a_restart() => {
+                self.lose(now, failure.message(), out);
+                self.delay(failure)
+            }
+            Class::Forbidden => {
+                self.polling = true;
+                self.position = None;
+                self.denied = 0;
+                Duration::ZERO
+            }
+            Class::NotFound | Class::Final => return self.refuse(failure, "watch", out),
+            Class::Transient => {
+                self.lose(now, failure.message(), out);
+                self.delay(failure)
+            }
+        };
+        self.feed = Feed::Waiting { until: now + delay };
+    }
+
+    /// Reads anew: the first time at once, then with growing delays until a line has come.
+    pub(super) fn history_lost(&mut self) -> Duration {
+        self.position = None;
+        self.gone += 1;
+        if self.gone > 1 { self.pace.next() } else { Duration::ZERO }
+    }
+}

@@ -1,0 +1,149 @@
+//! The reading half of the machine: snapshots by page, polling, and the slow second look at named objects.
+
+use super::{
+    Class, DEGRADED_REREAD, Duration, Failure, Feed, Item, Output, PATIENCE, Page, REREAD, Read, Watch,
+    not_after, number,
+};
+
+impl<T> Watch<T> {
+    pub(super) fn read(&mut self, out: &mut Vec<Output<T>>) {
+        self.reading = Some(Vec::new());
+        self.read_at = None;
+        out.push(Output::Read(if self.by_name { Read::Object } else { Read::Page { continue_token: None } }));
+    }
+
+    pub(super) fn page(&mut self, now: Duration, page: Page<T>, out: &mut Vec<Output<T>>) {
+        let Some(mut items) = self.reading.take() else { return };
+        items.extend(page.items);
+        if page.continue_token.is_some() {
+            self.reading = Some(items);
+            out.push(Output::Read(Read::Page { continue_token: page.continue_token }));
+        } else {
+            self.finished(now, items, page.resource_version, out);
+        }
+    }
+
+    fn finished(
+        &mut self,
+        now: Duration,
+        items: Vec<Item<T>>,
+        resource_version: String,
+        out: &mut Vec<Output<T>>,
+    ) {
+        self.missed = 0;
+        let baseline = matches!(self.feed, Feed::None);
+        if baseline {
+            self.found(out);
+        }
+        let anew = !self.listed || (baseline && !self.polling);
+        if anew || (!self.is_stale(&items, &resource_version) && self.differs(&items)) {
+            self.show(items, &resource_version, out);
+        }
+        if !baseline {
+            if self.loss.is_some() {
+                self.found(out);
+            }
+        } else if self.polling {
+            self.pace.reset();
+        } else if !resource_version.is_empty() {
+            self.position = Some(resource_version);
+            self.begin(now, out);
+        }
+        self.plan_read(now);
+    }
+
+    /// Shows a snapshot; what it contains is not shown again.
+    pub(super) fn show(&mut self, items: Vec<Item<T>>, resource_version: &str, out: &mut Vec<Output<T>>) {
+        self.listed = true;
+        self.snapshot = if self.by_name { None } else { number(resource_version) };
+        self.known = items.iter().map(|item| (item.uid.clone(), item.resource_version.clone())).collect();
+        out.push(Output::Listed(items.into_iter().map(|item| item.body).collect()));
+    }
+
+    /// The watch has shown something newer than this read.
+    fn is_stale(&self, items: &[Item<T>], resource_version: &str) -> bool {
+        let behind_the_watch = !self.by_name
+            && matches!((number(resource_version), self.position.as_deref().and_then(number)),
+                (Some(read), Some(watched)) if read < watched);
+        behind_the_watch
+            || items.iter().any(|item| {
+                self.known.get(&item.uid).is_some_and(|known| {
+                    *known != item.resource_version && not_after(&item.resource_version, number(known))
+                })
+            })
+    }
+
+    fn differs(&self, items: &[Item<T>]) -> bool {
+        items.len() != self.known.len()
+            || items.iter().any(|item| self.known.get(&item.uid) != Some(&item.resource_version))
+    }
+
+    /// Sets the time of the next read: of a named object always, of others where the watch is not reliable.
+    pub(super) fn plan_read(&mut self, now: Duration) {
+        let degraded = self.degraded();
+        let wanted = matches!(self.feed, Feed::None) || ((self.named || degraded) && !self.no_rereads);
+        self.read_at = wanted.then(|| {
+            now + self.pace.about(if degraded || matches!(self.feed, Feed::None) {
+                DEGRADED_REREAD
+            } else {
+                REREAD
+            })
+        });
+    }
+
+    pub(super) fn read_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
+        self.reading = None;
+        let baseline = matches!(self.feed, Feed::None);
+        let class = failure.class();
+        match class {
+            Class::NotFound if self.by_name => {
+                self.finished(now, Vec::new(), String::new(), out);
+            }
+            Class::Gone => {
+                let position = self.position.take();
+                let delay = self.history_lost();
+                self.position = position;
+                self.read_at = Some(now + delay);
+            }
+            Class::Unauthorized => {
+                self.unauthorized += 1;
+                if self.unauthorized > 1 {
+                    return self.refuse(failure, self.read_verb(), out);
+                }
+                out.push(Output::Refresh);
+                self.read_at = Some(now);
+            }
+            Class::Forbidden if self.named && !self.by_name => {
+                self.by_name = true;
+                self.read_at = Some(now);
+            }
+            Class::TooLarge | Class::Transient => self.unread(now, failure, out),
+            _ if !baseline => {
+                self.no_rereads = true;
+                self.read_at = None;
+            }
+            _ if self.may_be_a_restart() => self.unread(now, failure, out),
+            _ => self.refuse(failure, self.read_verb(), out),
+        }
+    }
+
+    fn unread(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
+        if matches!(self.feed, Feed::None) {
+            self.lose(now, failure.message(), out);
+            self.read_at = Some(now + self.delay(failure));
+            return;
+        }
+        self.missed += 1;
+        self.read_at = Some(now + self.pace.about(DEGRADED_REREAD));
+        if self.missed >= PATIENCE && matches!(self.feed, Feed::Following { .. }) {
+            self.missed = 0;
+            self.lose(now, failure.message(), out);
+            out.push(Output::HangUp);
+            self.begin(now, out);
+        }
+    }
+
+    const fn read_verb(&self) -> &'static str {
+        if self.by_name { "get" } else { "list" }
+    }
+}
