@@ -55,24 +55,30 @@ fn name_invalid(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus) -> F
         container_words(pod, &status.name),
         fault.what
     );
-    let mut finding =
-        Finding::new(CauseCode::ImageNameInvalid, image, pod.object_ref(), headline, waiting_evidence(pod, status))
-            .with_prognosis(Prognosis::Permanent)
-            .on_pod(&pod.metadata.name)
-            .with_evidence(Evidence::field(
-                rollout.workload.object_ref(),
-                spec_path(pod, &status.name, "image").replacen("spec.", "spec.template.spec.", 1),
-                image,
-            ))
-            .with_help(fault.help);
+    let mut finding = Finding::new(
+        CauseCode::ImageNameInvalid,
+        image,
+        pod.object_ref(),
+        headline,
+        waiting_evidence(pod, status),
+    )
+    .with_prognosis(Prognosis::Permanent)
+    .on_pod(&pod.metadata.name)
+    .with_evidence(Evidence::field(
+        rollout.workload.object_ref(),
+        spec_path(pod, &status.name, "image").replacen("spec.", "spec.template.spec.", 1),
+        image,
+    ))
+    .with_help(fault.help);
     if let Some(meant) = fault.meant {
         finding = finding.with_command(set_image(rollout, &status.name, &meant));
     } else {
         // The same image in an older revision shows how the name was meant.
         let wanted = Reference::parse(image);
         let relatives = relatives::relatives(rollout, &status.name);
-        if let Some(known) =
-            relatives.iter().find(|known| known.reference.repository() == wanted.repository() && known.running)
+        if let Some(known) = relatives
+            .iter()
+            .find(|known| known.reference.repository() == wanted.repository() && known.running)
         {
             finding = finding
                 .with_help(format!("Last good image: {}, which {}.", known.reference.full(), known.words))

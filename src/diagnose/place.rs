@@ -71,7 +71,10 @@ mod tests {
             kubectl("shop", &["get", "configmap", "a; rm -rf '/'"]),
             r"kubectl -n shop get configmap 'a; rm -rf '\''/'\'''"
         );
-        assert_eq!(command(&["docker", "pull", "reg:5000/a/b@sha256:00"]), "docker pull reg:5000/a/b@sha256:00");
+        assert_eq!(
+            command(&["docker", "pull", "reg:5000/a/b@sha256:00"]),
+            "docker pull reg:5000/a/b@sha256:00"
+        );
         assert_eq!(command(&["x", ""]), "x ''");
     }
 }

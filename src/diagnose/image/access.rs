@@ -5,13 +5,18 @@ use super::super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold};
 use super::advice;
 use super::pull::Pull;
 use super::pull_error::PullError;
+use crate::model::Lookup;
 use crate::model::{Event, Kind, ObjectRef, Pod, Rollout, reason};
 use crate::observation::{Request, Want};
-use crate::model::Lookup;
 
 /// The pull secrets of a pod. The API server has copied those of the ServiceAccount into a pod that names none.
 pub(super) fn pull_secrets(pod: &Pod) -> Vec<&str> {
-    pod.spec.image_pull_secrets.iter().map(|secret| secret.name.as_str()).filter(|name| !name.is_empty()).collect()
+    pod.spec
+        .image_pull_secrets
+        .iter()
+        .map(|secret| secret.name.as_str())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// What is known about the pull secrets that a pod names.
@@ -28,22 +33,25 @@ enum Secrets<'a> {
 pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     let named = pull_secrets(pull.pod);
     if named.is_empty() {
-        return if pull.reference.is_official() { advice::no_official_image(pull) } else { without_secret(pull, diagnosis) };
+        return if pull.reference.is_official() {
+            advice::no_official_image(pull)
+        } else {
+            without_secret(pull, diagnosis)
+        };
     }
     match look_for(pull, &named, diagnosis) {
         Secrets::Missing { names, exist_now, evidence } => secret_missing(pull, &names, exist_now, evidence),
         Secrets::Present if says_rejected(&pull.error) => secret_rejected(pull, &named),
-        Secrets::Present | Secrets::Unknown if pull.reference.is_official() => advice::no_official_image(pull),
+        Secrets::Present | Secrets::Unknown if pull.reference.is_official() => {
+            advice::no_official_image(pull)
+        }
         Secrets::Present => refused_with_secret(pull, &named),
         Secrets::Unknown => refused_with_secret(pull, &named).with_confidence(Confidence::Possible),
     }
 }
 
 fn says_rejected(error: &PullError) -> bool {
-    matches!(
-        error,
-        PullError::Unauthorized | PullError::CredentialsRejected | PullError::CredentialsRequired
-    )
+    matches!(error, PullError::Unauthorized | PullError::CredentialsRejected | PullError::CredentialsRequired)
 }
 
 /// Looks for the secrets: kubelet's event tells which it could not read, the list of names whether they are there
@@ -88,7 +96,8 @@ fn seconds(event: &Event) -> i64 {
 
 /// Whether `Unable to retrieve some image pull secrets (a, b); …` names that secret.
 fn names_secret(event: &Event, name: &str) -> bool {
-    let list = event.text().split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
+    let list =
+        event.text().split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
     list.split(", ").any(|other| other == name)
 }
 
@@ -126,7 +135,9 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     }
     let (headline, help) = if is_ambiguous(&pull.error) {
         (
-            format!("registry {host} refused {image}: it is private and the pod has no pull secret, or it does not exist"),
+            format!(
+                "registry {host} refused {image}: it is private and the pod has no pull secret, or it does not exist"
+            ),
             format!(
                 "Two suspects remain, because {host} answers both alike. Most likely first: no permission (neither the \
                  pod nor ServiceAccount {account} has a pull secret); or the name is wrong and {host} has no such \
@@ -166,7 +177,10 @@ fn secret_missing(pull: &Pull<'_>, names: &[&str], exist_now: bool, evidence: Op
         format!("{plural} {list} exists now in namespace {namespace}; kubelet tries {image} again with it")
     } else {
         let verb = if names.len() == 1 { "does" } else { "do" };
-        format!("{plural} {list} {verb} not exist in namespace {namespace}, and registry {} refused {image}", wanted.host)
+        format!(
+            "{plural} {list} {verb} not exist in namespace {namespace}, and registry {} refused {image}",
+            wanted.host
+        )
     };
     let mut finding = pull.finding(CauseCode::ImagePullSecretMissing, headline);
     if let Some(name) = names.first() {
@@ -195,7 +209,8 @@ fn with_near_secrets(rollout: &Rollout<'_>, name: &str, finding: Finding) -> Fin
             if near.is_empty() {
                 finding
             } else {
-                finding.with_help(format!("Secrets with a similar name that exist here: {}.", near.join(", ")))
+                finding
+                    .with_help(format!("Secrets with a similar name that exist here: {}.", near.join(", ")))
             }
         }
         _ => finding,
@@ -208,8 +223,13 @@ fn secret_rejected(pull: &Pull<'_>, named: &[&str]) -> Finding {
     let secrets = if named.len() == 1 { "pull secret" } else { "pull secrets" };
     let (headline, help, confidence) = match pull.error {
         PullError::CredentialsRequired => (
-            format!("{secrets} {list} has no credentials for registry {host}, which asks for some for {image}"),
-            format!("The secret is for another registry, or is not of type kubernetes.io/dockerconfigjson: its entry must be named {}.", server_name(host)),
+            format!(
+                "{secrets} {list} has no credentials for registry {host}, which asks for some for {image}"
+            ),
+            format!(
+                "The secret is for another registry, or is not of type kubernetes.io/dockerconfigjson: its entry must be named {}.",
+                server_name(host)
+            ),
             Confidence::Likely,
         ),
         PullError::CredentialsRejected => (
@@ -264,7 +284,9 @@ fn refused_with_secret(pull: &Pull<'_>, named: &[&str]) -> Finding {
     let mut finding = pull
         .finding(
             CauseCode::ImageAccessDenied,
-            format!("registry {host} refused {image}: it does not exist, or pull secret {list} may not read it"),
+            format!(
+                "registry {host} refused {image}: it does not exist, or pull secret {list} may not read it"
+            ),
         )
         .with_confidence(Confidence::Possible)
         .with_evidence(Evidence::field(pull.pod.object_ref(), "spec.imagePullSecrets", list))
@@ -288,7 +310,15 @@ fn create_secret(pull: &Pull<'_>, name: &str) -> String {
     let server = format!("--docker-server={}", server_name(&pull.reference.host));
     kubectl(
         pull.rollout.namespace(),
-        &["create", "secret", "docker-registry", name, &server, "--docker-username=USER", "--docker-password=PASSWORD"],
+        &[
+            "create",
+            "secret",
+            "docker-registry",
+            name,
+            &server,
+            "--docker-username=USER",
+            "--docker-password=PASSWORD",
+        ],
     )
 }
 

@@ -36,10 +36,9 @@ fn suspect(pull: &Pull<'_>) -> Suspect {
         (PullError::RepositoryMissing, _) => {
             Suspect::Repository(Confidence::Certain, format!("registry {} says so", wanted.host))
         }
-        (_, Some(witness)) => Suspect::Tag(
-            Confidence::Likely,
-            format!("{} {}", witness.reference.full(), witness.words),
-        ),
+        (_, Some(witness)) => {
+            Suspect::Tag(Confidence::Likely, format!("{} {}", witness.reference.full(), witness.words))
+        }
         _ if hides_missing_repositories(&wanted.host) => Suspect::Tag(
             Confidence::Likely,
             format!("{} answers 404 only for a repository it has", wanted.host),
@@ -57,9 +56,13 @@ pub(super) fn not_found(pull: &Pull<'_>) -> Finding {
         Suspect::Tag(confidence, _) => {
             (*confidence, format!("image {image} does not exist: repository {repository} has no {version}"))
         }
-        Suspect::Repository(confidence, _) => {
-            (*confidence, format!("image {image} does not exist: registry {} has no repository {}", wanted.host, wanted.path))
-        }
+        Suspect::Repository(confidence, _) => (
+            *confidence,
+            format!(
+                "image {image} does not exist: registry {} has no repository {}",
+                wanted.host, wanted.path
+            ),
+        ),
         Suspect::TagOrRepository => (
             Confidence::Certain,
             format!(
@@ -132,7 +135,11 @@ fn with_tags(pull: &Pull<'_>, finding: Finding) -> Finding {
     let list: Vec<String> =
         tags.iter().map(|other| format!("{} ({})", other.reference.tag, other.words)).collect();
     finding
-        .with_help(format!("Nearest other tag of {} in use: {}.", pull.reference.repository(), list.join(", ")))
+        .with_help(format!(
+            "Nearest other tag of {} in use: {}.",
+            pull.reference.repository(),
+            list.join(", ")
+        ))
         .with_command(set_image(pull.rollout, &pull.status.name, &nearest.reference.full()))
 }
 
@@ -143,9 +150,11 @@ pub(super) fn with_repositories(pull: &Pull<'_>, finding: Finding) -> Finding {
     let list: Vec<String> =
         others.iter().map(|other| format!("{} ({})", other.reference.repository(), other.words)).collect();
     let version = if pull.reference.tag.is_empty() { &first.reference.tag } else { &pull.reference.tag };
-    finding
-        .with_help(format!("Similar repositories in use: {}.", list.join(", ")))
-        .with_command(set_image(pull.rollout, &pull.status.name, &first.reference.with_tag(version)))
+    finding.with_help(format!("Similar repositories in use: {}.", list.join(", "))).with_command(set_image(
+        pull.rollout,
+        &pull.status.name,
+        &first.reference.with_tag(version),
+    ))
 }
 
 /// The article's two pulls, which tell all three suspects apart.

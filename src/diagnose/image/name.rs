@@ -40,7 +40,8 @@ pub(super) fn fault(image: &str) -> NameFault {
         );
     }
     if let Some(blank) = image.chars().find(|c| c.is_whitespace()) {
-        let shown = if blank == ' ' { "a space".to_owned() } else { format!("the blank {}", blank.escape_default()) };
+        let shown =
+            if blank == ' ' { "a space".to_owned() } else { format!("the blank {}", blank.escape_default()) };
         return plain(
             format!("it contains {shown} at position {}", position(image, blank)),
             "Remove the blank; it often comes from a variable with a line end or from a YAML line break.",
@@ -77,9 +78,9 @@ pub(super) fn fault(image: &str) -> NameFault {
         _ => (name, None),
     };
     // The registry's host may have upper case letters; the repository may not.
-    let path_start = repository.find('/').filter(|at| {
-        repository.split_at(*at).0.contains(['.', ':']) || repository.starts_with("localhost/")
-    });
+    let path_start = repository
+        .find('/')
+        .filter(|at| repository.split_at(*at).0.contains(['.', ':']) || repository.starts_with("localhost/"));
     let (host, path) = path_start.map_or(("", repository), |at| repository.split_at(at));
     if let Some(upper) = path.chars().find(char::is_ascii_uppercase) {
         let lower = format!("{host}{}{}", path.to_lowercase(), name.strip_prefix(repository).unwrap_or(""));
@@ -90,7 +91,11 @@ pub(super) fn fault(image: &str) -> NameFault {
             Some(meant),
         );
     }
-    if repository.is_empty() || repository.ends_with('/') || repository.starts_with('/') || repository.contains("//") {
+    if repository.is_empty()
+        || repository.ends_with('/')
+        || repository.starts_with('/')
+        || repository.contains("//")
+    {
         return plain(
             "a part of the repository name is empty".to_owned(),
             "A variable that holds the registry or the repository was empty when the manifest was rendered.",
@@ -100,7 +105,11 @@ pub(super) fn fault(image: &str) -> NameFault {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
     if let Some(bad) = path.chars().find(|c| !allowed(*c)) {
         return plain(
-            format!("{} at position {} is not allowed in a repository name", quoted(bad), position(image, bad)),
+            format!(
+                "{} at position {} is not allowed in a repository name",
+                quoted(bad),
+                position(image, bad)
+            ),
             "A repository name has lower case letters, digits and single separators (. _ - /).",
             None,
         );

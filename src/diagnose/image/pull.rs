@@ -61,8 +61,7 @@ pub(super) fn rules<'a>(
         diagnosis.ask(Request::every(5, Want::Events(pod.object_ref())));
     }
     let known = shown.is_some();
-    let (text, evidence) =
-        shown.unwrap_or_else(|| (String::new(), waiting_evidence(pod, status)));
+    let (text, evidence) = shown.unwrap_or_else(|| (String::new(), waiting_evidence(pod, status)));
     let error = match status.waiting_reason() {
         Some(reason::REGISTRY_UNAVAILABLE) => PullError::Unreachable("it does not answer".to_owned()),
         _ => PullError::of(&text),
@@ -182,8 +181,7 @@ fn unnamed(pull: &Pull<'_>, headline: &str) -> Finding {
 
 /// Kubelet only says that it waits for the next attempt, as before Kubernetes 1.32.
 fn error_not_shown(pull: &Pull<'_>) -> Finding {
-    let headline =
-        format!("image {} of {} cannot be pulled", pull.reference.full(), pull.container_words());
+    let headline = format!("image {} of {} cannot be pulled", pull.reference.full(), pull.container_words());
     pull.finding(CauseCode::Unknown, headline)
         .with_confidence(Confidence::Possible)
         .with_hold(Hold::Announce)
@@ -206,7 +204,14 @@ fn platform(pull: &Pull<'_>) -> Finding {
         .with_help("Or let only nodes that fit run the pod: nodeSelector kubernetes.io/arch.")
         .with_command(command(&["docker", "buildx", "imagetools", "inspect", &image]));
     if let Some(node) = pull.pod.node() {
-        finding = finding.with_command(command(&["kubectl", "get", "node", node, "-L", "kubernetes.io/arch,kubernetes.io/os"]));
+        finding = finding.with_command(command(&[
+            "kubectl",
+            "get",
+            "node",
+            node,
+            "-L",
+            "kubernetes.io/arch,kubernetes.io/os",
+        ]));
     }
     finding
 }
@@ -215,9 +220,14 @@ fn rate_limit_help(pull: &Pull<'_>) -> String {
     let host = &pull.reference.host;
     let secrets = access::pull_secrets(pull.pod);
     if secrets.is_empty() {
-        format!("The pod pulls without an account: give it a pull secret for {host}, which has a higher limit.")
+        format!(
+            "The pod pulls without an account: give it a pull secret for {host}, which has a higher limit."
+        )
     } else {
-        format!("The account of pull secret {} is at its limit, or the secret is not for {host}.", secrets.join(", "))
+        format!(
+            "The account of pull secret {} is at its limit, or the secret is not for {host}.",
+            secrets.join(", ")
+        )
     }
 }
 
@@ -229,7 +239,10 @@ fn no_such_host(pull: &Pull<'_>) -> Finding {
     let finding = pull
         .finding(
             CauseCode::RegistryUnreachable,
-            format!("the name of registry {host} does not resolve on {node} (image {})", pull.reference.full()),
+            format!(
+                "the name of registry {host} does not resolve on {node} (image {})",
+                pull.reference.full()
+            ),
         )
         .with_prognosis(Prognosis::Transient);
     match near.first() {

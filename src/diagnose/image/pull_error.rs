@@ -73,7 +73,9 @@ impl PullError {
         // With several pull secrets for one registry kubelet lists an error for each. An answer that the image
         // is not there, given to one credential, outweighs the refusal of the others.
         if let Some(list) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            let several: Vec<Self> = list.split(", failed to pull").flat_map(|part| part.split(", rpc error"))
+            let several: Vec<Self> = list
+                .split(", failed to pull")
+                .flat_map(|part| part.split(", rpc error"))
                 .map(classify)
                 .collect();
             let missing = several
@@ -116,7 +118,8 @@ fn classify(text: &str) -> PullError {
         "unsupported manifest media type",
     ]) {
         PullError::BrokenImage
-    } else if has(&["signature was required", "source image rejected", "blocked pull of", "short name mode"]) {
+    } else if has(&["signature was required", "source image rejected", "blocked pull of", "short name mode"])
+    {
         PullError::Policy
     } else if has(&["invalid username/password", "fetch oauth token", "incorrect username or password"]) {
         PullError::CredentialsRejected
@@ -140,11 +143,19 @@ fn classify(text: &str) -> PullError {
         PullError::Denied
     } else if has(&["unauthorized: "]) || status(&[401]) {
         PullError::Unauthorized
-    } else if has(&["name unknown", "name_unknown: ", "does not exist in the registry", "repository does not exist"]) {
+    } else if has(&[
+        "name unknown",
+        "name_unknown: ",
+        "does not exist in the registry",
+        "repository does not exist",
+    ]) {
         PullError::RepositoryMissing
     } else if has(&["manifest unknown", "manifest_unknown: ", "requested image not found"]) {
         PullError::TagMissing
-    } else if text.ends_with(": not found") || has(&[": not found, ", ": not found: ", "404 not found"]) || status(&[404]) {
+    } else if text.ends_with(": not found")
+        || has(&[": not found, ", ": not found: ", "404 not found"])
+        || status(&[404])
+    {
         PullError::NotFound
     } else {
         PullError::Other
@@ -279,26 +290,62 @@ mod tests {
                 "failed to resolve reference \"docker.io/acme/web:1\": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
                 PullError::Denied,
             ),
-            ("failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://ghcr.io/token?scope=repository%3Aa%2Fb%3Apull: 403 Forbidden", PullError::Denied),
-            ("failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.docker.io/token: 401 Unauthorized", PullError::CredentialsRejected),
-            ("unable to retrieve auth token: invalid username/password: unauthorized: incorrect username or password", PullError::CredentialsRejected),
+            (
+                "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://ghcr.io/token?scope=repository%3Aa%2Fb%3Apull: 403 Forbidden",
+                PullError::Denied,
+            ),
+            (
+                "failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.docker.io/token: 401 Unauthorized",
+                PullError::CredentialsRejected,
+            ),
+            (
+                "unable to retrieve auth token: invalid username/password: unauthorized: incorrect username or password",
+                PullError::CredentialsRejected,
+            ),
             ("pull access denied: no basic auth credentials", PullError::CredentialsRequired),
-            ("unexpected status from HEAD request to https://123.dkr.ecr.eu-west-1.amazonaws.com/v2/a/manifests/1: 403 Forbidden", PullError::Denied),
+            (
+                "unexpected status from HEAD request to https://123.dkr.ecr.eu-west-1.amazonaws.com/v2/a/manifests/1: 403 Forbidden",
+                PullError::Denied,
+            ),
             ("reading manifest 1.99 in docker.io/library/nginx: manifest unknown", PullError::TagMissing),
-            ("initializing source docker://r.example/a:1: reading manifest 1 in r.example/a: name unknown: repository name not known to registry", PullError::RepositoryMissing),
-            ("The repository with name 'x' does not exist in the registry with id '123'", PullError::RepositoryMissing),
+            (
+                "initializing source docker://r.example/a:1: reading manifest 1 in r.example/a: name unknown: repository name not known to registry",
+                PullError::RepositoryMissing,
+            ),
+            (
+                "The repository with name 'x' does not exist in the registry with id '123'",
+                PullError::RepositoryMissing,
+            ),
             ("Requested image not found", PullError::TagMissing),
-            ("toomanyrequests: You have reached your unauthenticated pull rate limit", PullError::RateLimited),
-            ("unexpected status from GET request to https://r.example/v2/a/manifests/1: 429 Too Many Requests", PullError::RateLimited),
+            (
+                "toomanyrequests: You have reached your unauthenticated pull rate limit",
+                PullError::RateLimited,
+            ),
+            (
+                "unexpected status from GET request to https://r.example/v2/a/manifests/1: 429 Too Many Requests",
+                PullError::RateLimited,
+            ),
             ("pull QPS exceeded", PullError::Throttled),
-            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", PullError::Certificate("it is signed by an authority the node does not know")),
+            (
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                PullError::Certificate("it is signed by an authority the node does not know"),
+            ),
             ("http: server gave HTTP response to HTTPS client", PullError::PlainHttp),
-            ("unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 503 Service Unavailable", PullError::Unreachable("it answers with HTTP status 503".to_owned())),
-            ("received unexpected HTTP status: 500 Internal Server Error", PullError::Unreachable("it answers with HTTP status 500".to_owned())),
+            (
+                "unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 503 Service Unavailable",
+                PullError::Unreachable("it answers with HTTP status 503".to_owned()),
+            ),
+            (
+                "received unexpected HTTP status: 500 Internal Server Error",
+                PullError::Unreachable("it answers with HTTP status 500".to_owned()),
+            ),
             ("failed to extract layer sha256:1: write /x: no space left on device", PullError::NoSpace),
             ("could not fetch content descriptor sha256:404 from remote: not found", PullError::BrokenImage),
             ("Source image rejected: A signature was required, but no signature exists", PullError::Policy),
-            ("no image found in image index for architecture \"arm64\", variant \"\", OS \"linux\"", PullError::Platform),
+            (
+                "no image found in image index for architecture \"arm64\", variant \"\", OS \"linux\"",
+                PullError::Platform,
+            ),
             ("something nobody has seen", PullError::Other),
         ] {
             assert_eq!(PullError::of(text), expected, "{text}");
@@ -325,7 +372,10 @@ mod tests {
     fn the_error_is_found_within_the_message_of_kubelet() {
         assert_eq!(error_text(r#"Back-off pulling image "a:1""#), "");
         assert_eq!(error_text(r#"Back-off pulling image "a:1": ErrImagePull: boom"#), "boom");
-        assert_eq!(error_text(r#"Failed to pull image "a:1": rpc error: code = Unknown desc = boom"#), "boom");
+        assert_eq!(
+            error_text(r#"Failed to pull image "a:1": rpc error: code = Unknown desc = boom"#),
+            "boom"
+        );
     }
 
     #[test]

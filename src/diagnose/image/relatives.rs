@@ -39,9 +39,8 @@ pub(super) fn relatives(rollout: &Rollout<'_>, container: &str) -> Vec<Relative>
     for other in rollout.workload.spec.template.spec.all_containers() {
         if other.name != container {
             let running = rollout.live_pods().any(|pod| {
-                pod.status_of(&other.name).is_some_and(|status| {
-                    status.state.running.is_some() || status.state.terminated.is_some()
-                })
+                pod.status_of(&other.name)
+                    .is_some_and(|status| status.state.running.is_some() || status.state.terminated.is_some())
             });
             let words = format!("used by container {}", other.name);
             found.push(Relative { reference: Reference::parse(&other.image), words, running });
@@ -82,7 +81,8 @@ pub(super) fn other_repositories<'a>(wanted: &Reference, relatives: &'a [Relativ
         .filter(|relative| {
             let other = &relative.reference;
             other.base_name() == wanted.base_name()
-                || (other.host == wanted.host && !text::nearest(&wanted.path, [other.path.as_str()]).is_empty())
+                || (other.host == wanted.host
+                    && !text::nearest(&wanted.path, [other.path.as_str()]).is_empty())
         })
         .filter(|relative| seen.insert(relative.reference.repository()))
         .take(3)
