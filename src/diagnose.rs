@@ -11,6 +11,7 @@ mod evidence;
 mod finding;
 mod image;
 mod limits;
+mod place;
 mod probe;
 mod rollout;
 mod root;

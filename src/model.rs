@@ -33,7 +33,8 @@ pub(crate) use replica_set::{ReplicaSet, TEMPLATE_HASH_LABEL};
 pub(crate) use rollout::{Lookup, Rollout};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
-    ConfigReference, Container, ContainerPort, EnvSource, PodSpec, PodTemplate, Probe, ProbeAction, Volume,
+    ConfigReference, Container, ContainerPort, EnvSource, KeyToPath, PodSpec, PodTemplate, Probe,
+    ProbeAction, Volume, VolumeMount,
 };
 pub(crate) use vocabulary::{condition, reason};
 pub(crate) use workload::{Workload, WorkloadBody, WorkloadSpec, WorkloadStatus};

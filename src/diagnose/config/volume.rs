@@ -1,0 +1,115 @@
+//! Volumes that cannot be mounted because a ConfigMap, Secret or key is missing.
+//!
+//! Nothing in the pod's status tells: its containers are `ContainerCreating` for hours. Only the `FailedMount` events
+//! say what is missing.
+
+use std::time::Duration;
+
+use super::super::{Diagnosis, Evidence};
+use super::advice::{Missing, finding};
+use super::attempts;
+use super::gap::{Gap, gaps};
+use super::usage::{Via, sources};
+use crate::model::{ContainerStatus, Event, Pod, Rollout, Volume, reason};
+use crate::observation::{Request, Want};
+
+/// How long a pod on a node may create its containers before we look at its events.
+const SUSPICIOUS_AFTER: Duration = Duration::from_secs(3);
+/// Pods of one template fail alike: more need not be looked at.
+const MAX_PODS: usize = 5;
+
+/// Finds what the volumes of pods that do not start lack.
+pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
+    for pod in rollout.live_pods().filter(|pod| is_stuck(rollout, pod)).take(MAX_PODS) {
+        let object = pod.object_ref();
+        let own =
+            pod.spec.volumes.iter().any(|volume| !is_token_volume(volume) && !sources(volume).is_empty());
+        diagnosis.ask(Request::every(if own { 3 } else { 10 }, Want::Events(object.clone())));
+        let events = rollout.events(&object);
+        let mounted = events
+            .iter()
+            .filter(|event| matches!(event.reason.as_str(), "Pulling" | "Pulled" | "Created" | "Started"))
+            .filter_map(|event| event.last_seen())
+            .max();
+        let mut seen: Vec<(String, String)> = Vec::new();
+        for event in events.iter().filter(|event| event.reason == reason::FAILED_MOUNT) {
+            // Images are pulled after all volumes are mounted.
+            if mounted.is_some_and(|mounted| event.last_seen().is_none_or(|at| at <= mounted)) {
+                continue;
+            }
+            let Some(volume) = failed_volume(event.text()) else { continue };
+            let known = (volume.to_owned(), event.text().to_owned());
+            if seen.contains(&known) {
+                continue;
+            }
+            seen.push(known);
+            report(rollout, pod, volume, event, diagnosis);
+        }
+    }
+}
+
+/// The volume of `MountVolume.SetUp failed for volume "cfg" : …`. The summary `Unable to attach or mount volumes`
+/// names no cause.
+fn failed_volume(text: &str) -> Option<&str> {
+    text.strip_prefix("MountVolume.SetUp failed for volume \"")?.split_once('"').map(|(volume, _)| volume)
+}
+
+fn report(rollout: &Rollout<'_>, pod: &Pod, volume: &str, event: &Event, diagnosis: &mut Diagnosis) {
+    let object = pod.object_ref();
+    for gap in gaps(event.text()) {
+        let missing = match gap {
+            Gap::Object { kind, name } => Some(Missing { kind, name, key: None }),
+            // The text of a volume does not name the object; the volume does.
+            Gap::VolumeKey { kind, key } => pod
+                .spec
+                .volume(volume)
+                .into_iter()
+                .flat_map(sources)
+                .find(|source| {
+                    source.kind == kind && !source.optional && source.items.iter().any(|item| item.key == key)
+                })
+                .map(|source| Missing { kind, name: source.name.to_owned(), key: Some(key) }),
+            Gap::Key { .. } => None,
+        };
+        let Some(missing) = missing else { continue };
+        let tries = attempts(rollout, &object, |other| {
+            other.reason == reason::FAILED_MOUNT && failed_volume(other.text()) == Some(volume)
+        });
+        let found = finding(
+            rollout,
+            pod,
+            &missing,
+            &Via::Volume { volume },
+            Evidence::event(object.clone(), event),
+            diagnosis,
+        );
+        diagnosis.add(super::super::Finding { attempts: tries, ..found });
+    }
+}
+
+/// On a node for a while, and its containers are still being created.
+fn is_stuck(rollout: &Rollout<'_>, pod: &Pod) -> bool {
+    let creating = pod.status.container_statuses.iter().all(ContainerStatus::is_being_created)
+        && pod.status.init_container_statuses.iter().all(|status| {
+            status.is_being_created() || status.state.terminated.is_some() || status.state.running.is_some()
+        });
+    if pod.node().is_none() || pod.is_ready() || !creating {
+        return false;
+    }
+    // Once the sandbox is there, all volumes are mounted.
+    if pod.condition("PodReadyToStartContainers").is_some_and(crate::model::Condition::is_true) {
+        return false;
+    }
+    let watched =
+        rollout.memory(pod).map_or(Duration::ZERO, |memory| rollout.now().saturating_sub(memory.first_seen));
+    let started = pod
+        .status
+        .start_time
+        .map_or(0, |started| rollout.server_now().as_second().saturating_sub(started.as_second()));
+    watched >= SUSPICIOUS_AFTER || started >= 3
+}
+
+/// The volume of the ServiceAccount's token, which every pod has.
+fn is_token_volume(volume: &Volume) -> bool {
+    volume.name.starts_with("kube-api-access-")
+}

@@ -1,0 +1,358 @@
+//! The registry refused: with or without pull secrets, and which of them exist.
+
+use super::super::place::kubectl;
+use super::super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold};
+use super::advice;
+use super::pull::Pull;
+use super::pull_error::PullError;
+use crate::model::Lookup;
+use crate::model::{Event, Kind, ObjectRef, Pod, Rollout, reason};
+use crate::observation::{Request, Want};
+
+/// The pull secrets of a pod. The API server has copied those of the ServiceAccount into a pod that names none.
+pub(super) fn pull_secrets(pod: &Pod) -> Vec<&str> {
+    pod.spec
+        .image_pull_secrets
+        .iter()
+        .map(|secret| secret.name.as_str())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// What is known about the pull secrets that a pod names.
+enum Secrets<'a> {
+    /// Not known yet.
+    Unknown,
+    /// All are there, as far as can be seen.
+    Present,
+    /// Some were missing at the last pull; whether they are there now.
+    Missing { names: Vec<&'a str>, exist_now: bool, evidence: Option<Evidence> },
+}
+
+/// A finding for a pull that the registry refused.
+pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
+    let named = pull_secrets(pull.pod);
+    if named.is_empty() {
+        return if pull.reference.is_official() {
+            advice::no_official_image(pull)
+        } else {
+            without_secret(pull, diagnosis)
+        };
+    }
+    match look_for(pull, &named, diagnosis) {
+        Secrets::Missing { names, exist_now, evidence } => secret_missing(pull, &names, exist_now, evidence),
+        Secrets::Present if says_rejected(&pull.error) => secret_rejected(pull, &named),
+        Secrets::Present | Secrets::Unknown if pull.reference.is_official() => {
+            advice::no_official_image(pull)
+        }
+        Secrets::Present => refused_with_secret(pull, &named),
+        Secrets::Unknown => refused_with_secret(pull, &named).with_confidence(Confidence::Possible),
+    }
+}
+
+fn says_rejected(error: &PullError) -> bool {
+    matches!(error, PullError::Unauthorized | PullError::CredentialsRejected | PullError::CredentialsRequired)
+}
+
+/// Looks for the secrets: kubelet's event tells which it could not read, the list of names whether they are there
+/// now. Either may be forbidden to us.
+fn look_for<'a>(pull: &Pull<'a>, named: &[&'a str], diagnosis: &mut Diagnosis) -> Secrets<'a> {
+    let rollout = pull.rollout;
+    let pod = pull.pod.object_ref();
+    diagnosis.ask(Request::every(5, Want::Events(pod.clone())));
+    diagnosis.ask(Request::every(
+        5,
+        Want::Names { kind: Kind::Secret, namespace: rollout.namespace().to_owned() },
+    ));
+    let events = rollout.events(&pod);
+    let event = events.iter().copied().find(|event| event.reason == reason::FAILED_PULL_SECRET);
+    // Kubelet reads the secrets anew before each attempt: an attempt that failed after the last such event had
+    // them all.
+    let tried_since = event.is_some_and(|event| {
+        events.iter().any(|other| {
+            other.text().starts_with("Failed to pull image")
+                && seconds(other) > seconds(event).saturating_add(2)
+        })
+    });
+    let in_event = |name: &str| event.filter(|_| !tried_since).is_some_and(|event| names_secret(event, name));
+    let existing = match rollout.names(Kind::Secret) {
+        Lookup::Found(names) => Some(names),
+        _ => None,
+    };
+    let exists = |name: &str| existing.map(|names| names.iter().any(|other| other == name));
+    let missing: Vec<&str> =
+        named.iter().copied().filter(|name| in_event(name) || exists(name) == Some(false)).collect();
+    if !missing.is_empty() {
+        let exist_now = missing.iter().all(|name| exists(name) == Some(true));
+        let evidence = event.map(|event| Evidence::event(pod.clone(), event));
+        return Secrets::Missing { names: missing, exist_now, evidence };
+    }
+    if existing.is_some() || rollout.events_age(&pod).is_some() { Secrets::Present } else { Secrets::Unknown }
+}
+
+fn seconds(event: &Event) -> i64 {
+    event.last_seen().map_or(0, |at| at.as_second())
+}
+
+/// Whether `Unable to retrieve some image pull secrets (a, b); …` names that secret.
+fn names_secret(event: &Event, name: &str) -> bool {
+    let list =
+        event.text().split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
+    list.split(", ").any(|other| other == name)
+}
+
+fn service_account<'a>(pull: &Pull<'a>) -> &'a str {
+    pull.pod.spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
+}
+
+/// What the text leaves open: missing or forbidden.
+fn is_ambiguous(error: &PullError) -> bool {
+    matches!(error, PullError::Denied)
+}
+
+fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
+    let (rollout, wanted) = (pull.rollout, &pull.reference);
+    let account = service_account(pull);
+    diagnosis.ask(Request::once(Want::PullSecrets {
+        namespace: rollout.namespace().to_owned(),
+        service_account: account.to_owned(),
+    }));
+    let (image, host, namespace) = (wanted.full(), &wanted.host, rollout.namespace());
+    if let Lookup::Found(names @ [first, ..]) = rollout.pull_secrets(account) {
+        return pull
+            .finding(
+                CauseCode::ImageAccessDenied,
+                format!(
+                    "registry {host} refused {image}: the pod has no pull secret (ServiceAccount {account} has {} now, \
+                     but only new pods get it)",
+                    names.join(", ")
+                ),
+            )
+            .with_confidence(Confidence::Likely)
+            .with_evidence(no_secret_evidence())
+            .with_help(format!("Replace the pods, so that they get pull secret {first} from ServiceAccount {account}."))
+            .with_command(kubectl(namespace, &["rollout", "restart", &rollout.workload.command_target()]));
+    }
+    let (headline, help) = if is_ambiguous(&pull.error) {
+        (
+            format!(
+                "registry {host} refused {image}: it is private and the pod has no pull secret, or it does not exist"
+            ),
+            format!(
+                "Two suspects remain, because {host} answers both alike. Most likely first: no permission (neither the \
+                 pod nor ServiceAccount {account} has a pull secret); or the name is wrong and {host} has no such \
+                 repository."
+            ),
+        )
+    } else {
+        (
+            format!("registry {host} asks for credentials for {image}, and the pod has no pull secret"),
+            format!(
+                "No permission: neither the pod nor ServiceAccount {account} has a pull secret for {host}. Whether the \
+                 image exists is shown only to who may read it."
+            ),
+        )
+    };
+    let mut finding = pull
+        .finding(CauseCode::ImageAccessDenied, headline)
+        .with_confidence(if is_ambiguous(&pull.error) { Confidence::Possible } else { Confidence::Likely })
+        .with_evidence(no_secret_evidence())
+        .with_help(help);
+    if let Some(hint) = cloud_hint(host) {
+        finding = finding.with_help(hint);
+    }
+    let finding = create_and_attach(pull, "regcred", advice::with_implied_host(wanted, finding));
+    advice::with_two_pulls(pull, advice::with_repositories(pull, finding))
+}
+
+fn no_secret_evidence() -> Evidence {
+    Evidence::absence("spec.imagePullSecrets of the pod is empty")
+}
+
+fn secret_missing(pull: &Pull<'_>, names: &[&str], exist_now: bool, evidence: Option<Evidence>) -> Finding {
+    let (rollout, wanted) = (pull.rollout, &pull.reference);
+    let (image, namespace, list) = (wanted.full(), rollout.namespace(), names.join(", "));
+    let plural = if names.len() == 1 { "pull secret" } else { "pull secrets" };
+    let headline = if exist_now {
+        format!("{plural} {list} exists now in namespace {namespace}; kubelet tries {image} again with it")
+    } else {
+        let verb = if names.len() == 1 { "does" } else { "do" };
+        format!(
+            "{plural} {list} {verb} not exist in namespace {namespace}, and registry {} refused {image}",
+            wanted.host
+        )
+    };
+    let mut finding = pull.finding(CauseCode::ImagePullSecretMissing, headline);
+    if let Some(name) = names.first() {
+        finding.subject = ObjectRef::named(Kind::Secret, namespace, name);
+    }
+    if let Some(evidence) = evidence {
+        finding = finding.with_evidence(evidence);
+    }
+    if exist_now {
+        return finding.with_hold(Hold::Announce);
+    }
+    finding = finding.with_help(
+        "Secrets belong to one namespace: a manifest copied from another namespace leaves its pull secret behind.",
+    );
+    for name in names {
+        finding = with_near_secrets(rollout, name, finding);
+        finding = finding.with_command(create_secret(pull, name));
+    }
+    finding.with_help("Kubelet finds the secret at its next attempt; the pods need no restart.")
+}
+
+fn with_near_secrets(rollout: &Rollout<'_>, name: &str, finding: Finding) -> Finding {
+    match rollout.names(Kind::Secret) {
+        Lookup::Found(existing) => {
+            let near = super::super::text::nearest(name, existing.iter().map(String::as_str));
+            if near.is_empty() {
+                finding
+            } else {
+                finding
+                    .with_help(format!("Secrets with a similar name that exist here: {}.", near.join(", ")))
+            }
+        }
+        _ => finding,
+    }
+}
+
+fn secret_rejected(pull: &Pull<'_>, named: &[&str]) -> Finding {
+    let (rollout, wanted) = (pull.rollout, &pull.reference);
+    let (image, host, list) = (wanted.full(), &wanted.host, named.join(", "));
+    let secrets = if named.len() == 1 { "pull secret" } else { "pull secrets" };
+    let (headline, help, confidence) = match pull.error {
+        PullError::CredentialsRequired => (
+            format!(
+                "{secrets} {list} has no credentials for registry {host}, which asks for some for {image}"
+            ),
+            format!(
+                "The secret is for another registry, or is not of type kubernetes.io/dockerconfigjson: its entry must be named {}.",
+                server_name(host)
+            ),
+            Confidence::Likely,
+        ),
+        PullError::CredentialsRejected => (
+            format!("registry {host} rejects the credentials of {secrets} {list} for {image}"),
+            "The user name or password is wrong, or the token has expired.".to_owned(),
+            Confidence::Certain,
+        ),
+        _ => (
+            format!("{secrets} {list} does not open {image}: registry {host} answers 401"),
+            format!(
+                "Either the user name or password is wrong or has expired, or the secret has no entry for {host} \
+                 (it must be named {}), so that none was sent.",
+                server_name(host)
+            ),
+            Confidence::Likely,
+        ),
+    };
+    let mut finding = pull.finding(CauseCode::ImagePullSecretRejected, headline).with_confidence(confidence);
+    if let Some(name) = named.first() {
+        finding.subject = ObjectRef::named(Kind::Secret, rollout.namespace(), name);
+        finding = finding
+            .with_evidence(Evidence::field(pull.pod.object_ref(), "spec.imagePullSecrets", named.join(", ")))
+            .with_help(help)
+            .with_command(show_servers(pull, name))
+            .with_command(kubectl(rollout.namespace(), &["delete", "secret", name]))
+            .with_command(create_secret(pull, name));
+    }
+    if let Some(hint) = cloud_hint(host) {
+        finding = finding.with_help(hint);
+    }
+    finding
+}
+
+fn refused_with_secret(pull: &Pull<'_>, named: &[&str]) -> Finding {
+    let wanted = &pull.reference;
+    let (image, host, list) = (wanted.full(), &wanted.host, named.join(", "));
+    // The same credentials fetched another image of the registry: then the name is the first suspect.
+    let proven = pull.relatives.iter().any(|relative| relative.running && relative.reference.host == *host);
+    let help = if proven {
+        format!(
+            "Two suspects remain. Most likely first: the name is wrong and {host} has no such repository (other images \
+             of {host} run here); or pull secret {list} may not read {}.",
+            wanted.path
+        )
+    } else {
+        format!(
+            "Two suspects remain, because {host} answers both alike: pull secret {list} may not read {} (or is for \
+             another registry), or {host} has no such repository.",
+            wanted.path
+        )
+    };
+    let mut finding = pull
+        .finding(
+            CauseCode::ImageAccessDenied,
+            format!(
+                "registry {host} refused {image}: it does not exist, or pull secret {list} may not read it"
+            ),
+        )
+        .with_confidence(Confidence::Possible)
+        .with_evidence(Evidence::field(pull.pod.object_ref(), "spec.imagePullSecrets", list))
+        .with_help(help);
+    if let Some(name) = named.first() {
+        finding = finding.with_command(show_servers(pull, name));
+    }
+    if let Some(hint) = cloud_hint(host) {
+        finding = finding.with_help(hint);
+    }
+    let finding = advice::with_implied_host(wanted, advice::with_repositories(pull, finding));
+    advice::with_two_pulls(pull, finding)
+}
+
+/// The name under which a `.dockerconfigjson` holds the credentials of a registry.
+fn server_name(host: &str) -> &str {
+    if host == "docker.io" { "https://index.docker.io/v1/" } else { host }
+}
+
+fn create_secret(pull: &Pull<'_>, name: &str) -> String {
+    let server = format!("--docker-server={}", server_name(&pull.reference.host));
+    kubectl(
+        pull.rollout.namespace(),
+        &[
+            "create",
+            "secret",
+            "docker-registry",
+            name,
+            &server,
+            "--docker-username=USER",
+            "--docker-password=PASSWORD",
+        ],
+    )
+}
+
+/// Shows the registries a pull secret is for, without its passwords.
+fn show_servers(pull: &Pull<'_>, name: &str) -> String {
+    let get = kubectl(
+        pull.rollout.namespace(),
+        &["get", "secret", name, "-o", r"jsonpath={.data.\.dockerconfigjson}"],
+    );
+    format!("{get} | base64 -d | jq '.auths | keys'")
+}
+
+/// The commands that create a pull secret, give it to the ServiceAccount of the pods, and replace the pods.
+fn create_and_attach(pull: &Pull<'_>, name: &str, finding: Finding) -> Finding {
+    let namespace = pull.rollout.namespace();
+    let patch = serde_json::json!({"imagePullSecrets": [{"name": name}]}).to_string();
+    finding
+        .with_command(create_secret(pull, name))
+        .with_command(kubectl(namespace, &["patch", "serviceaccount", service_account(pull), "-p", &patch]))
+        .with_command(kubectl(namespace, &["rollout", "restart", &pull.rollout.workload.command_target()]))
+}
+
+/// Registries of clouds are opened by the node's identity rather than by a secret.
+fn cloud_hint(host: &str) -> Option<String> {
+    let hint = if host.contains(".dkr.ecr.") {
+        "ECR: the node's role needs AmazonEC2ContainerRegistryReadOnly and, for another account's registry, that \
+         repository's policy; a token in a pull secret lives 12 hours."
+    } else if host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io") {
+        "Google: the node's service account needs roles/artifactregistry.reader on the repository."
+    } else if host.ends_with(".azurecr.io") {
+        "Azure: the kubelet's identity needs AcrPull on the registry (`az aks update --attach-acr`); a new assignment \
+         takes a minute or two."
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
