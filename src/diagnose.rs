@@ -7,10 +7,12 @@
 mod cause;
 mod config;
 mod crash;
+mod ends;
 mod evidence;
 mod finding;
 mod image;
 mod limits;
+mod logs;
 mod probe;
 mod root;
 mod text;
