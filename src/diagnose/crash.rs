@@ -75,8 +75,7 @@ fn killer_is_known(rollout: &Rollout<'_>, ended: &Ended<'_>) -> bool {
         .and_then(|memory| memory.terminations.last())
         .map_or(Duration::ZERO, |termination| termination.at);
     let since = rollout.now().saturating_sub(learned);
-    since >= EVENTS_MAY_TAKE
-        || rollout.events_age(&ended.pod.object_ref()).is_some_and(|age| age <= since)
+    since >= EVENTS_MAY_TAKE || rollout.events_age(&ended.pod.object_ref()).is_some_and(|age| age <= since)
 }
 
 /// A log that was read and is empty: said so, with advice.
