@@ -18,6 +18,8 @@ use super::{Diagnosis, Hold};
 use crate::model::Rollout;
 use crate::observation::{Request, Want};
 use end::End;
+use start_error::StartFailure;
+pub(super) use words::who;
 
 /// How long a verdict waits for events that say who killed a container. Kubelet writes them before the kill; a
 /// server that does not answer for so long will not.
@@ -81,4 +83,13 @@ fn killer_is_known(rollout: &Rollout<'_>, ended: &Ended<'_>) -> bool {
 /// A log that was read and is empty: said so, with advice.
 const fn is_silent(log: Log<'_>) -> bool {
     matches!(log, Log::Empty)
+}
+
+/// Why a command of a pod, here of an exec probe, cannot be run in its image, from the words of the runtime.
+pub(super) fn unusable_command(text: &str) -> Option<String> {
+    match start_error::read(text) {
+        StartFailure::NotFound(command) => Some(format!("the image has no command \"{command}\"")),
+        StartFailure::NotExecutable(command) => Some(format!("\"{command}\" may not be executed")),
+        _ => None,
+    }
 }

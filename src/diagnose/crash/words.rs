@@ -70,7 +70,7 @@ const fn confidence(end: &End) -> Confidence {
 }
 
 /// `container app`, `init container migrate (2 of 3)`, `sidecar container proxy`.
-pub(super) fn who(pod: &crate::model::Pod, container: &str) -> String {
+pub(in crate::diagnose) fn who(pod: &crate::model::Pod, container: &str) -> String {
     let inits = &pod.spec.init_containers;
     match inits.iter().position(|init| init.name == container) {
         Some(at) if pod.spec.is_init(container) => {

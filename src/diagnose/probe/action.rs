@@ -28,7 +28,11 @@ pub(super) fn spoken(probe: &Probe) -> String {
         }
         ProbeAction::Grpc(grpc) => {
             let service = grpc.service.as_deref().filter(|service| !service.is_empty());
-            format!("gRPC :{}{}", grpc.port, service.map_or_else(String::new, |service| format!(" service {service}")))
+            format!(
+                "gRPC :{}{}",
+                grpc.port,
+                service.map_or_else(String::new, |service| format!(" service {service}"))
+            )
         }
         ProbeAction::Other => "a probe of an unknown kind".to_owned(),
     }
@@ -97,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_probe_is_spoken_as_what_it_asks() {
-        let app = container(serde_json::json!({"name": "app", "ports": [{"name": "http", "containerPort": 8080}],
+        let app =
+            container(serde_json::json!({"name": "app", "ports": [{"name": "http", "containerPort": 8080}],
             "livenessProbe": {"httpGet": {"path": "healthz", "port": "http", "scheme": "HTTPS"}},
             "readinessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}},
             "startupProbe": {"grpc": {"port": 5, "service": "x"}}}));

@@ -63,7 +63,11 @@ pub(super) fn judge(
     if let Some(status) = status_code(output) {
         return by_status(container, kind, probe, status, log, old);
     }
-    if has(&["server gave http response to https client", "malformed http response", "tls: first record does not look like"]) {
+    if has(&[
+        "server gave http response to https client",
+        "malformed http response",
+        "tls: first record does not look like",
+    ]) {
         return Opinion::new(
             Possibility::ProbeIsWrong,
             format!("probe and application do not speak the same scheme: {}", action::spoken(probe)),
@@ -121,7 +125,9 @@ fn by_status(
                 .and_then(|old| action::of(old, kind))
                 .map(action::spoken)
                 .filter(|before| *before != asks)
-                .map_or_else(String::new, |before| format!("; the previous revision was probed with {before}"));
+                .map_or_else(String::new, |before| {
+                    format!("; the previous revision was probed with {before}")
+                });
             Opinion::new(
                 Possibility::ProbeIsWrong,
                 format!("{asks} answers {status}: the application is up, but has nothing at that path{before}"),
@@ -137,7 +143,11 @@ fn by_timeout(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str
     let mut opinion = Opinion::new(
         Possibility::ProbeIsImpatient,
         format!("{} did not answer within timeoutSeconds {timeout}", action::spoken(probe)),
-        format!("raise timeoutSeconds of the {} probe of container {} above the time it takes to answer, or make the check cheaper", kind.word(), container.name),
+        format!(
+            "raise timeoutSeconds of the {} probe of container {} above the time it takes to answer, or make the check cheaper",
+            kind.word(),
+            container.name
+        ),
     );
     if let Some(cpu) = container.resources.limits.get("cpu") {
         if cpu.value().is_some_and(|cores| cores <= 0.2) {
@@ -154,13 +164,17 @@ fn refused(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str]) 
     let Some((number, written)) = action::port(container, probe) else {
         return Opinion { possibility: None, clear: false, why: String::new(), help: all_three() };
     };
-    let declared = number.is_some_and(|number| container.ports.iter().any(|port| port.container_port == number));
+    let declared =
+        number.is_some_and(|number| container.ports.iter().any(|port| port.container_port == number));
     let listening = log.iter().rev().find_map(|line| listening(line));
     let name = &container.name;
     match listening {
         Some(listening) if listening.loopback && Some(listening.port) == number => Opinion::new(
             Possibility::ApplicationIsUnwell,
-            format!("it listens on the loopback address only, where kubelet cannot reach it: \"{}\"", listening.line),
+            format!(
+                "it listens on the loopback address only, where kubelet cannot reach it: \"{}\"",
+                listening.line
+            ),
             format!("let container {name} listen on 0.0.0.0:{} ", listening.port).trim_end().to_owned(),
         )
         .clear(),
@@ -188,13 +202,23 @@ fn refused(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str]) 
 }
 
 /// The port is right as far as can be told, and nothing listens there: too early, or never.
-fn not_listening_yet(container: &Container, kind: ProbeKind, probe: &Probe, port: &str, log: &[&str]) -> Opinion {
+fn not_listening_yet(
+    container: &Container,
+    kind: ProbeKind,
+    probe: &Probe,
+    port: &str,
+    log: &[&str],
+) -> Opinion {
     let name = &container.name;
     if let Some(seconds) = log.iter().rev().find_map(|line| startup_seconds(line)) {
         if seconds > probe.budget_seconds() {
             return Opinion::new(
                 Possibility::ProbeIsImpatient,
-                format!("the {} probe allows {}, and the application logged a start of {seconds}s", kind.word(), action::budget(probe)),
+                format!(
+                    "the {} probe allows {}, and the application logged a start of {seconds}s",
+                    kind.word(),
+                    action::budget(probe)
+                ),
                 patience(container, probe, seconds),
             );
         }
@@ -205,7 +229,8 @@ fn not_listening_yet(container: &Container, kind: ProbeKind, probe: &Probe, port
             clear: false,
             why: format!("nothing listens on port {port} of container {name}, which logged \"{line}\""),
             help: vec![
-                "look at what the application logs: something it depends on may be missing or misconfigured".to_owned(),
+                "look at what the application logs: something it depends on may be missing or misconfigured"
+                    .to_owned(),
                 patience(container, probe, probe.budget_seconds().saturating_mul(2)),
             ],
         };
@@ -217,7 +242,10 @@ fn not_listening_yet(container: &Container, kind: ProbeKind, probe: &Probe, port
     Opinion {
         possibility: (kind != ProbeKind::Readiness).then_some(Possibility::ProbeIsImpatient),
         clear: false,
-        why: format!("nothing listens on port {port} of container {name} in the {} it is given", action::budget(probe)),
+        why: format!(
+            "nothing listens on port {port} of container {name} in the {} it is given",
+            action::budget(probe)
+        ),
         help,
     }
 }
@@ -227,7 +255,10 @@ fn patience(container: &Container, probe: &Probe, seconds: u64) -> String {
     let period = probe.period_seconds.max(1);
     let threshold = seconds.saturating_mul(2).div_ceil(period).max(probe.failure_threshold + 1);
     if container.startup_probe.is_some() {
-        format!("if it only needs longer to start: raise failureThreshold of the startup probe of container {} to {threshold}", container.name)
+        format!(
+            "if it only needs longer to start: raise failureThreshold of the startup probe of container {} to {threshold}",
+            container.name
+        )
     } else {
         format!(
             "if it only needs longer to start: add a startupProbe to container {} with periodSeconds {period} and failureThreshold {threshold}; the other probes wait for it",
@@ -363,7 +394,11 @@ mod tests {
             ("HTTP probe failed with statuscode: 404", Possibility::ProbeIsWrong, true),
             ("HTTP probe failed with statuscode: 401", Possibility::ProbeIsWrong, true),
             ("HTTP probe failed with statuscode: 503", Possibility::ApplicationIsUnwell, false),
-            ("Get \"https://1.2.3.4:8080/\": http: server gave HTTP response to HTTPS client", Possibility::ProbeIsWrong, true),
+            (
+                "Get \"https://1.2.3.4:8080/\": http: server gave HTTP response to HTTPS client",
+                Possibility::ProbeIsWrong,
+                true,
+            ),
             (
                 "Get \"http://1.2.3.4:8080/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
                 Possibility::ProbeIsImpatient,
@@ -377,7 +412,10 @@ mod tests {
 
     #[test]
     fn the_log_line_of_the_trouble_is_quoted() {
-        let opinion = opinion("HTTP probe failed with statuscode: 503", &["ERROR db: connection refused", "GET /healthz"]);
+        let opinion = opinion(
+            "HTTP probe failed with statuscode: 503",
+            &["ERROR db: connection refused", "GET /healthz"],
+        );
         assert!(opinion.why.contains("ERROR db: connection refused"), "{}", opinion.why);
     }
 
