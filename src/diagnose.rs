@@ -7,11 +7,13 @@
 mod cause;
 mod config;
 mod crash;
+mod ends;
 mod evidence;
 mod finding;
 mod image;
 mod limits;
 mod place;
+mod logs;
 mod probe;
 mod rollout;
 mod root;

@@ -1,0 +1,152 @@
+//! How a container ended, and how often that must happen before it is judged.
+
+use super::super::ends::Ended;
+use super::super::{CauseCode, logs};
+use super::start_error::{self, StartFailure};
+use crate::model::{Event, Quantity, Rollout, StateTerminated, reason};
+
+/// The event of a failed postStart hook.
+const FAILED_POST_START_HOOK: &str = "FailedPostStartHook";
+
+/// A limit below this leaves so little room that the second attempt cannot end otherwise.
+const SMALL_LIMIT_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
+
+/// How the latest instance of a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its process was never started.
+    CannotStart(StartFailure),
+    /// A shell said 127.
+    ShellFoundNoCommand,
+    /// A shell said 126.
+    ShellMayNotExecute,
+    /// The kernel refused the file: the runtime wrote so into the log.
+    ExecFormat,
+    /// The kernel killed it for its memory.
+    OutOfMemory,
+    /// Killed because its postStart hook failed.
+    HookFailed,
+    /// Ended with 0.
+    Completed,
+    /// By a signal that comes from outside: 2, 9 or 15.
+    Killed(i64),
+    /// Any other code or signal.
+    Crashed,
+}
+
+impl End {
+    /// Reads the latest end of a container.
+    pub(super) fn of(rollout: &Rollout<'_>, ended: &Ended<'_>, events: &[&Event]) -> Option<Self> {
+        let status = ended.status;
+        let latest = status.latest_termination()?;
+        if hook_failed(ended, latest, events) {
+            return Some(Self::HookFailed);
+        }
+        if latest.could_not_start() {
+            let waiting = status.state.waiting.as_ref().map_or("", |waiting| waiting.message.as_str());
+            let text = if latest.message.is_empty() { waiting } else { &latest.message };
+            return Some(Self::CannotStart(start_error::read(text)));
+        }
+        if latest.reason == reason::OOM_KILLED {
+            return Some(Self::OutOfMemory);
+        }
+        if latest.exit_code != 0 && log_says_exec_format(rollout, ended) {
+            return Some(Self::ExecFormat);
+        }
+        Some(match (latest.exit_code, latest.signal_number()) {
+            (126, _) => Self::ShellMayNotExecute,
+            (127, _) => Self::ShellFoundNoCommand,
+            (_, Some(signal @ (2 | 9 | 15))) => Self::Killed(signal),
+            (0, _) => Self::Completed,
+            _ => Self::Crashed,
+        })
+    }
+
+    pub(super) const fn code(&self, init: bool) -> CauseCode {
+        match self {
+            Self::CannotStart(failure) => match failure {
+                StartFailure::NotFound(_) => CauseCode::CommandNotFound,
+                StartFailure::NotExecutable(_) => CauseCode::CommandNotExecutable,
+                StartFailure::ExecFormat => CauseCode::ExecFormatError,
+                StartFailure::OutOfMemory => CauseCode::MemoryLimitTooSmall,
+                _ => CauseCode::ContainerCannotStart,
+            },
+            Self::ShellFoundNoCommand => CauseCode::CommandNotFound,
+            Self::ShellMayNotExecute => CauseCode::CommandNotExecutable,
+            Self::ExecFormat => CauseCode::ExecFormatError,
+            Self::OutOfMemory => CauseCode::MemoryLimitExceeded,
+            Self::HookFailed => CauseCode::PostStartHookFailed,
+            Self::Completed => CauseCode::ContainerCompleted,
+            Self::Killed(_) | Self::Crashed if init => CauseCode::InitContainerFailing,
+            Self::Killed(_) => CauseCode::ContainerKilled,
+            Self::Crashed => CauseCode::ContainerCrashing,
+        }
+    }
+
+    /// Ends of this kind that are enough, with the default of tolerated restarts.
+    ///
+    /// A dependency that comes up 15 s late looks like any crash, so a plain crash must happen four times; a
+    /// command that is not there will not appear, and memory that was too little twice stays so.
+    pub(super) fn needed(&self, ended: &Ended<'_>) -> i64 {
+        match self {
+            Self::OutOfMemory if ended.is_init() || limit_is_small(ended) => 1,
+            Self::OutOfMemory | Self::HookFailed => 2,
+            Self::CannotStart(_)
+            | Self::ShellFoundNoCommand
+            | Self::ShellMayNotExecute
+            | Self::ExecFormat
+            | Self::Completed => 3,
+            Self::Killed(_) | Self::Crashed => 4,
+        }
+    }
+
+    /// Whether time alone may ripen it too, for the runtimes that try again without an end to count.
+    pub(super) const fn is_timed(&self) -> bool {
+        matches!(self.code(false), CauseCode::ContainerCannotStart | CauseCode::MemoryLimitTooSmall)
+            && !matches!(self, Self::CannotStart(StartFailure::RuntimeBusy))
+    }
+
+    /// How many of the ends that count were like the latest. Ends that were too quick to be seen are taken to
+    /// be like those that were.
+    pub(super) fn alike(&self, rollout: &Rollout<'_>, ended: &Ended<'_>) -> i64 {
+        let Some(latest) = ended.status.latest_termination() else { return 0 };
+        let known = rollout
+            .container_memory(ended.pod, &ended.status.name)
+            .map_or(&[][..], |memory| memory.terminations.as_slice());
+        let same = |state: &StateTerminated| {
+            state.reason == latest.reason
+                && (*self == Self::OutOfMemory || state.exit_code == latest.exit_code)
+        };
+        let alike = known.iter().filter(|termination| same(&termination.state)).count();
+        if alike == known.len() {
+            return ended.count;
+        }
+        i64::try_from(alike).unwrap_or(i64::MAX).min(ended.count)
+    }
+}
+
+/// The waiting reason says so for a moment only; the event stays. It belongs to the latest instance if it is not
+/// older than its start.
+fn hook_failed(ended: &Ended<'_>, latest: &StateTerminated, events: &[&Event]) -> bool {
+    ended.status.waiting_reason() == Some(reason::POST_START_HOOK_ERROR)
+        || latest.reason == reason::POST_START_HOOK_ERROR
+        || events.iter().any(|event| {
+            event.reason == FAILED_POST_START_HOOK
+                && event.container() == Some(ended.status.name.as_str())
+                && event.last_seen() >= latest.started_at
+        })
+}
+
+/// The runtime writes `exec /app: exec format error` into the container's own log (exit code 1 or 255).
+fn log_says_exec_format(rollout: &Rollout<'_>, ended: &Ended<'_>) -> bool {
+    logs::all_lines(rollout, ended.pod, ended.status)
+        .any(|line| line.to_lowercase().trim_end().ends_with("exec format error"))
+}
+
+fn limit_is_small(ended: &Ended<'_>) -> bool {
+    ended
+        .container
+        .and_then(|container| container.resources.limits.get("memory"))
+        .and_then(Quantity::value)
+        .is_some_and(|bytes| bytes < SMALL_LIMIT_BYTES)
+}
