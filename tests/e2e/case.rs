@@ -1,0 +1,239 @@
+//! A case: objects, what happens to them, and what must be said about it.
+
+use serde_json::Value;
+
+/// What a case needs beyond a cluster and an open registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The registry with a password.
+    PrivateRegistry,
+    /// The program that pushes images, on a node that shares this machine's loopback.
+    ClusterProgram,
+}
+
+/// Something done to the cluster.
+#[derive(Clone)]
+pub(crate) enum Step {
+    Apply(Vec<Value>),
+    /// `kubectl -n NAMESPACE …`.
+    Kubectl(Vec<String>),
+    /// Waits until the output of `kubectl -n NAMESPACE …` contains the text.
+    Until {
+        args: Vec<String>,
+        contains: String,
+    },
+    /// Lets that many seconds pass.
+    Pass(u64),
+    /// `push NAME:TAG` of the cluster program.
+    Push(String),
+    /// From now on the registry also answers at `$LATE`, where nothing listened before.
+    OpenLateRegistry,
+}
+
+pub(crate) fn kubectl(args: &str) -> Step {
+    Step::Kubectl(words(args))
+}
+
+pub(crate) fn apply(object: Value) -> Step {
+    Step::Apply(vec![object])
+}
+
+/// Until the rollout is complete as kubectl sees it.
+pub(crate) fn rolled_out(target: &str) -> Step {
+    kubectl(&format!("rollout status {target} --timeout=90s"))
+}
+
+pub(crate) fn until(args: &str, contains: &str) -> Step {
+    Step::Until { args: words(args), contains: contains.to_owned() }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What must come out.
+#[derive(Clone)]
+pub(crate) struct Expect {
+    pub(crate) exit_code: i32,
+    pub(crate) verdict: &'static str,
+    /// `targets[0].reason`.
+    pub(crate) reason: &'static str,
+    /// `causes[0].code`, where there must be one.
+    pub(crate) code: Option<&'static str>,
+    /// Codes that no cause may have.
+    pub(crate) not_codes: Vec<&'static str>,
+    /// What the text must contain.
+    pub(crate) says: Vec<String>,
+    pub(crate) never_says: Vec<String>,
+    pub(crate) warns: Vec<&'static str>,
+    pub(crate) never_warns: Vec<&'static str>,
+    /// JSON pointers into the report and the value there.
+    pub(crate) fields: Vec<(&'static str, Value)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) family: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) args: Vec<String>,
+    pub(crate) timeout: u64,
+    /// Done one after the other before the objects are applied.
+    pub(crate) before: Vec<Step>,
+    /// Applied right before the binary starts.
+    pub(crate) objects: Vec<Value>,
+    /// Done that many seconds after the binary has started.
+    pub(crate) during: Vec<(u64, Step)>,
+    pub(crate) expect: Expect,
+    /// About how many seconds it takes, for the order.
+    pub(crate) lasts: u64,
+    pub(crate) needs: Vec<Need>,
+}
+
+impl Case {
+    fn new(family: &'static str, name: &'static str, expect: Expect) -> Self {
+        Self {
+            family,
+            name,
+            target: "deploy/web",
+            args: Vec::new(),
+            timeout: 180,
+            before: Vec::new(),
+            objects: Vec::new(),
+            during: Vec::new(),
+            expect,
+            lasts: 30,
+            needs: Vec::new(),
+        }
+    }
+
+    /// A rollout that must fail for this reason.
+    pub(crate) fn fails(family: &'static str, name: &'static str, code: &'static str) -> Self {
+        Self::new(family, name, Expect::new(1, "failed", code, Some(code)))
+    }
+
+    /// A rollout that must pass.
+    pub(crate) fn passes(family: &'static str, name: &'static str) -> Self {
+        Self::new(family, name, Expect::new(0, "complete", "complete", None))
+    }
+
+    /// Anything else: an exit code, a verdict and its reason.
+    pub(crate) fn ends(
+        family: &'static str,
+        name: &'static str,
+        exit_code: i32,
+        verdict: &'static str,
+        reason: &'static str,
+    ) -> Self {
+        Self::new(family, name, Expect::new(exit_code, verdict, reason, None))
+    }
+
+    pub(crate) fn id(&self) -> String {
+        format!("{}::{}", self.family, self.name)
+    }
+
+    pub(crate) fn namespace(&self) -> String {
+        format!("rg-{}-{}", self.family, self.name)
+    }
+
+    pub(crate) const fn target(mut self, target: &'static str) -> Self {
+        self.target = target;
+        self
+    }
+
+    pub(crate) fn args(mut self, args: &str) -> Self {
+        self.args = words(args);
+        self
+    }
+
+    /// Seconds of `--timeout`.
+    pub(crate) const fn timeout(mut self, seconds: u64) -> Self {
+        self.timeout = seconds;
+        self
+    }
+
+    pub(crate) fn before(mut self, step: Step) -> Self {
+        self.before.push(step);
+        self
+    }
+
+    pub(crate) fn object(mut self, object: Value) -> Self {
+        self.objects.push(object);
+        self
+    }
+
+    pub(crate) fn at(mut self, seconds: u64, step: Step) -> Self {
+        self.during.push((seconds, step));
+        self
+    }
+
+    pub(crate) const fn lasts(mut self, seconds: u64) -> Self {
+        self.lasts = seconds;
+        self
+    }
+
+    pub(crate) fn needs(mut self, need: Need) -> Self {
+        self.needs.push(need);
+        self
+    }
+
+    /// The text contains every one of these.
+    pub(crate) fn says(mut self, texts: &[&str]) -> Self {
+        self.expect.says.extend(texts.iter().map(|text| (*text).to_owned()));
+        self
+    }
+
+    pub(crate) fn never_says(mut self, texts: &[&str]) -> Self {
+        self.expect.never_says.extend(texts.iter().map(|text| (*text).to_owned()));
+        self
+    }
+
+    pub(crate) fn warns(mut self, codes: &[&'static str]) -> Self {
+        self.expect.warns.extend(codes);
+        self
+    }
+
+    pub(crate) fn never_warns(mut self, codes: &[&'static str]) -> Self {
+        self.expect.never_warns.extend(codes);
+        self
+    }
+
+    pub(crate) fn never_names(mut self, codes: &[&'static str]) -> Self {
+        self.expect.not_codes.extend(codes);
+        self
+    }
+
+    /// The first cause has this code although the verdict is not `failed`.
+    pub(crate) const fn names(mut self, code: &'static str) -> Self {
+        self.expect.code = Some(code);
+        self
+    }
+
+    /// A field of the report, by JSON pointer.
+    pub(crate) fn field(mut self, pointer: &'static str, value: impl Into<Value>) -> Self {
+        self.expect.fields.push((pointer, value.into()));
+        self
+    }
+}
+
+impl Expect {
+    const fn new(
+        exit_code: i32,
+        verdict: &'static str,
+        reason: &'static str,
+        code: Option<&'static str>,
+    ) -> Self {
+        Self {
+            exit_code,
+            verdict,
+            reason,
+            code,
+            not_codes: Vec::new(),
+            says: Vec::new(),
+            never_says: Vec::new(),
+            warns: Vec::new(),
+            never_warns: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Reason 2: the application crashes.
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, apply, rolled_out, until};
+use crate::manifest::{app, container, one, ready, server, shell, web};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = exits();
+    cases.extend(late_deaths());
+    cases.extend(commands());
+    cases.extend(around_the_application());
+    cases.extend(healthy());
+    cases
+}
+
+fn running(script: &str) -> Value {
+    web(one(app(json!({ "command": shell(script) }))))
+}
+
+fn exits() -> Vec<Case> {
+    vec![
+        Case::fails("crash", "exit-1-with-log", "container-crashing")
+            .object(running("echo starting version 7; echo 'panic: DATABASE_URL is empty' >&2; exit 1"))
+            .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs", "--previous"])
+            .lasts(45),
+        Case::fails("crash", "exit-3-without-log", "container-crashing")
+            .object(running("exit 3"))
+            .says(&["exit code 3", "logged nothing", "start"])
+            .lasts(45),
+        Case::fails("crash", "completed", "container-completed")
+            .object(running("echo migration done"))
+            .says(&["exit code 0", "migration done", "Job"])
+            .lasts(25),
+        Case::fails("crash", "out-of-memory", "memory-limit-exceeded")
+            .object(web(one(app(json!({
+                "command": shell("echo filling the cache; exec dd if=/dev/zero of=/dev/null bs=300M"),
+                "resources": {"limits": {"memory": "48Mi"}},
+            })))))
+            .says(&["48Mi", "OOMKilled", "137"])
+            .lasts(20),
+        Case::fails("crash", "beside-a-healthy-container", "container-crashing")
+            .object(web(json!({"containers": [
+                server(json!({"readinessProbe": ready()})),
+                container("proxy", json!({"command": shell("echo no upstream; exit 2")})),
+            ]})))
+            .says(&["proxy", "exit code 2", "no upstream"])
+            .lasts(45),
+    ]
+}
+
+/// Ready, hence available, hence complete for kubectl, until they die. None has a readiness probe.
+fn late_deaths() -> Vec<Case> {
+    vec![
+        Case::fails("crash", "dies-at-once", "container-crashing")
+            .object(running("echo cannot bind; exit 1"))
+            .says(&["exit code 1", "cannot bind"])
+            .lasts(45),
+        Case::fails("crash", "dies-after-5s", "container-crashing")
+            .object(running("echo warming up; sleep 5; echo lost the database; exit 1"))
+            .says(&["exit code 1", "lost the database"])
+            .lasts(65),
+        // `startedAt` lies before the hook ends, so the pod looks old when it becomes Ready.
+        Case::fails("crash", "dies-after-post-start-hook-of-15s", "container-crashing")
+            .object(web(one(app(json!({
+                "command": shell("sleep 17; echo lost the database; exit 1"),
+                "lifecycle": {"postStart": {"exec": {"command": ["sleep", "15"]}}},
+            })))))
+            .says(&["exit code 1", "lost the database"])
+            .lasts(120),
+    ]
+}
+
+fn commands() -> Vec<Case> {
+    let command = |command: Value| web(one(app(json!({ "command": command }))));
+    vec![
+        Case::fails("crash", "command-not-found", "command-not-found")
+            .object(command(json!(["servr", "--port", "8080"])))
+            .says(&["servr", "$PATH"])
+            .lasts(25),
+        Case::fails("crash", "command-of-a-shell-not-found", "command-not-found")
+            .object(command(shell("servr --port 8080")))
+            .says(&["127", "servr: not found"])
+            .lasts(25),
+        Case::fails("crash", "command-not-executable", "command-not-executable")
+            .object(command(json!(["/bin/noexec"])))
+            .says(&["/bin/noexec", "chmod +x"])
+            .lasts(25),
+        Case::fails("crash", "wrong-architecture", "exec-format-error")
+            .object(command(json!(["/bin/wrong-arch"])))
+            .says(&["/bin/wrong-arch", "exec format error"])
+            .lasts(25),
+        Case::fails("crash", "script-without-shebang", "exec-format-error")
+            .object(command(json!(["/bin/no-shebang"])))
+            .says(&["/bin/no-shebang", "#!"])
+            .lasts(25),
+    ]
+}
+
+fn around_the_application() -> Vec<Case> {
+    vec![
+        Case::fails("crash", "init-container-failing", "init-container-failing")
+            .object(web(json!({
+                "initContainers": [
+                    container("prepare", json!({"command": ["true"]})),
+                    container("migrate", json!({"command": shell("echo relation users exists; exit 4")})),
+                ],
+                "containers": [app(json!({}))],
+            })))
+            .says(&["migrate", "exit code 4", "relation users exists", "-c migrate"])
+            .lasts(45),
+        Case::fails("crash", "post-start-hook-failing", "post-start-hook-failed")
+            .object(web(one(app(json!({
+                "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "echo no token; exit 9"]}}},
+            })))))
+            .says(&["postStart"])
+            .lasts(45),
+        Case::fails("crash", "run-as-root-refused", "run-as-root-refused")
+            .object(web(json!({
+                "securityContext": {"runAsNonRoot": true},
+                "containers": [app(json!({}))],
+            })))
+            .says(&["runAsNonRoot", "runAsUser"])
+            .lasts(10),
+    ]
+}
+
+/// Crashes twice with the same last line, then serves: a database that comes up 15 s late looks like this.
+const TWICE: &str = "n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >/state/n
+    if [ $n -lt 2 ]; then echo 'waiting for the database'; exit 1; fi
+    exec httpd -f -p 8080 -h /www";
+
+fn healthy() -> Vec<Case> {
+    vec![
+        Case::passes("crash", "crashes-twice-near-miss")
+            .object(web(json!({
+                "volumes": [{"name": "state", "emptyDir": {}}],
+                "containers": [server(json!({
+                    "command": shell(TWICE),
+                    "volumeMounts": [{"name": "state", "mountPath": "/state"}],
+                    "readinessProbe": ready(),
+                }))],
+            })))
+            .field("/targets/0/pods/0/restarts", 2)
+            .lasts(40),
+        Case::passes("crash", "old-revision-crashing-near-miss")
+            .before(apply(running("echo the old bug; exit 1")))
+            .before(until("get pods -o jsonpath={.items[*].status.containerStatuses[*].restartCount}", "2"))
+            .object(web(one(server(json!({"readinessProbe": ready()})))))
+            .lasts(50),
+        Case::passes("crash", "init-container-fails-once-near-miss")
+            .object(web(json!({
+                "volumes": [{"name": "state", "emptyDir": {}}],
+                "initContainers": [container("migrate", json!({
+                    "command": shell("[ -e /state/seen ] || { touch /state/seen; echo locked; exit 1; }"),
+                    "volumeMounts": [{"name": "state", "mountPath": "/state"}],
+                }))],
+                "containers": [app(json!({}))],
+            })))
+            .lasts(25),
+        // What ended before we came does not count.
+        Case::passes("crash", "earlier-restarts-near-miss")
+            .before(apply(web(json!({
+                "volumes": [{"name": "state", "emptyDir": {}}],
+                "containers": [server(json!({
+                    "command": shell(TWICE),
+                    "volumeMounts": [{"name": "state", "mountPath": "/state"}],
+                    "readinessProbe": ready(),
+                }))],
+            }))))
+            .before(until("get pods -o jsonpath={.items[*].status.containerStatuses[*].restartCount}", "2"))
+            .before(rolled_out("deploy/web"))
+            .lasts(55),
+        Case::passes("crash", "within-the-memory-limit-near-miss")
+            .object(web(one(server(json!({
+                "resources": {"limits": {"memory": "48Mi"}},
+                "readinessProbe": ready(),
+            })))))
+            .lasts(20),
+    ]
+}

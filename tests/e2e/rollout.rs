@@ -1,0 +1,172 @@
+//! The rollout itself: stuck, done long ago, deleted, paused, overtaken, moved by an autoscaler.
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, Step, apply, kubectl, rolled_out, until};
+use crate::manifest::{app, deployment, one, ready, server, shell, web, with_spec};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = failures();
+    cases.extend(other_ends());
+    cases.extend(healthy());
+    cases.extend(warnings());
+    cases
+}
+
+/// A web server that serves, of this version.
+fn version(version: &str, replicas: u32) -> Value {
+    let container = server(json!({
+        "env": [{"name": "VERSION", "value": version}],
+        "readinessProbe": ready(),
+    }));
+    deployment("web", replicas, one(container))
+}
+
+/// Never Ready, and never wrong within the time of a case.
+fn starting() -> Value {
+    let probe = json!({"exec": {"command": ["false"]}, "periodSeconds": 5, "failureThreshold": 60});
+    web(one(app(json!({"readinessProbe": probe}))))
+}
+
+fn failures() -> Vec<Case> {
+    vec![
+        Case::fails("rollout", "stuck-with-old-pods-serving", "image-not-found")
+            .before(apply(version("1", 3)))
+            .before(rolled_out("deploy/web"))
+            .object(deployment("web", 3, one(server(json!({"image": "$REGISTRY/busy:3"})))))
+            .says(&[
+                "3 old pods still serve",
+                "$REGISTRY/busy:3",
+                "kubectl -n $NS rollout undo deployment/web",
+            ])
+            .field("/targets/0/impact/oldPodsReady", 3)
+            .field("/targets/0/replicas/desired", 3)
+            .lasts(65),
+        Case::fails("rollout", "deleted-meanwhile", "target-deleted")
+            .object(starting())
+            .at(6, kubectl("delete deploy/web --wait=false"))
+            .says(&["deleted"])
+            .lasts(15),
+        Case::fails("rollout", "paused", "rollout-paused")
+            .before(apply(version("1", 1)))
+            .before(rolled_out("deploy/web"))
+            .object(with_spec(version("2", 1), json!({"paused": true})))
+            .says(&["paused", "kubectl -n $NS rollout resume deployment/web"])
+            .lasts(20),
+        Case::fails("rollout", "progress-deadline", "readiness-probe-failing")
+            .object(with_spec(starting(), json!({"progressDeadlineSeconds": 10})))
+            .lasts(20),
+    ]
+}
+
+fn other_ends() -> Vec<Case> {
+    vec![
+        Case::ends("rollout", "not-found", 2, "indeterminate", "not-found")
+            .says(&["web", "$NS", "not found"])
+            .lasts(3),
+        Case::ends("rollout", "superseded", 6, "superseded", "rollout-superseded")
+            .object(starting())
+            .at(6, apply(version("2", 1)))
+            .lasts(12),
+        Case::ends("rollout", "recreated", 6, "superseded", "rollout-superseded")
+            .object(starting())
+            .at(5, kubectl("delete deploy/web --wait=false"))
+            .at(5, apply(version("2", 1)))
+            .lasts(12),
+        Case::ends("rollout", "timeout-while-starting", 3, "timed-out", "progressing")
+            .object(version_that_starts_slowly())
+            .timeout(6)
+            .lasts(8),
+        Case::ends("rollout", "timeout-while-settling", 3, "timed-out", "settling")
+            .object(version("1", 1))
+            .timeout(8)
+            .lasts(10),
+        Case::ends("rollout", "timeout-with-a-tolerated-cause", 3, "timed-out", "image-not-found")
+            .object(web(one(app(json!({"image": "$REGISTRY/busy:none"})))))
+            .timeout(10)
+            .names("image-not-found")
+            .says(&["$REGISTRY/busy:none"])
+            .lasts(12),
+    ]
+}
+
+fn version_that_starts_slowly() -> Value {
+    let script = "sleep 20; exec httpd -f -p 8080 -h /www";
+    web(one(server(json!({"command": shell(script), "readinessProbe": ready()}))))
+}
+
+/// What a wait for settling says; a rollout that is done must not.
+const WAITING: &[&str] = &["to have run for"];
+
+fn healthy() -> Vec<Case> {
+    let undone = with_spec(version("1", 1), json!({"progressDeadlineSeconds": 5}));
+    let undo_from = with_spec(
+        web(one(server(json!({"image": "$REGISTRY/busy:3", "readinessProbe": ready()})))),
+        json!({"progressDeadlineSeconds": 5}),
+    );
+    let mut autoscaled = Case::passes("rollout", "autoscaled-near-miss").object(version("1", 1)).lasts(30);
+    for (round, replicas) in (2_u64..=6).enumerate() {
+        let at = 4 + 8 * u64::try_from(round).unwrap_or(0);
+        autoscaled = autoscaled.at(at, kubectl(&format!("scale deploy/web --replicas={replicas}")));
+    }
+    vec![
+        // Old enough that the server's own timestamps are believed: no settling at all.
+        Case::passes("rollout", "complete-long-ago-near-miss")
+            .before(apply(version("1", 2)))
+            .before(rolled_out("deploy/web"))
+            .before(Step::Pass(76))
+            .never_says(WAITING)
+            .field("/targets/0/replicas/available", 2)
+            .lasts(105),
+        autoscaled,
+        Case::passes("rollout", "undone-after-deadline-near-miss")
+            .before(apply(undone))
+            .before(rolled_out("deploy/web"))
+            .before(apply(undo_from))
+            .before(until(
+                "get deploy web -o jsonpath={.status.conditions[*].reason}",
+                "ProgressDeadlineExceeded",
+            ))
+            .before(kubectl("rollout undo deploy/web"))
+            .lasts(45),
+        Case::passes("rollout", "update-near-miss")
+            .before(apply(version("1", 3)))
+            .before(rolled_out("deploy/web"))
+            .object(version("2", 3))
+            .field("/targets/0/replicas/available", 3)
+            .field("/targets/0/revision", "2")
+            .lasts(45),
+        Case::passes("rollout", "paused-with-nothing-to-roll-near-miss")
+            .before(apply(version("1", 1)))
+            .before(rolled_out("deploy/web"))
+            .object(with_spec(version("1", 1), json!({"paused": true})))
+            .lasts(30),
+        Case::passes("rollout", "stable-for-0-near-miss")
+            .object(version("1", 1))
+            .args("--stable-for 0")
+            .never_says(WAITING)
+            .lasts(10),
+    ]
+}
+
+fn warnings() -> Vec<Case> {
+    vec![
+        Case::passes("rollout", "scaled-to-zero-near-miss")
+            .object(version("1", 0))
+            .warns(&["zero-replicas"])
+            .says(&["zero-replicas"])
+            .lasts(5),
+        Case::passes("rollout", "no-readiness-probe-near-miss")
+            .object(web(one(app(json!({})))))
+            .warns(&["no-readiness-probe"])
+            .never_warns(&["mutable-tag"])
+            .says(&["no-readiness-probe"])
+            .lasts(20),
+        Case::passes("rollout", "mutable-tag-near-miss")
+            .object(web(one(server(json!({"image": "$REGISTRY/busy:latest", "readinessProbe": ready()})))))
+            .warns(&["mutable-tag"])
+            .never_warns(&["no-readiness-probe"])
+            .says(&["mutable-tag"])
+            .lasts(20),
+    ]
+}
