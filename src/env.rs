@@ -19,6 +19,7 @@ pub struct Env {
     pub(crate) stdin: Box<dyn Read>,
     pub(crate) stdout: Box<dyn Write>,
     pub(crate) stderr: Box<dyn Write>,
+    pub(crate) stdin_is_terminal: bool,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
     terminal_width: TerminalWidth,
@@ -44,6 +45,7 @@ impl Env {
             stdin: Box::new(io::stdin()),
             stdout: Box::new(QuietPipe(io::stdout())),
             stderr: Box::new(QuietPipe(io::stderr())),
+            stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             terminal_width: Arc::new(|| {
@@ -77,6 +79,12 @@ impl Env {
     /// For what is redrawn while a person may resize the window.
     pub(crate) fn terminal_width(&self) -> TerminalWidth {
         Arc::clone(&self.terminal_width)
+    }
+
+    /// The wall clock, for those that must ask it again on another thread.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to clocks and variables")]
+    pub(crate) const fn wall_clock() -> fn() -> Timestamp {
+        Timestamp::now
     }
 
     /// The wall clock.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::observation::{Observation, Observed, Signal};
 use crate::progress::Progress;
@@ -21,7 +21,8 @@ const BREATH: Duration = Duration::from_millis(20);
 /// More arrivals than this are judged in two looks.
 const BURST: usize = 20_000;
 
-/// Drives a session from a live source until it is done.
+/// Drives a session from a live source until it is done. Progress is shown after each judgement, and at least
+/// every `frame`.
 ///
 /// # Errors
 /// The process cannot install signal handlers.
@@ -29,6 +30,7 @@ pub(crate) async fn drive<W: Write>(
     session: &mut Session,
     live: &mut Live,
     recorder: &mut Option<Writer<W>>,
+    frame: Duration,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> io::Result<()> {
     let start = Instant::now();
@@ -53,22 +55,31 @@ pub(crate) async fn drive<W: Write>(
             return Ok(());
         }
         let wake = (start + step.wake).max(Instant::now() + BREATH);
-        tokio::select! {
-            biased;
-            Some(()) = interrupt.recv() => take(session, Observed::Signal(Signal::Interrupt), &[]),
-            Some(()) = terminate.recv() => take(session, Observed::Signal(Signal::Terminate), &[]),
-            arrival = live.next() => {
-                let mut next = Some(arrival);
-                for _ in 0..BURST {
-                    let Some(Arrival { what, raw }) = next else { break };
-                    take(session, what, &raw);
-                    next = live.try_next();
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = interrupt.recv() => take(session, Observed::Signal(Signal::Interrupt), &[]),
+                Some(()) = terminate.recv() => take(session, Observed::Signal(Signal::Terminate), &[]),
+                arrival = live.next() => {
+                    let mut next = Some(arrival);
+                    for _ in 0..BURST {
+                        let Some(Arrival { what, raw }) = next else { break };
+                        take(session, what, &raw);
+                        next = live.try_next();
+                    }
+                    if let Some(Arrival { what, raw }) = next {
+                        take(session, what, &raw);
+                    }
                 }
-                if let Some(Arrival { what, raw }) = next {
-                    take(session, what, &raw);
+                () = sleep_until(wake) => {}
+                // Time goes on for the person who watches, not for the judgement.
+                () = sleep(frame) => {
+                    let passed = start.elapsed().saturating_sub(step.progress.elapsed);
+                    on_progress(&step.progress.after(passed));
+                    continue;
                 }
             }
-            () = sleep_until(wake) => {}
+            break;
         }
     }
 }

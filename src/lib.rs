@@ -1,11 +1,13 @@
 //! Waits for Kubernetes rollouts, judges them, says why they failed.
 
 mod cli;
+mod demo;
 mod diagnose;
 mod env;
 mod error;
 mod exit_code;
 mod explain;
+mod gate;
 mod guard;
 mod history;
 mod ledger;
@@ -17,11 +19,12 @@ mod progress;
 mod recording;
 mod render;
 mod report;
+mod run;
 mod session;
 mod settings;
 mod settle;
-mod status;
 mod source;
+mod status;
 #[cfg(test)]
 mod testing;
 mod ui;
@@ -33,7 +36,7 @@ use std::ffi::OsString;
 pub use env::Env;
 pub use exit_code::ExitCode;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::settings::{Command, Display, Settings};
 
 /// The whole program as a function: the arguments, the program's name first, to the exit code.
@@ -57,9 +60,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
     match settings.command {
-        Command::Gate(_) | Command::Replay { .. } => {
-            return Err(Error::new(ErrorKind::Internal, "this command is not connected yet"));
-        }
+        Command::Gate(gate) => return run::gate(*gate, display, env),
+        Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),
         Command::Explain { code } => {
             env.print(&explain::explain(code.as_deref(), display.width, display.stdout_color)?)?;
         }

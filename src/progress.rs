@@ -16,6 +16,13 @@ pub(crate) struct Progress {
     pub(crate) targets: Vec<TargetProgress>,
 }
 
+impl Progress {
+    /// The same state, that much later.
+    pub(crate) fn after(&self, passed: Duration) -> Self {
+        Self { elapsed: self.elapsed + passed, left: self.left.saturating_sub(passed), ..self.clone() }
+    }
+}
+
 /// One target at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TargetProgress {

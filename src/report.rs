@@ -8,7 +8,7 @@ mod changes;
 mod v1;
 mod warnings;
 
-pub(crate) use build::{build, tool};
+pub(crate) use build::{build, timestamp, tool};
 
 pub(crate) use v1::{
     Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine,

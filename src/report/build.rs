@@ -35,7 +35,7 @@ pub(crate) fn build(session: &Session) -> Report {
         tool: tool(),
         verdict,
         exit_code: exit_code.number(),
-        started_at: store.started().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_at: timestamp(store.started()),
         duration_seconds: round(store.now().as_secs_f64()),
         cluster: ClusterInfo { context: server.context, server: server.url, version: server.version },
         not_seen: not_seen(store),
@@ -46,6 +46,11 @@ pub(crate) fn build(session: &Session) -> Report {
 /// This program.
 pub(crate) fn tool() -> Tool {
     Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// A moment of the wall clock: whole seconds, UTC, the form every consumer of reports can read.
+pub(crate) fn timestamp(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn target(session: &Session, guard: &Guard) -> Target {

@@ -1,0 +1,274 @@
+//! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::demo;
+use crate::diagnose::nearest;
+use crate::env::Env;
+use crate::error::{Error, ErrorKind};
+use crate::exit_code::ExitCode;
+use crate::gate;
+use crate::observation::Stream;
+use crate::outputs::{Outputs, ReportFormat, open_stream};
+use crate::recording::{self, Writer};
+use crate::render::{self, Look};
+use crate::report::{self, PlaceholderReport, PlaceholderTarget, Report, SCHEMA_VERSION, VerdictName};
+use crate::session::Session;
+use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports};
+use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
+use crate::ui::Ui;
+use crate::untrusted::Redactor;
+
+/// Preparing a connection may run a credential plugin; one that hangs must not hang us.
+const CONNECT_WITHIN: Duration = Duration::from_secs(60);
+/// A kubeconfig without a namespace and no `--namespace`.
+const DEFAULT_NAMESPACE: &str = "default";
+/// A recording larger than this is not one of ours.
+const MOST_RECORDING_BYTES: u64 = 512 << 20;
+
+/// Judges targets of a live cluster.
+///
+/// # Errors
+/// The settings or the connection cannot be used: nothing was judged.
+pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
+    let redactor = redactor(&gate.redact)?;
+    let started = env.now();
+    let placeholder = placeholder(&gate, started);
+    let outputs = Outputs::open(&gate.reports.files, |format| match format {
+        ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
+        ReportFormat::JUnit => render::placeholder_junit(&placeholder, &redactor).into_bytes(),
+    })?;
+    let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
+    let options = connect_options(&gate, env);
+
+    // A fault of ours must leave the placeholder as it is and end with our code, not with a panic's.
+    let judged = catch_unwind(AssertUnwindSafe(|| -> Result<Session, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("no event loop: {error}")))?;
+        let session = runtime.block_on(async {
+            let Connected { mut live, default_namespace, .. } = connected(options).await?;
+            let namespace = if default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &default_namespace };
+            let targets: Vec<Stream> =
+                gate.targets.iter().map(|target| Stream::of(target.kind, namespace, &target.name)).collect();
+            let mut recorder = recording.map(|file| Writer::new(file, started, &targets, gate.policy));
+            let mut session = Session::new(started, targets, gate.policy);
+            let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color);
+            let stderr = &mut env.stderr;
+            let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |progress| {
+                ui.update(progress, progress.elapsed, stderr);
+            })
+            .await;
+            ui.finish(stderr);
+            driven
+                .map_err(|error| Error::new(ErrorKind::Internal, format!("no signal handlers: {error}")))?;
+            if let Some(Err(error)) = recorder.map(Writer::finish) {
+                env.complain(&format!("warning: the recording is not complete: {error}\n"));
+            }
+            Ok(session)
+        });
+        // Open streams and lookups end with the process; waiting for them could take as long as the network.
+        runtime.shutdown_background();
+        session
+    }));
+    let session = judged.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Internal,
+            "rollout-guard stopped on a fault of its own; nothing was judged",
+        )
+        .hint("run it again with --record FILE and report the fault with that file"))
+    })?;
+    finish(
+        &session.report(),
+        session.exit_code(),
+        &gate.reports,
+        Some(&outputs),
+        gate.quiet,
+        display,
+        &redactor,
+        env,
+    )
+}
+
+/// Judges a recording.
+///
+/// # Errors
+/// The recording cannot be read, or ends before a verdict.
+pub(crate) fn replay(
+    source: &ReplaySource,
+    reports: &Reports,
+    display: Display,
+    env: &mut Env,
+) -> Result<ExitCode, Error> {
+    if *source == ReplaySource::List {
+        env.print(&demo::list())?;
+        return Ok(ExitCode::Complete);
+    }
+    let redactor = redactor(&[])?;
+    let text = recorded(source, env)?;
+    let recording = recording::read(&text).map_err(|error| {
+        Error::config(error.to_string()).hint("recordings are made with: rollout-guard wait … --record FILE")
+    })?;
+    if recording.truncated {
+        env.complain("warning: the recording ends in the middle of a line; what is before it is replayed\n");
+    }
+    let session = gate::replay(recording);
+    let outputs = Outputs::open(&reports.files, |_| Vec::new())?;
+    finish(&session.report(), session.exit_code(), reports, Some(&outputs), false, display, &redactor, env)
+}
+
+fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
+    let read = |what: String, reader: &mut dyn Read| {
+        let mut text = String::new();
+        reader
+            .take(MOST_RECORDING_BYTES)
+            .read_to_string(&mut text)
+            .map(|_| text)
+            .map_err(|error| Error::config(format!("cannot read {what}: {error}")))
+    };
+    match source {
+        ReplaySource::File(path) => {
+            let name = format!("the recording {}", path.display());
+            let mut file = std::fs::File::open(path).map_err(|error| {
+                Error::config(format!("cannot open {name}: {error}"))
+                    .hint("name a file that --record wrote, or try: rollout-guard replay --list")
+            })?;
+            read(name, &mut file)
+        }
+        ReplaySource::Stdin => read("standard input".to_owned(), &mut env.stdin),
+        ReplaySource::Demo(name) => match demo::find(name) {
+            Some(demo) => Ok(demo.recording.to_owned()),
+            None => {
+                let near = nearest(name, demo::DEMOS.iter().map(|demo| demo.name));
+                let error = Error::usage(format!("there is no demo {name:?}"));
+                Err(match near.first() {
+                    Some(near) => error.hint(format!("did you mean {near}?")),
+                    None => error.hint("rollout-guard replay --list names them"),
+                })
+            }
+        },
+        ReplaySource::List => Ok(String::new()),
+    }
+}
+
+fn redactor(patterns: &[regex::Regex]) -> Result<Redactor, Error> {
+    let patterns: Vec<&str> = patterns.iter().map(regex::Regex::as_str).collect();
+    Redactor::new(&patterns).map_err(|error| Error::usage(error.to_string()))
+}
+
+/// What stands on disk until there is a verdict.
+fn placeholder(gate: &Gate, started: jiff::Timestamp) -> PlaceholderReport {
+    PlaceholderReport {
+        schema_version: SCHEMA_VERSION,
+        tool: report::tool(),
+        verdict: VerdictName::Interrupted,
+        exit_code: None,
+        reason: "not-finished".to_owned(),
+        started_at: report::timestamp(started),
+        targets: gate
+            .targets
+            .iter()
+            .map(|target| PlaceholderTarget {
+                kind: target.kind.to_string(),
+                namespace: gate.connection.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+                name: target.name.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
+    let Connection {
+        kubeconfig,
+        kubeconfig_list,
+        home,
+        context,
+        namespace,
+        request_timeout,
+        impersonate_user,
+        impersonate_groups,
+    } = gate.connection.clone();
+    let joined = std::env::join_paths(kubeconfig_list).ok().filter(|paths| !paths.is_empty());
+    let either = |upper: &str, lower: &str| env.variable(upper).or_else(|| env.variable(lower));
+    let mut options = ConnectOptions::new(Env::wall_clock());
+    options.kubeconfig = kubeconfig;
+    options.kubeconfig_env = joined.map(|paths: OsString| paths.to_string_lossy().into_owned());
+    options.home = home;
+    options.context = context;
+    options.namespace = namespace;
+    options.impersonate_user = impersonate_user;
+    options.impersonate_groups = impersonate_groups;
+    if let Some(timeout) = request_timeout {
+        options.request_timeout = timeout;
+    }
+    options.stdin_is_terminal = env.stdin_is_terminal;
+    options.proxy = ProxySettings {
+        https_proxy: either("HTTPS_PROXY", "https_proxy"),
+        http_proxy: either("HTTP_PROXY", "http_proxy"),
+        no_proxy: either("NO_PROXY", "no_proxy"),
+    };
+    options.keep_raw = gate.record.is_some();
+    options.log_lines = u32::from(gate.log_lines);
+    options
+}
+
+async fn connected(options: ConnectOptions) -> Result<Connected, Error> {
+    let prepared = tokio::time::timeout(CONNECT_WITHIN, connect(options)).await;
+    prepared
+        .map_err(|_| {
+            Error::new(
+                ErrorKind::Cluster,
+                format!("no connection could be prepared within {}s", CONNECT_WITHIN.as_secs()),
+            )
+            .hint("a credential plugin of the kubeconfig may be waiting for input; run it by hand")
+        })?
+        .map_err(|error| connect_failed(&error))
+}
+
+fn connect_failed(error: &ConnectError) -> Error {
+    let kind = match error {
+        ConnectError::Credentials { .. } | ConnectError::Aborted { .. } => ErrorKind::Cluster,
+        _ => ErrorKind::Config,
+    };
+    error.help().into_iter().fold(Error::new(kind, error.to_string()), Error::hint)
+}
+
+/// Writes every report, then the one document on stdout, and decides on the exit code: a report that could not
+/// be written changes a pass and nothing else.
+#[expect(clippy::too_many_arguments, reason = "the end of a run needs all that its beginning decided")]
+fn finish(
+    report: &Report,
+    code: ExitCode,
+    reports: &Reports,
+    outputs: Option<&Outputs>,
+    quiet: bool,
+    display: Display,
+    redactor: &Redactor,
+    env: &mut Env,
+) -> Result<ExitCode, Error> {
+    let rendered = |format: ReportFormat| match format {
+        ReportFormat::Json => render::json(report, redactor),
+        ReportFormat::JUnit => render::junit(report, redactor),
+    };
+    let mut problems = Vec::new();
+    if let Some(outputs) = outputs {
+        problems.extend(outputs.replace(|format| rendered(format).into_bytes()).err());
+    }
+    let text = |color| render::terminal(report, &Look { width: display.width, color, redactor });
+    match reports.stdout {
+        Document::Report(format) => problems.extend(env.print(&rendered(format)).err()),
+        Document::Text if quiet && code == ExitCode::Complete => {}
+        Document::Text => problems.extend(env.print(&text(display.stdout_color)).err()),
+    }
+    if reports.text_on_stderr && !(quiet && code == ExitCode::Complete) {
+        env.complain(&text(display.stderr_color));
+    }
+    for problem in &problems {
+        env.complain(&problem.render(display.stderr_color));
+    }
+    Ok(if code == ExitCode::Complete && !problems.is_empty() { ExitCode::ReportNotWritten } else { code })
+}
