@@ -64,10 +64,12 @@ pub(crate) struct Gate {
 pub(crate) struct Connection {
     /// `--kubeconfig`: this file and no other.
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// `KUBECONFIG`: files to merge, in order, as the platform separates paths. Empty without the variable.
-    pub(crate) kubeconfig_list: Vec<PathBuf>,
+    /// The value of `KUBECONFIG`: files to merge, in order, as the platform separates paths.
+    pub(crate) kubeconfig_env: Option<String>,
     /// For `~/.kube/config`.
     pub(crate) home: Option<PathBuf>,
+    /// We run in a pod, whose service account can be used where there is no kubeconfig.
+    pub(crate) in_cluster: bool,
     pub(crate) context: Option<String>,
     pub(crate) namespace: Option<String>,
     /// `None`: our own deadlines.
@@ -212,11 +214,11 @@ fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Conn
         return Err(Error::usage(format!("{namespace:?} cannot be the name of a namespace"))
             .hint("names have lower-case letters, digits and '-', at most 63; is a variable unset?"));
     }
-    let list = env.variable_os("KUBECONFIG").unwrap_or_default();
     Ok(Connection {
         kubeconfig,
-        kubeconfig_list: std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        kubeconfig_env: env.variable("KUBECONFIG"),
         home: env.variable_os("HOME").or_else(|| env.variable_os("USERPROFILE")).map(PathBuf::from),
+        in_cluster: env.variable("KUBERNETES_SERVICE_HOST").is_some(),
         context,
         namespace,
         request_timeout: request_timeout.filter(|timeout| !timeout.is_zero()),
