@@ -20,8 +20,8 @@ mod report;
 mod session;
 mod settings;
 mod settle;
-mod status;
 mod source;
+mod status;
 #[cfg(test)]
 mod testing;
 mod ui;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::outputs::{OutputPath, ReportFormat};
 use crate::policy::Policy;
 use crate::ui::UiKind;
+use crate::untrusted::Redactor;
 
 /// A run.
 #[derive(Debug)]
@@ -52,8 +53,6 @@ pub(crate) struct Gate {
     pub(crate) record: Option<PathBuf>,
     /// How many last lines of a log are shown.
     pub(crate) log_lines: u16,
-    /// What the user wants hidden in texts from the cluster.
-    pub(crate) redact: Vec<regex::Regex>,
     pub(crate) ui: UiKind,
     /// Print no text for a complete rollout.
     pub(crate) quiet: bool,
@@ -89,12 +88,14 @@ pub(crate) enum ReplaySource {
     List,
 }
 
-/// Where the report goes.
-#[derive(Debug, PartialEq, Eq)]
+/// Where the report goes, and what is hidden in it.
+#[derive(Debug)]
 pub(crate) struct Reports {
     pub(crate) files: Vec<OutputPath>,
     /// The one document on stdout.
     pub(crate) stdout: Document,
+    /// Hides secrets in every text from the cluster.
+    pub(crate) redactor: Redactor,
     /// The text is wanted, but stdout carries a report file (`--json -`).
     pub(crate) text_on_stderr: bool,
 }
@@ -184,7 +185,6 @@ fn gate_settings(
         reports,
         record,
         log_lines: gate.log_lines,
-        redact: gate.redact,
         ui,
         quiet: gate.quiet,
     })
@@ -251,7 +251,7 @@ fn replay_settings(replay: ReplayArguments) -> Result<Command, Error> {
 }
 
 fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
-    let ReportArguments { output, json, junit } = arguments;
+    let ReportArguments { output, json, junit, redact } = arguments;
     let mut on_stdout: Vec<(String, ReportFormat)> = Vec::new();
     if output == OutputFormat::Json {
         on_stdout.push(("-o json".to_owned(), ReportFormat::Json));
@@ -276,7 +276,8 @@ fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
         }
     };
     let text_on_stderr = output == OutputFormat::Text && stdout != Document::Text;
-    Ok(Reports { files, stdout, text_on_stderr })
+    let redactor = Redactor::new(&redact).map_err(|error| Error::usage(format!("--redact: {error}")))?;
+    Ok(Reports { files, stdout, redactor, text_on_stderr })
 }
 
 fn decide_color(when: ColorWhen, env: &Env, is_terminal: bool) -> bool {
