@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::outputs::{OutputPath, ReportFormat};
 use crate::policy::Policy;
 use crate::ui::UiKind;
+use crate::untrusted::Redactor;
 
 /// A run.
 #[derive(Debug)]
@@ -52,8 +53,6 @@ pub(crate) struct Gate {
     pub(crate) record: Option<PathBuf>,
     /// How many last lines of a log are shown.
     pub(crate) log_lines: u16,
-    /// What the user wants hidden in texts from the cluster.
-    pub(crate) redact: Vec<regex::Regex>,
     pub(crate) ui: UiKind,
     /// Print no text for a complete rollout.
     pub(crate) quiet: bool,
@@ -64,10 +63,12 @@ pub(crate) struct Gate {
 pub(crate) struct Connection {
     /// `--kubeconfig`: this file and no other.
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// `KUBECONFIG`: files to merge, in order, as the platform separates paths. Empty without the variable.
-    pub(crate) kubeconfig_list: Vec<PathBuf>,
+    /// The value of `KUBECONFIG`: files to merge, in order, as the platform separates paths.
+    pub(crate) kubeconfig_env: Option<String>,
     /// For `~/.kube/config`.
     pub(crate) home: Option<PathBuf>,
+    /// We run in a pod, whose service account can be used where there is no kubeconfig.
+    pub(crate) in_cluster: bool,
     pub(crate) context: Option<String>,
     pub(crate) namespace: Option<String>,
     /// `None`: our own deadlines.
@@ -87,12 +88,14 @@ pub(crate) enum ReplaySource {
     List,
 }
 
-/// Where the report goes.
-#[derive(Debug, PartialEq, Eq)]
+/// Where the report goes, and what is hidden in it.
+#[derive(Debug)]
 pub(crate) struct Reports {
     pub(crate) files: Vec<OutputPath>,
     /// The one document on stdout.
     pub(crate) stdout: Document,
+    /// Hides secrets in every text from the cluster.
+    pub(crate) redactor: Redactor,
     /// The text is wanted, but stdout carries a report file (`--json -`).
     pub(crate) text_on_stderr: bool,
 }
@@ -182,7 +185,6 @@ fn gate_settings(
         reports,
         record,
         log_lines: gate.log_lines,
-        redact: gate.redact,
         ui,
         quiet: gate.quiet,
     })
@@ -212,11 +214,11 @@ fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Conn
         return Err(Error::usage(format!("{namespace:?} cannot be the name of a namespace"))
             .hint("names have lower-case letters, digits and '-', at most 63; is a variable unset?"));
     }
-    let list = env.variable_os("KUBECONFIG").unwrap_or_default();
     Ok(Connection {
         kubeconfig,
-        kubeconfig_list: std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        kubeconfig_env: env.variable("KUBECONFIG"),
         home: env.variable_os("HOME").or_else(|| env.variable_os("USERPROFILE")).map(PathBuf::from),
+        in_cluster: env.variable("KUBERNETES_SERVICE_HOST").is_some(),
         context,
         namespace,
         request_timeout: request_timeout.filter(|timeout| !timeout.is_zero()),
@@ -249,7 +251,7 @@ fn replay_settings(replay: ReplayArguments) -> Result<Command, Error> {
 }
 
 fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
-    let ReportArguments { output, json, junit } = arguments;
+    let ReportArguments { output, json, junit, redact } = arguments;
     let mut on_stdout: Vec<(String, ReportFormat)> = Vec::new();
     if output == OutputFormat::Json {
         on_stdout.push(("-o json".to_owned(), ReportFormat::Json));
@@ -274,7 +276,8 @@ fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
         }
     };
     let text_on_stderr = output == OutputFormat::Text && stdout != Document::Text;
-    Ok(Reports { files, stdout, text_on_stderr })
+    let redactor = Redactor::new(&redact).map_err(|error| Error::usage(format!("--redact: {error}")))?;
+    Ok(Reports { files, stdout, redactor, text_on_stderr })
 }
 
 fn decide_color(when: ColorWhen, env: &Env, is_terminal: bool) -> bool {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::env::TerminalWidth;
 use crate::progress::Progress;
+use crate::untrusted::Redactor;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,10 @@ pub(crate) enum UiKind {
 
 /// Shows progress. Whoever owns it calls [`Ui::update`] at every judgement, and at least every
 /// [`Ui::FRAME`], so that the spinner turns and the sign of life comes in time.
-pub(crate) struct Ui(Shown);
+pub(crate) struct Ui<'a> {
+    shown: Shown,
+    redactor: &'a Redactor,
+}
 
 enum Shown {
     Terminal(live::Live),
@@ -32,33 +36,40 @@ enum Shown {
     Nothing,
 }
 
-impl Ui {
+impl<'a> Ui<'a> {
     /// The longest pause between two updates.
     pub(crate) const FRAME: Duration = Duration::from_millis(200);
 
     /// `started` is the wall clock at the start of the run; `width` is asked anew for each frame.
-    pub(crate) fn new(kind: UiKind, started: Timestamp, width: TerminalWidth, color: bool) -> Self {
-        Self(match kind {
+    pub(crate) fn new(
+        kind: UiKind,
+        started: Timestamp,
+        width: TerminalWidth,
+        color: bool,
+        redactor: &'a Redactor,
+    ) -> Self {
+        let shown = match kind {
             UiKind::Terminal => Shown::Terminal(live::Live::new(width, color)),
             UiKind::Plain => Shown::Plain(plain::Plain::new(started)),
             UiKind::None => Shown::Nothing,
-        })
+        };
+        Self { shown, redactor }
     }
 
     /// Shows that state; `now` is the time since the start of the run.
     ///
     /// Whether stderr takes the text does not matter to the wait: errors are dropped.
     pub(crate) fn update(&mut self, progress: &Progress, now: Duration, err: &mut dyn Write) {
-        match &mut self.0 {
-            Shown::Terminal(live) => live.update(progress, err),
-            Shown::Plain(plain) => plain.update(progress, now, err),
+        match &mut self.shown {
+            Shown::Terminal(live) => live.update(progress, now, self.redactor, err),
+            Shown::Plain(plain) => plain.update(progress, now, self.redactor, err),
             Shown::Nothing => {}
         }
     }
 
     /// Takes live lines off the terminal, so that the report stands alone.
     pub(crate) fn finish(&mut self, err: &mut dyn Write) {
-        if let Shown::Terminal(live) = &mut self.0 {
+        if let Shown::Terminal(live) = &mut self.shown {
             live.finish(err);
         }
     }

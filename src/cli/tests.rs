@@ -71,10 +71,10 @@ fn variables_reach_flags_of_every_shape() {
     assert_eq!(arguments.verbose, 2);
     let wait = wait_with(variables, "rollout-guard wait -- deploy/web");
     assert_eq!((wait.follow, wait.fail_fast, wait.gate.quiet), (true, false, true));
-    assert_eq!(wait.gate.redact.iter().map(regex::Regex::as_str).collect::<Vec<_>>(), ["a+", "b+"]);
+    assert_eq!(wait.gate.reports.redact, ["a+", "b+"]);
     assert_eq!(wait.gate.reports.output, OutputFormat::Json);
     let given = wait_with(variables, "rollout-guard wait deploy/web --redact c+ -o text");
-    assert_eq!(given.gate.redact.len(), 1, "the flag replaces the variable's list");
+    assert_eq!(given.gate.reports.redact.len(), 1, "the flag replaces the variable's list");
     assert_eq!(given.gate.reports.output, OutputFormat::Text);
 }
 

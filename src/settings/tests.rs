@@ -58,12 +58,14 @@ fn diagnose_and_a_timeout_of_zero_judge_this_instant() {
 
 #[test]
 fn the_connection_is_what_flags_and_variables_say() {
-    let variables = &[("KUBECONFIG", "/a:/b:"), ("HOME", "/home/me")];
+    let variables =
+        &[("KUBECONFIG", "/a:/b:"), ("HOME", "/home/me"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
     let line = "rollout-guard wait deploy/web --kubeconfig /k --context c -n shop --request-timeout 5s --as u --as-group g";
     let expected = Connection {
         kubeconfig: Some("/k".into()),
-        kubeconfig_list: vec!["/a".into(), "/b".into()],
+        kubeconfig_env: Some("/a:/b:".to_owned()),
         home: Some("/home/me".into()),
+        in_cluster: true,
         context: Some("c".to_owned()),
         namespace: Some("shop".to_owned()),
         request_timeout: Some(Duration::from_secs(5)),

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
@@ -15,6 +16,7 @@ use super::words::{name, next_end, one_line};
 use crate::env::TerminalWidth;
 use crate::progress::{Progress, TargetProgress};
 use crate::report::{Replicas, VerdictName};
+use crate::untrusted::Redactor;
 
 /// Cells of the bar.
 const BAR: usize = 12;
@@ -25,6 +27,9 @@ const DEFAULT_WIDTH: usize = 80;
 /// Lines of targets; more would not fit a small window, and what does not fit cannot be redrawn.
 const MOST: usize = 15;
 
+/// Judgements may follow one another faster than an eye, or a slow line, can take frames.
+const SHORTEST_FRAME: Duration = Duration::from_millis(90);
+
 const SPINNER: [&str; 8] = ["⣷", "⣯", "⣟", "⡿", "⢿", "⣻", "⣽", "⣾"];
 
 pub(super) struct Live {
@@ -33,6 +38,7 @@ pub(super) struct Live {
     lines: ProgressBar,
     color: bool,
     frame: usize,
+    last_frame: Option<Duration>,
 }
 
 impl Live {
@@ -44,10 +50,20 @@ impl Live {
         lines.set_style(
             ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
-        Self { screen, lines, color, frame: 0 }
+        Self { screen, lines, color, frame: 0, last_frame: None }
     }
 
-    pub(super) fn update(&mut self, progress: &Progress, err: &mut dyn Write) {
+    pub(super) fn update(
+        &mut self,
+        progress: &Progress,
+        now: Duration,
+        redactor: &Redactor,
+        err: &mut dyn Write,
+    ) {
+        if self.last_frame.is_some_and(|last| now.saturating_sub(last) < SHORTEST_FRAME) {
+            return;
+        }
+        self.last_frame = Some(now);
         self.frame = self.frame.wrapping_add(1);
         // The last cell stays free: some terminals break the line as soon as it is filled.
         let width = usize::from(self.screen.width()).saturating_sub(1);
@@ -56,13 +72,17 @@ impl Live {
             // What still needs attention first; otherwise in the order of the user.
             targets.sort_by_key(|target| (target.done == Some(VerdictName::Complete), target.done.is_some()));
         }
-        let mut lines: Vec<String> =
-            targets.iter().take(MOST).map(|target| self.target(target, progress).cut(width)).collect();
+        let mut lines: Vec<String> = targets
+            .iter()
+            .take(MOST)
+            .map(|target| self.target(target, progress, redactor).cut(width))
+            .collect();
         if let Some(more) = targets.get(MOST..).filter(|more| !more.is_empty()) {
             lines.push(format!("  and {} more", more.len()));
         }
         if let Some(why) = &progress.blind {
-            let text = format!("! no connection to the API server, still trying: {}", one_line(why));
+            let text =
+                format!("! no connection to the API server, still trying: {}", one_line(why, redactor));
             let mut line = Line::new(self.color);
             line.push(AnsiColor::Yellow.on_default(), &text);
             lines.push(line.cut(width));
@@ -77,7 +97,7 @@ impl Live {
     }
 
     /// `deployment/web ███▒▒░ 1/3 (…) waiting for …`; most important first, since the end is what is cut.
-    fn target(&self, target: &TargetProgress, progress: &Progress) -> Line {
+    fn target(&self, target: &TargetProgress, progress: &Progress, redactor: &Redactor) -> Line {
         let mut line = Line::new(self.color);
         let plain = Style::new();
         match target.done {
@@ -86,7 +106,7 @@ impl Live {
             Some(_) => line.push(AnsiColor::Red.on_default(), "✗"),
         }
         line.push(plain, " ");
-        line.push(plain.bold(), &name(target, progress));
+        line.push(plain.bold(), &name(target, progress, redactor));
         if let Some(replicas) = &target.replicas {
             line.push(plain, &format!(" {} {}/{}", bar(replicas), replicas.available, replicas.desired));
         }
@@ -97,12 +117,15 @@ impl Live {
         if let Some(likely) = &target.likely {
             line.push(plain, " ");
             line.push(AnsiColor::Yellow.on_default(), likely.code);
-            line.push(plain, &format!(" ({}): {}", next_end(target, progress), one_line(&likely.headline)));
+            line.push(
+                plain,
+                &format!(" ({}): {}", next_end(target, progress), one_line(&likely.headline, redactor)),
+            );
             return line;
         }
         line.push(plain, &format!(" ({})", next_end(target, progress)));
         if !target.waiting_for.is_empty() {
-            line.push(plain, &format!(" waiting for {}", one_line(&target.waiting_for)));
+            line.push(plain, &format!(" waiting for {}", one_line(&target.waiting_for, redactor)));
         }
         line
     }
@@ -279,6 +302,10 @@ mod tests {
         lines.filter(|line| !line.is_empty()).collect()
     }
 
+    fn draw(ui: &mut Live, progress: &Progress, out: &mut Vec<u8>) {
+        ui.update(progress, progress.elapsed, &Redactor::new::<&str>(&[]).unwrap(), out);
+    }
+
     fn live(width: usize, color: bool) -> Live {
         Live::new(Arc::new(move || Some(width)), color)
     }
@@ -293,7 +320,7 @@ mod tests {
         };
         for seconds in [0, 1, 10] {
             let web = target("web", [3, 1, 1, 1], "2 replicas to be updated");
-            ui.update(&progress(seconds, vec![web, stuck.clone()]), &mut out);
+            draw(&mut ui, &progress(seconds, vec![web, stuck.clone()]), &mut out);
         }
         let lines = shown(&out, 72);
         assert_eq!(lines.len(), 2, "{lines:?}");
@@ -315,10 +342,10 @@ mod tests {
         let mut out = Vec::new();
         let web = || vec![target("web", [1, 1, 0, 0], "1 pod to become ready")];
         let blind = Progress { blind: Some("timeout".to_owned()), ..progress(5, web()) };
-        ui.update(&progress(0, web()), &mut out);
-        ui.update(&blind, &mut out);
+        draw(&mut ui, &progress(0, web()), &mut out);
+        draw(&mut ui, &blind, &mut out);
         assert_eq!(shown(&out, 100)[1], "! no connection to the API server, still trying: timeout");
-        ui.update(&progress(6, web()), &mut out);
+        draw(&mut ui, &progress(6, web()), &mut out);
         assert_eq!(shown(&out, 100).len(), 1);
     }
 
@@ -327,7 +354,7 @@ mod tests {
         let mut ui = live(100, false);
         let mut out = Vec::new();
         let web = TargetProgress { done: Some(VerdictName::Complete), ..target("web", [2, 2, 2, 2], "") };
-        ui.update(&progress(9, vec![web]), &mut out);
+        draw(&mut ui, &progress(9, vec![web]), &mut out);
         assert_eq!(shown(&out, 100), ["✓ deployment/web ████████████ 2/2 complete"]);
     }
 
@@ -339,7 +366,7 @@ mod tests {
             let done = (n < 10).then_some(VerdictName::Complete);
             TargetProgress { done, ..target(&format!("w{n}"), [1, 1, 1, 1], "the pod to settle") }
         });
-        ui.update(&progress(9, targets.collect()), &mut out);
+        draw(&mut ui, &progress(9, targets.collect()), &mut out);
         let lines = shown(&out, 100);
         assert_eq!(lines.len(), MOST + 1);
         assert!(lines[0].contains("deployment/w10 ") && lines[MOST].ends_with("and 5 more"), "{lines:?}");

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::words::{counts, name, one_line, time_left};
 use crate::progress::{Progress, TargetProgress};
 use crate::report::{Replicas, VerdictName};
+use crate::untrusted::Redactor;
 
 /// CI systems end jobs that print nothing for some minutes, and people do so sooner.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -55,11 +56,19 @@ impl Plain {
         Self { started, last_line: None, blind: None, said: BTreeMap::new() }
     }
 
-    pub(super) fn update(&mut self, progress: &Progress, now: Duration, err: &mut dyn Write) {
+    pub(super) fn update(
+        &mut self,
+        progress: &Progress,
+        now: Duration,
+        redactor: &Redactor,
+        err: &mut dyn Write,
+    ) {
         let mut lines: Vec<String> = Vec::new();
         if self.blind != progress.blind {
             lines.push(match &progress.blind {
-                Some(why) => format!("no connection to the API server, still trying: {}", one_line(why)),
+                Some(why) => {
+                    format!("no connection to the API server, still trying: {}", one_line(why, redactor))
+                }
                 None => "connected to the API server again".to_owned(),
             });
             self.blind.clone_from(&progress.blind);
@@ -68,13 +77,13 @@ impl Plain {
             let key = Key::of(target);
             let id = (target.namespace.clone(), target.name.clone());
             if self.said.get(&id) != Some(&key) {
-                lines.push(line(target, progress));
+                lines.push(line(target, progress, redactor));
                 self.said.insert(id, key);
             }
         }
         let silent = now.saturating_sub(self.last_line.unwrap_or_default());
         if lines.is_empty() && silent >= HEARTBEAT {
-            lines = heartbeat(progress);
+            lines = heartbeat(progress, redactor);
         }
         if lines.is_empty() {
             return;
@@ -94,10 +103,10 @@ fn clock(started: Timestamp, now: Duration) -> String {
     started.checked_add(now).unwrap_or(started).strftime("%H:%M:%SZ").to_string()
 }
 
-fn heartbeat(progress: &Progress) -> Vec<String> {
+fn heartbeat(progress: &Progress, redactor: &Redactor) -> Vec<String> {
     let waiting: Vec<&TargetProgress> = progress.targets.iter().filter(|t| t.done.is_none()).collect();
     if waiting.len() <= FEW {
-        return waiting.into_iter().map(|target| line(target, progress)).collect();
+        return waiting.into_iter().map(|target| line(target, progress, redactor)).collect();
     }
     let (of, left) = (progress.targets.len(), crate::cli::short_duration(progress.left));
     let complete = progress.targets.iter().filter(|t| t.done == Some(VerdictName::Complete)).count();
@@ -105,8 +114,8 @@ fn heartbeat(progress: &Progress) -> Vec<String> {
 }
 
 /// What there is to say about one target.
-fn line(target: &TargetProgress, progress: &Progress) -> String {
-    let name = name(target, progress);
+fn line(target: &TargetProgress, progress: &Progress, redactor: &Redactor) -> String {
+    let name = name(target, progress, redactor);
     if let Some(verdict) = target.done {
         return match &target.likely {
             Some(likely) if verdict != VerdictName::Complete => {
@@ -118,10 +127,10 @@ fn line(target: &TargetProgress, progress: &Progress) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(target.replicas.as_ref().map(counts));
     if !target.waiting_for.is_empty() {
-        parts.push(format!("waiting for {}", one_line(&target.waiting_for)));
+        parts.push(format!("waiting for {}", one_line(&target.waiting_for, redactor)));
     }
     if let Some(likely) = &target.likely {
-        parts.push(format!("likely cause {}: {}", likely.code, one_line(&likely.headline)));
+        parts.push(format!("likely cause {}: {}", likely.code, one_line(&likely.headline, redactor)));
     }
     format!("{name}: {} ({})", parts.join("; "), time_left(target, progress))
 }
@@ -133,10 +142,10 @@ mod tests {
 
     /// What is printed for those states at those seconds.
     fn shown(states: Vec<Progress>) -> String {
-        let mut out = Vec::new();
+        let (mut out, redactor) = (Vec::new(), Redactor::new(&["s3cr[0-9]t"]).unwrap());
         let mut plain = Plain::new("2026-11-24T12:03:00Z".parse().unwrap());
         for state in states {
-            plain.update(&state, state.elapsed, &mut out);
+            plain.update(&state, state.elapsed, &redactor, &mut out);
         }
         String::from_utf8(out).unwrap()
     }
@@ -200,6 +209,19 @@ mod tests {
                 "12:03:08Z connected to the API server again",
             ]
         );
+    }
+
+    #[test]
+    fn texts_of_the_cluster_neither_act_nor_tell_secrets() {
+        let web = TargetProgress {
+            likely: Some(likely("a\r\n\u{1b}[2J::error::b s3cr3t", None)),
+            ..target("web", [1, 1, 0, 0], "\n##vso[task.setvariable]")
+        };
+        let text = shown(vec![progress(0, vec![web])]);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for forbidden in ["\u{1b}", "##vso[", "s3cr3t"] {
+            assert!(!text.contains(forbidden), "{text}");
+        }
     }
 
     #[test]
