@@ -120,3 +120,6 @@ fn never_pulled(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus) -> F
     )
     .with_command(kubectl(rollout.namespace(), &["patch", &target, "-p", &patch.to_string()]))
 }
+
+#[cfg(test)]
+mod tests;

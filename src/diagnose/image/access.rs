@@ -5,8 +5,7 @@ use super::super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold};
 use super::advice;
 use super::pull::Pull;
 use super::pull_error::PullError;
-use crate::model::Lookup;
-use crate::model::{Event, Kind, ObjectRef, Pod, Rollout, reason};
+use crate::model::{Event, Kind, Lookup, ObjectRef, Pod, Rollout, reason};
 use crate::observation::{Request, Want};
 
 /// The pull secrets of a pod. The API server has copied those of the ServiceAccount into a pod that names none.
@@ -32,19 +31,15 @@ enum Secrets<'a> {
 /// A finding for a pull that the registry refused.
 pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     let named = pull_secrets(pull.pod);
+    if pull.reference.is_official() && pull.error == PullError::Denied {
+        return advice::no_official_image(pull);
+    }
     if named.is_empty() {
-        return if pull.reference.is_official() {
-            advice::no_official_image(pull)
-        } else {
-            without_secret(pull, diagnosis)
-        };
+        return without_secret(pull, diagnosis);
     }
     match look_for(pull, &named, diagnosis) {
         Secrets::Missing { names, exist_now, evidence } => secret_missing(pull, &names, exist_now, evidence),
         Secrets::Present if says_rejected(&pull.error) => secret_rejected(pull, &named),
-        Secrets::Present | Secrets::Unknown if pull.reference.is_official() => {
-            advice::no_official_image(pull)
-        }
         Secrets::Present => refused_with_secret(pull, &named),
         Secrets::Unknown => refused_with_secret(pull, &named).with_confidence(Confidence::Possible),
     }
