@@ -5,6 +5,7 @@ mod advice;
 mod name;
 mod pull;
 mod pull_error;
+mod pull_secrets;
 mod reference;
 mod relatives;
 

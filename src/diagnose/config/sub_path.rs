@@ -214,3 +214,6 @@ fn report(rollout: &Rollout<'_>, seen: &Seen<'_>, source: &FileSource<'_>) -> Fi
         .with_command(kubectl(namespace, &["patch", source.kind.command_word(), source.name, "-p", &patch]))
         .with_command(kubectl(namespace, &["rollout", "restart", &rollout.workload.command_target()]))
 }
+
+#[cfg(test)]
+mod tests;
