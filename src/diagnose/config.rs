@@ -66,3 +66,6 @@ fn attempts(rollout: &Rollout<'_>, pod: &ObjectRef, counts: impl Fn(&Event) -> b
     let times = rollout.events(pod).into_iter().filter(|event| counts(event)).map(Event::times).sum::<i64>();
     Some(u64::try_from(times).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod advice;
 mod name;
 mod pull;
 mod pull_error;
+mod pull_secrets;
 mod reference;
 mod relatives;
 
@@ -120,3 +121,6 @@ fn never_pulled(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus) -> F
     )
     .with_command(kubectl(rollout.namespace(), &["patch", &target, "-p", &patch.to_string()]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,8 +124,8 @@ pub(super) fn finding(
             ));
         }
         Now::NoObject => {
-            let asked = format!("{} {} in namespace {namespace}", missing.kind.plural(), missing.name);
-            finding = finding.with_evidence(Evidence::absence(format!("{asked}: not found when read")));
+            let what = format!("{object} in namespace {namespace}: looked up, not there");
+            finding = finding.with_evidence(Evidence::absence(what));
         }
         Now::Keys(keys) => {
             let names = if keys.is_empty() { "no keys".to_owned() } else { shortened(keys) };
@@ -235,12 +235,15 @@ fn key_missing(
     }
     let field = if kind == Kind::Secret { "stringData" } else { "data" };
     let patch = serde_json::json!({field: {key: "VALUE"}}).to_string();
-    finding
+    let finding = finding
         .with_help(format!(
             "Add key {key} to {object}, or correct the key where it is used; kubelet tries again by itself."
         ))
-        .with_command(kubectl(namespace, &["patch", kind.command_word(), &missing.name, "-p", &patch]))
-        .with_command(kubectl(namespace, &["describe", kind.command_word(), &missing.name]))
+        .with_command(kubectl(namespace, &["patch", kind.command_word(), &missing.name, "-p", &patch]));
+    match now {
+        Now::Keys(_) => finding,
+        _ => finding.with_command(kubectl(namespace, &["describe", kind.command_word(), &missing.name])),
+    }
 }
 
 /// The command that writes the near name in the place of the wrong one.

@@ -32,7 +32,11 @@ pub(super) fn rules(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, 
         let Some(main) = sources.first() else { continue };
         let decisive = decisive_text(pod, status, mount);
         match files(rollout, &sources, decisive.is_some(), diagnosis) {
-            Files::Known(files) if has_path(&files, sub_path) => {}
+            Files::Known(files) if has_path(&files, sub_path) => {
+                if let Some(decisive) = decisive {
+                    diagnosis.add(present_now(rollout, pod, status, mount, main, decisive));
+                }
+            }
             Files::Known(files) => {
                 let seen = Seen { pod, status, mount, sub_path, deaths, decisive, files: Some(files) };
                 diagnosis.add(report(rollout, &seen, main));
@@ -119,6 +123,38 @@ fn decisive_text(pod: &Pod, status: &ContainerStatus, mount: &VolumeMount) -> Op
     })
 }
 
+/// The name is there and the container still fails on it: it came after the pod, or the image has a directory at the
+/// mount path. Announced beside the failure itself, which decides.
+fn present_now(
+    rollout: &Rollout<'_>,
+    pod: &Pod,
+    status: &ContainerStatus,
+    mount: &VolumeMount,
+    source: &FileSource<'_>,
+    decisive: Evidence,
+) -> Finding {
+    let sub_path = mount.sub_path.as_deref().unwrap_or_default();
+    let headline = format!(
+        "{} cannot mount {sub_path} of {} {} at {}: one is a file, the other a directory",
+        container_words(pod, &status.name),
+        source.kind,
+        source.name,
+        mount.mount_path
+    );
+    let subject = ObjectRef::named(source.kind, rollout.namespace(), source.name);
+    let key = format!("{}/{}#{sub_path}", source.kind, source.name);
+    Finding::new(CauseCode::SubPathMissing, key, subject, headline, decisive)
+        .on_pod(&pod.metadata.name)
+        .with_confidence(Confidence::Possible)
+        .with_hold(Hold::Announce)
+        .with_help(format!(
+            "If {sub_path} was added after the pod was made, the pod keeps the empty directory that kubelet put in its \
+             place: replace the pods."
+        ))
+        .with_help(format!("If the image has a directory at {}, mount onto a file within it.", mount.mount_path))
+        .with_command(kubectl(rollout.namespace(), &["rollout", "restart", &rollout.workload.command_target()]))
+}
+
 fn report(rollout: &Rollout<'_>, seen: &Seen<'_>, source: &FileSource<'_>) -> Finding {
     let Seen { pod, status, mount, sub_path, deaths, decisive, files } = seen;
     let namespace = rollout.namespace();
@@ -178,3 +214,6 @@ fn report(rollout: &Rollout<'_>, seen: &Seen<'_>, source: &FileSource<'_>) -> Fi
         .with_command(kubectl(namespace, &["patch", source.kind.command_word(), source.name, "-p", &patch]))
         .with_command(kubectl(namespace, &["rollout", "restart", &rollout.workload.command_target()]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,46 +5,22 @@ use super::super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold};
 use super::advice;
 use super::pull::Pull;
 use super::pull_error::PullError;
-use crate::model::Lookup;
-use crate::model::{Event, Kind, ObjectRef, Pod, Rollout, reason};
+use super::pull_secrets::{Secrets, look_for, pull_secrets};
+use crate::model::{Kind, Lookup, ObjectRef, Rollout};
 use crate::observation::{Request, Want};
-
-/// The pull secrets of a pod. The API server has copied those of the ServiceAccount into a pod that names none.
-pub(super) fn pull_secrets(pod: &Pod) -> Vec<&str> {
-    pod.spec
-        .image_pull_secrets
-        .iter()
-        .map(|secret| secret.name.as_str())
-        .filter(|name| !name.is_empty())
-        .collect()
-}
-
-/// What is known about the pull secrets that a pod names.
-enum Secrets<'a> {
-    /// Not known yet.
-    Unknown,
-    /// All are there, as far as can be seen.
-    Present,
-    /// Some were missing at the last pull; whether they are there now.
-    Missing { names: Vec<&'a str>, exist_now: bool, evidence: Option<Evidence> },
-}
 
 /// A finding for a pull that the registry refused.
 pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     let named = pull_secrets(pull.pod);
-    if named.is_empty() {
-        return if pull.reference.is_official() {
-            advice::no_official_image(pull)
-        } else {
-            without_secret(pull, diagnosis)
-        };
+    if pull.reference.is_official() && pull.error == PullError::Denied {
+        return advice::no_official_image(pull);
     }
-    match look_for(pull, &named, diagnosis) {
+    if named.is_empty() {
+        return without_secret(pull, diagnosis);
+    }
+    match look_for(pull.rollout, pull.pod, &named, diagnosis) {
         Secrets::Missing { names, exist_now, evidence } => secret_missing(pull, &names, exist_now, evidence),
         Secrets::Present if says_rejected(&pull.error) => secret_rejected(pull, &named),
-        Secrets::Present | Secrets::Unknown if pull.reference.is_official() => {
-            advice::no_official_image(pull)
-        }
         Secrets::Present => refused_with_secret(pull, &named),
         Secrets::Unknown => refused_with_secret(pull, &named).with_confidence(Confidence::Possible),
     }
@@ -52,53 +28,6 @@ pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
 
 fn says_rejected(error: &PullError) -> bool {
     matches!(error, PullError::Unauthorized | PullError::CredentialsRejected | PullError::CredentialsRequired)
-}
-
-/// Looks for the secrets: kubelet's event tells which it could not read, the list of names whether they are there
-/// now. Either may be forbidden to us.
-fn look_for<'a>(pull: &Pull<'a>, named: &[&'a str], diagnosis: &mut Diagnosis) -> Secrets<'a> {
-    let rollout = pull.rollout;
-    let pod = pull.pod.object_ref();
-    diagnosis.ask(Request::every(5, Want::Events(pod.clone())));
-    diagnosis.ask(Request::every(
-        5,
-        Want::Names { kind: Kind::Secret, namespace: rollout.namespace().to_owned() },
-    ));
-    let events = rollout.events(&pod);
-    let event = events.iter().copied().find(|event| event.reason == reason::FAILED_PULL_SECRET);
-    // Kubelet reads the secrets anew before each attempt: an attempt that failed after the last such event had
-    // them all.
-    let tried_since = event.is_some_and(|event| {
-        events.iter().any(|other| {
-            other.text().starts_with("Failed to pull image")
-                && seconds(other) > seconds(event).saturating_add(2)
-        })
-    });
-    let in_event = |name: &str| event.filter(|_| !tried_since).is_some_and(|event| names_secret(event, name));
-    let existing = match rollout.names(Kind::Secret) {
-        Lookup::Found(names) => Some(names),
-        _ => None,
-    };
-    let exists = |name: &str| existing.map(|names| names.iter().any(|other| other == name));
-    let missing: Vec<&str> =
-        named.iter().copied().filter(|name| in_event(name) || exists(name) == Some(false)).collect();
-    if !missing.is_empty() {
-        let exist_now = missing.iter().all(|name| exists(name) == Some(true));
-        let evidence = event.map(|event| Evidence::event(pod.clone(), event));
-        return Secrets::Missing { names: missing, exist_now, evidence };
-    }
-    if existing.is_some() || rollout.events_age(&pod).is_some() { Secrets::Present } else { Secrets::Unknown }
-}
-
-fn seconds(event: &Event) -> i64 {
-    event.last_seen().map_or(0, |at| at.as_second())
-}
-
-/// Whether `Unable to retrieve some image pull secrets (a, b); …` names that secret.
-fn names_secret(event: &Event, name: &str) -> bool {
-    let list =
-        event.text().split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
-    list.split(", ").any(|other| other == name)
 }
 
 fn service_account<'a>(pull: &Pull<'a>) -> &'a str {
@@ -161,8 +90,12 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     if let Some(hint) = cloud_hint(host) {
         finding = finding.with_help(hint);
     }
-    let finding = create_and_attach(pull, "regcred", advice::with_implied_host(wanted, finding));
-    advice::with_two_pulls(pull, advice::with_repositories(pull, finding))
+    // While both suspects remain, finding out comes before creating anything.
+    if is_ambiguous(&pull.error) {
+        finding = advice::with_two_pulls(pull, advice::NO_PERMISSION, finding);
+    }
+    finding = advice::with_repositories(pull, advice::with_implied_host(wanted, finding));
+    create_and_attach(pull, "regcred", finding)
 }
 
 fn no_secret_evidence() -> Evidence {
@@ -298,7 +231,7 @@ fn refused_with_secret(pull: &Pull<'_>, named: &[&str]) -> Finding {
         finding = finding.with_help(hint);
     }
     let finding = advice::with_implied_host(wanted, advice::with_repositories(pull, finding));
-    advice::with_two_pulls(pull, finding)
+    advice::with_two_pulls(pull, advice::NO_PERMISSION, finding)
 }
 
 /// The name under which a `.dockerconfigjson` holds the credentials of a registry.
@@ -356,3 +289,6 @@ fn cloud_hint(host: &str) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

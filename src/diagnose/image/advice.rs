@@ -96,7 +96,7 @@ pub(super) fn not_found(pull: &Pull<'_>) -> Finding {
             ),
         ),
     };
-    with_two_pulls(pull, with_implied_host(wanted, finding))
+    with_two_pulls(pull, PUSHED_SINCE, with_implied_host(wanted, finding))
 }
 
 /// Docker's official images are public, so a refusal means that there is no such image.
@@ -114,7 +114,7 @@ pub(super) fn no_official_image(pull: &Pull<'_>) -> Finding {
             "Docker Hub answers \"denied\" for a repository it does not have, and all images in library/ are public: \
              the name is misspelt, or the image lives in another registry.",
         );
-    with_two_pulls(pull, with_implied_host(wanted, with_repositories(pull, finding)))
+    with_two_pulls(pull, NO_PERMISSION, with_implied_host(wanted, with_repositories(pull, finding)))
 }
 
 /// Names the registry that was assumed, where the manifest names none.
@@ -157,17 +157,22 @@ pub(super) fn with_repositories(pull: &Pull<'_>, finding: Finding) -> Finding {
     ))
 }
 
-/// The article's two pulls, which tell all three suspects apart.
-pub(super) fn with_two_pulls(pull: &Pull<'_>, finding: Finding) -> Finding {
+/// The two pulls that tell all three suspects apart. `if_first_works`: what it means that the image can be pulled
+/// elsewhere.
+pub(super) fn with_two_pulls(pull: &Pull<'_>, if_first_works: &str, finding: Finding) -> Finding {
     let wanted = &pull.reference;
+    let (host, version) = (&wanted.host, wanted.version_words());
     finding
         .with_help(format!(
-            "Two pulls on a machine that may use {} tell which: the first works: the cluster lacks permission; only the \
-             second works: the {} is wrong; neither works: {} has no such repository (or it has no tag latest).",
-            wanted.host,
-            wanted.version_words(),
-            wanted.host
+            "Two pulls on a machine that may use {host} tell which. If the first works, {if_first_works}; if only the \
+             second works, the {version} is wrong; if neither does, {host} has no such repository (or it has no tag \
+             latest)."
         ))
         .with_command(command(&["docker", "pull", &wanted.full()]))
         .with_command(command(&["docker", "pull", &wanted.repository()]))
 }
+
+/// What a pull that works elsewhere means after the registry said "not found".
+const PUSHED_SINCE: &str = "the image was pushed meanwhile or the node asks a mirror";
+/// What a pull that works elsewhere means after the registry refused.
+pub(super) const NO_PERMISSION: &str = "the cluster lacks permission";

@@ -189,7 +189,7 @@ mod tests {
             ("localhost:15000/shop/web:", "the tag after \":\" is empty"),
             ("localhost:15000/shop/web::1", "it contains \"::\""),
             ("https://localhost:15000/shop/web:1", "\"https://\" does not belong in an image name"),
-            ("localhost:15000/shop/we b:1", "it contains a space at position 22"),
+            ("localhost:15000/shop/we b:1", "it contains a space at position 24"),
             ("registry.example//web:1", "a part of the repository name is empty"),
             ("/web:1", "a part of the repository name is empty"),
             ("shop/web:1.0+build", "\"+\" at position 13 is not allowed in a tag"),

@@ -218,7 +218,7 @@ fn platform(pull: &Pull<'_>) -> Finding {
 
 fn rate_limit_help(pull: &Pull<'_>) -> String {
     let host = &pull.reference.host;
-    let secrets = access::pull_secrets(pull.pod);
+    let secrets = super::pull_secrets::pull_secrets(pull.pod);
     if secrets.is_empty() {
         format!(
             "The pod pulls without an account: give it a pull secret for {host}, which has a higher limit."
