@@ -84,13 +84,6 @@ fn two_crashes_and_then_health_leave_nothing() {
 }
 
 #[test]
-fn an_old_restart_of_a_running_container_is_no_crash() {
-    let mut world = World::with_app(json!({}));
-    running(&mut world, 0, "True");
-    assert!(world.run(rules).codes().is_empty());
-}
-
-#[test]
 fn more_tolerated_restarts_move_every_count() {
     let mut world = World::with_app(json!({}));
     for ends in 1..=4 {
