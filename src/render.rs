@@ -2,6 +2,8 @@
 
 mod json;
 mod junit;
+#[cfg(test)]
+mod properties;
 mod redacted;
 #[cfg(test)]
 mod sample;

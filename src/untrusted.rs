@@ -11,7 +11,7 @@ mod strip;
 mod tokens;
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 
 pub(crate) use json::for_json;
 pub(crate) use redact::{REDACTED, RedactPatternError, Redactor};
@@ -37,15 +37,23 @@ impl<'a> Untrusted<'a> {
     /// One line for a terminal or a CI log: line breaks and runs of white space become one space.
     pub(crate) fn for_terminal(self, redactor: &Redactor) -> String {
         let shown = strip::strip(self.0);
+        // Before, because a key may span lines; after, because a name and its value may.
         let line = redactor.redact(&shown).split_whitespace().collect::<Vec<_>>().join(" ");
-        shorten(tokens::break_tokens(&line), LINE_LIMIT)
+        shorten(tokens::break_tokens(&redactor.redact(&line)), LINE_LIMIT)
     }
 
-    /// The lines for a terminal or a CI log, without a gutter. White space stays, except at the end of a line.
+    /// The lines for a terminal or a CI log, without a gutter. White space stays, except at the end of a line and
+    /// of the text.
     pub(crate) fn for_terminal_lines(self, redactor: &Redactor) -> Vec<String> {
         let shown = strip::strip(self.0);
-        let lines = redactor.redact(&shown);
-        lines.lines().map(|line| shorten(tokens::break_tokens(line.trim_end()), LINE_LIMIT)).collect()
+        let text = redactor.redact(&shown);
+        let shown = |line: &str| shorten(tokens::break_tokens(line.trim_end()), LINE_LIMIT);
+        text.trim_end().lines().map(shown).collect()
+    }
+
+    /// A command to be pasted: one line in which the white space stays, as it may stand between quotes.
+    pub(crate) fn for_command(self, redactor: &Redactor) -> String {
+        self.for_terminal_lines(redactor).join(" ")
     }
 
     /// Lines of a log, each behind the [`GUTTER`]. Give a log as one text, so that a key over several lines is

@@ -141,8 +141,14 @@ pub(super) fn strings(texts: &[&str]) -> Vec<String> {
 
 /// Every field filled, every kind of evidence, text of every hostile kind.
 pub(super) fn kitchen_sink() -> Report {
-    let hostile = "]]></failure></testcase><testcase name=\"forged\"/> \0\u{1b}[31m\u{fffe}\u{202e} [[ATTACHMENT|/etc/passwd]]\n\
-                   ##vso[task.complete]\n::error::x\rSPINNAKER_PROPERTY_A=1 password=hunter2 日本語 العربية & < > \" '";
+    kitchen_sink_of(
+        "]]></failure></testcase><testcase name=\"forged\"/> \0\u{1b}[31m\u{fffe}\u{202e} [[ATTACHMENT|/etc/passwd]]\n\
+                   ##vso[task.complete]\n::error::x\rSPINNAKER_PROPERTY_A=1 password=hunter2 日本語 العربية & < > \" '",
+    )
+}
+
+/// The same with this text wherever text of the cluster can stand.
+pub(super) fn kitchen_sink_of(hostile: &str) -> Report {
     let mut worker = target("worker", VerdictName::Failed, "container-crashing", 36.0);
     worker.summary = hostile.to_owned();
     worker.images = vec![TargetImage {

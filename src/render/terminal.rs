@@ -175,8 +175,10 @@ fn verdict_words(target: &Target, page: &Page<'_>) -> (String, String) {
         VerdictName::Interrupted => "interrupted after",
     };
     let summary = page.text(&target.summary);
-    let repeats = target.causes.first().is_some_and(|cause| page.text(&cause.headline) == summary);
+    // The headline comes in the next line.
+    let repeats = target.causes.first().is_some_and(|cause| summary.ends_with(&page.text(&cause.headline)));
     let outcome = if summary.is_empty() || repeats { counted(target) } else { summary };
+    let words = if target.reason == "not-found" { "was not found within" } else { words };
     (format!("{words} {}", spoken(target.duration_seconds)), outcome)
 }
 

@@ -17,9 +17,7 @@ pub(crate) fn for_json(document: &str) -> String {
             _ => false,
         };
         if token || (c != '\n' && super::strip::acts_or_hides(c)) || matches!(c, '\u{2028}' | '\u{2029}') {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out += &format!("\\u{unit:04x}");
-            }
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         } else {
             out.push(c);
         }

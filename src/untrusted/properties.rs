@@ -8,7 +8,7 @@ use regex::Regex;
 use super::{Redactor, Untrusted};
 
 /// Texts made of hostile pieces, ordinary pieces and arbitrary characters.
-fn hostile() -> impl Strategy<Value = String> {
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(vec![
             "##[error]",
@@ -82,7 +82,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 /// Compiled once: properties run hundreds of times.
-static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new::<&str>(&[]).unwrap());
+pub(crate) static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new::<&str>(&[]).unwrap());
 
 /// What CI systems look for in a line, in the widest reading.
 static TRIGGERS: LazyLock<Regex> = LazyLock::new(|| {

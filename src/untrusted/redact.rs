@@ -39,7 +39,9 @@ enum Reading {
     NotDigest,
 }
 
-/// The group `secret` is what goes; a pattern without it goes as a whole.
+/// The group that is what goes, of which a pattern has at most one in a match; without one it goes as a whole.
+const SECRET_GROUPS: &[&str] = &["secret", "double", "single"];
+
 const KNOWN: &[(&str, Reading)] = &[
     // PEM blocks: whole, cut off at the end, or cut off at the beginning as the tail of a log is.
     (r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|\z)", Reading::Always),
@@ -63,17 +65,17 @@ const KNOWN: &[(&str, Reading)] = &[
     (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
     // name=value, in environments, flags, query strings and connection strings.
     (
-        r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']?\s?=\s?(?<secret>"[^"\n]+"|'[^'\n]+'|[^\s,;&"']+)"#,
+        r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']? *= *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)'|(?<secret>[^\s,;&"']+))"#,
         Reading::NotPlaceholder,
     ),
     // "name": "value" and 'name': 'value'.
     (
-        r#"(?i)["'](?:[A-Za-z0-9.-]*[_.-])?(?:[A-Za-z0-9]*(?:password|passwd|passphrase|secret|token|apikey)|api_?-?key|access_?-?key|private_?-?key|secret_?-?key)["']\s*:\s*(?<secret>"[^"\n]+"|'[^'\n]+')"#,
+        r#"(?i)["'](?:[A-Za-z0-9.-]*[_.-])?(?:[A-Za-z0-9]*(?:password|passwd|passphrase|secret|token|apikey)|api_?-?key|access_?-?key|private_?-?key|secret_?-?key)["'] *: *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)')"#,
         Reading::NotPlaceholder,
     ),
     // name: value and --name value.
     (
-        r#"(?i)(?:[A-Za-z0-9]+[_.-])*\b(?:password|passwd|passphrase|pwd)\s?:\s?(?<secret>[^\s,;"']+)"#,
+        r#"(?i)(?:[A-Za-z0-9]+[_.-])*\b(?:password|passwd|passphrase|pwd) *: *(?<secret>[^\s,;"']+)"#,
         Reading::LooksRandom,
     ),
     (r#"(?i)--(?:[a-z]+-)*(?:password|token|secret|api-key)\s+(?<secret>[^\s,;"']+)"#, Reading::LooksRandom),
@@ -117,7 +119,7 @@ impl Redactor {
 fn replace(text: &mut Cow<'_, str>, regex: &Regex, is_secret: impl Fn(&Captures<'_>) -> bool) {
     let replaced = regex.replace_all(text, |found: &Captures<'_>| {
         let whole = found.get_match();
-        let secret = found.name("secret").unwrap_or(whole);
+        let secret = secret_of(found).unwrap_or(whole);
         if secret.is_empty() || !is_secret(found) {
             return whole.as_str().to_owned();
         }
@@ -131,9 +133,13 @@ fn replace(text: &mut Cow<'_, str>, regex: &Regex, is_secret: impl Fn(&Captures<
     }
 }
 
+fn secret_of<'t>(found: &Captures<'t>) -> Option<regex::Match<'t>> {
+    SECRET_GROUPS.iter().find_map(|group| found.name(group))
+}
+
 impl Reading {
     fn is_secret(self, found: &Captures<'_>) -> bool {
-        let secret = found.name("secret").map_or("", |secret| secret.as_str());
+        let secret = secret_of(found).map_or("", |secret| secret.as_str());
         match self {
             Self::Always => true,
             Self::NotDigest => found.name("digest").is_none(),
@@ -182,8 +188,9 @@ mod tests {
             ("ghp_abcdefghijklmnopqrst0123", "[redacted]"),
             ("DB_PASSWORD=hunter2 PORT=80", "DB_PASSWORD=[redacted] PORT=80"),
             ("?token=abc&x=1", "?token=[redacted]&x=1"),
-            ("password=\"a b\" user=x", "password=[redacted] user=x"),
-            (r#"{"clientSecret": "abc", "user": "x"}"#, r#"{"clientSecret": [redacted], "user": "x"}"#),
+            ("password=\"a b\" user=x", "password=\"[redacted]\" user=x"),
+            ("password =   hunter2", "password =   [redacted]"),
+            (r#"{"clientSecret": "abc", "user": "x"}"#, r#"{"clientSecret": "[redacted]", "user": "x"}"#),
             ("db password: hunter2", "db password: [redacted]"),
             ("--token s3cr3t --port 80", "--token [redacted] --port 80"),
             (

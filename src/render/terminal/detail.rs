@@ -145,8 +145,7 @@ fn advice(help: &[String], commands: &[String], page: &mut Page<'_>) {
         page.line(&Tone::Advice.paint("try:", page.look.color));
     }
     for command in commands {
-        let command = page.text(command);
-        page.command(&command);
+        page.command(command);
     }
 }
 
@@ -179,6 +178,10 @@ fn advice_without_cause(reason: &str) -> &'static str {
         }
         "progressing" => {
             "no failure was seen; if this workload is known to start slowly, allow more time with --timeout"
+        }
+        "workload-not-readable" | "pods-not-readable" => {
+            "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
+             its ReplicaSets and its pods"
         }
         "unreachable" => {
             "this says nothing about the rollout; check that the API server can be reached from here, then run the \

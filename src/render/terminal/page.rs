@@ -67,10 +67,15 @@ impl<'a> Page<'a> {
 
     /// A command on its own line. Never wrapped, so that it can be pasted.
     pub(super) fn command(&mut self, command: &str) {
+        let command = Untrusted::new(command).for_command(self.look.redactor);
         self.line(&format!("    {command}"));
     }
 
-    pub(super) fn finish(self) -> String {
+    /// The page, without an empty line at its end.
+    pub(super) fn finish(mut self) -> String {
+        if self.out.ends_with("\n\n") {
+            self.out.pop();
+        }
         self.out
     }
 }
