@@ -25,8 +25,9 @@ fn missing() -> Vec<Case> {
             .says(&[
                 "$REGISTRY/shop/does-not-exist:v1.0.0",
                 "docker pull $REGISTRY/shop/does-not-exist:v1.0.0",
-                "tag",
-                "repository",
+                "docker pull $REGISTRY/shop/does-not-exist ",
+                "Two suspects remain: the tag",
+                "or the repository",
                 "nothing serves",
             ])
             .lasts(45),
@@ -37,7 +38,8 @@ fn missing() -> Vec<Case> {
             .says(&[
                 "$REGISTRY/busy:1.0",
                 "docker pull $REGISTRY/busy:1.0",
-                "docker pull $REGISTRY/busy:1 ",
+                "docker pull $REGISTRY/busy ",
+                "Nearest other tag of $REGISTRY/busy in use: 1 ",
                 "1 old pod still serves",
             ])
             .field("/targets/0/impact/oldPodsReady", 1)
