@@ -51,7 +51,8 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What must come out.
+/// What must come out, beside the codes that must not and the warnings that must, which are in the `case.toml` of
+/// the recording.
 #[derive(Clone)]
 pub(crate) struct Expect {
     pub(crate) exit_code: i32,
@@ -60,12 +61,9 @@ pub(crate) struct Expect {
     pub(crate) reason: &'static str,
     /// `causes[0].code`, where there must be one.
     pub(crate) code: Option<&'static str>,
-    /// Codes that no cause may have.
-    pub(crate) not_codes: Vec<&'static str>,
     /// What the text must contain.
     pub(crate) says: Vec<String>,
     pub(crate) never_says: Vec<String>,
-    pub(crate) warns: Vec<&'static str>,
     pub(crate) never_warns: Vec<&'static str>,
     /// JSON pointers into the report and the value there.
     pub(crate) fields: Vec<(&'static str, Value)>,
@@ -188,18 +186,8 @@ impl Case {
         self
     }
 
-    pub(crate) fn warns(mut self, codes: &[&'static str]) -> Self {
-        self.expect.warns.extend(codes);
-        self
-    }
-
     pub(crate) fn never_warns(mut self, codes: &[&'static str]) -> Self {
         self.expect.never_warns.extend(codes);
-        self
-    }
-
-    pub(crate) fn never_names(mut self, codes: &[&'static str]) -> Self {
-        self.expect.not_codes.extend(codes);
         self
     }
 
@@ -228,10 +216,8 @@ impl Expect {
             verdict,
             reason,
             code,
-            not_codes: Vec::new(),
             says: Vec::new(),
             never_says: Vec::new(),
-            warns: Vec::new(),
             never_warns: Vec::new(),
             fields: Vec::new(),
         }

@@ -1,5 +1,8 @@
 //! The expectations, and what must hold for every run whatever the case is about.
 
+use std::path::Path;
+
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::Case;
@@ -23,6 +26,7 @@ pub(crate) fn all(case: &Case, fill: &dyn Fn(&str) -> String, namespace: &str, l
         }
     };
     report_of(case, fill, &report, &mut problems);
+    as_recorded(case, &report, &mut problems);
     text_of(case, fill, &report, left, &mut problems);
     junit_of(case, namespace, left, &mut problems);
     nothing_secret(left, &mut problems);
@@ -74,9 +78,6 @@ fn report_of(case: &Case, fill: &dyn Fn(&str) -> String, report: &Value, problem
     if let Some(code) = expect.code {
         problems.equal("causes[0].code", &codes.first().map(String::as_str), &Some(code));
     }
-    for not in &expect.not_codes {
-        problems.require(!codes.iter().any(|code| code == not), &format!("a cause has the code {not}"));
-    }
     if expect.verdict == "failed" {
         for field in ["evidence", "help"] {
             let count = report.pointer(&format!("/targets/0/causes/0/{field}")).and_then(Value::as_array);
@@ -85,16 +86,59 @@ fn report_of(case: &Case, fill: &dyn Fn(&str) -> String, report: &Value, problem
         }
     }
     let warnings = texts(report, "/targets/0/warnings", "code");
-    for code in &expect.warns {
-        let there = warnings.iter().any(|warning| warning == code);
-        problems.require(there, &format!("no warning {code}: {warnings:?}"));
-    }
     for code in &expect.never_warns {
         problems.require(!warnings.iter().any(|warning| warning == code), &format!("a warning {code}"));
     }
     for (pointer, value) in &expect.fields {
         let value = value.as_str().map_or_else(|| value.clone(), |text| Value::from(fill(text)));
         problems.equal(pointer, &at(pointer), &value);
+    }
+}
+
+/// What `tests/recordings` expects of the recording of this case.
+#[derive(Deserialize)]
+struct CaseFile {
+    expect: Recorded,
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    verdict: String,
+    exit_code: i32,
+    reason: String,
+    #[serde(default)]
+    codes: Vec<String>,
+    #[serde(default)]
+    not_codes: Vec<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// A cluster and a recording of it are judged alike: what is written in `case.toml` holds here too.
+fn as_recorded(case: &Case, report: &Value, problems: &mut Problems) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let path = folder.join(case.family).join(case.name).join("case.toml");
+    // Cases without a recording (there is nothing to record of what is not found) have no such file.
+    let Ok(text) = std::fs::read_to_string(&path) else { return };
+    let recorded = match toml::from_str::<CaseFile>(&text) {
+        Ok(file) => file.expect,
+        Err(error) => return problems.add(format!("{}: {error}", path.display())),
+    };
+    let expect = &case.expect;
+    problems.equal("exit code in case.toml", &recorded.exit_code, &expect.exit_code);
+    problems.equal("verdict in case.toml", &recorded.verdict.as_str(), &expect.verdict);
+    problems.equal("reason in case.toml", &recorded.reason.as_str(), &expect.reason);
+    problems.equal("root in case.toml", &recorded.codes.first().map(String::as_str), &expect.code);
+    let causes = texts(report, "/targets/0/causes", "code");
+    for code in recorded.codes.iter().filter(|code| !causes.contains(code)) {
+        problems.add(format!("no cause has the code {code}: {causes:?}"));
+    }
+    for code in recorded.not_codes.iter().filter(|code| causes.contains(code)) {
+        problems.add(format!("a cause has the code {code}: {causes:?}"));
+    }
+    let warnings = texts(report, "/targets/0/warnings", "code");
+    for code in recorded.warnings.iter().filter(|code| !warnings.contains(code)) {
+        problems.add(format!("no warning {code}: {warnings:?}"));
     }
 }
 

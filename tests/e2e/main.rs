@@ -17,6 +17,7 @@
     clippy::print_stdout,
     reason = "a test runner is an edge: it reads the clock and the environment, and prints"
 )]
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written in place with json!")]
 
 mod case;
 mod check;
@@ -56,7 +57,9 @@ fn main() -> ExitCode {
     let known = all.len();
     let cases: Vec<Case> = all.into_iter().filter(|case| options.selects(case)).collect();
     if options.list {
-        cases.iter().for_each(|case| println!("{}: test", case.id()));
+        for case in &cases {
+            println!("{}: test", case.id());
+        }
         return ExitCode::SUCCESS;
     }
     let cluster = match Cluster::from_environment() {
@@ -153,11 +156,15 @@ fn report_failures(outcomes: &[Outcome]) {
     println!("\nfailures:");
     for outcome in &failed {
         println!("\n---- {} ----", outcome.case.id());
-        outcome.problems.iter().for_each(|problem| println!("* {problem}"));
+        for problem in &outcome.problems {
+            println!("* {problem}");
+        }
         println!("{}", outcome.transcript);
     }
     println!("\nfailures:");
-    failed.iter().for_each(|outcome| println!("    {}", outcome.case.id()));
+    for outcome in &failed {
+        println!("    {}", outcome.case.id());
+    }
 }
 
 /// In the form of Rust's own test harness, so that a CI system can count it.

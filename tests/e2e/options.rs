@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::case::Case;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Options {
     /// Parts of names; a case runs if one is part of its name, and all run if there are none.
     filters: Vec<String>,

@@ -153,18 +153,15 @@ fn warnings() -> Vec<Case> {
     vec![
         Case::passes("rollout", "scaled-to-zero-near-miss")
             .object(version("1", 0))
-            .warns(&["zero-replicas"])
             .says(&["zero-replicas"])
             .lasts(5),
         Case::passes("rollout", "no-readiness-probe-near-miss")
             .object(web(one(app(json!({})))))
-            .warns(&["no-readiness-probe"])
             .never_warns(&["mutable-tag"])
             .says(&["no-readiness-probe"])
             .lasts(20),
         Case::passes("rollout", "mutable-tag-near-miss")
             .object(web(one(server(json!({"image": "$REGISTRY/busy:latest", "readinessProbe": ready()})))))
-            .warns(&["mutable-tag"])
             .never_warns(&["no-readiness-probe"])
             .says(&["mutable-tag"])
             .lasts(20),

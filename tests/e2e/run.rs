@@ -181,8 +181,8 @@ fn ours(
         recording: read(&recording),
         replayed: replay(&recording, &folder.join("replayed.json")),
     };
-    let cause = check::cause_in(&left.json);
-    Ok((left, Finished { exit_code: status.code(), seconds, cause }))
+    let finished = Finished { exit_code: status.code(), seconds, cause: check::cause_in(&left.json) };
+    Ok((left, finished))
 }
 
 /// The report that `replay` makes of the recording.
