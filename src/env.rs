@@ -164,6 +164,7 @@ mod by_hand {
             let (out, err) = (Captured::default(), Captured::default());
             let env = Self {
                 variables: variables.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))).collect(),
+                stdin_is_terminal: false,
                 stdin: Box::new(io::empty()),
                 stdout: Box::new(out.clone()),
                 stderr: Box::new(err.clone()),

@@ -1,6 +1,5 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -20,7 +19,6 @@ use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports};
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
 use crate::ui::Ui;
-use crate::untrusted::Redactor;
 
 /// Preparing a connection may run a credential plugin; one that hangs must not hang us.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
@@ -34,12 +32,12 @@ const MOST_RECORDING_BYTES: u64 = 512 << 20;
 /// # Errors
 /// The settings or the connection cannot be used: nothing was judged.
 pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
-    let redactor = redactor(&gate.redact)?;
+    let redactor = &gate.reports.redactor;
     let started = env.now();
     let placeholder = placeholder(&gate, started);
     let outputs = Outputs::open(&gate.reports.files, |format| match format {
         ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
-        ReportFormat::JUnit => render::placeholder_junit(&placeholder, &redactor).into_bytes(),
+        ReportFormat::JUnit => render::placeholder_junit(&placeholder, redactor).into_bytes(),
     })?;
     let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
     let options = connect_options(&gate, env);
@@ -57,7 +55,7 @@ pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCo
                 gate.targets.iter().map(|target| Stream::of(target.kind, namespace, &target.name)).collect();
             let mut recorder = recording.map(|file| Writer::new(file, started, &targets, gate.policy));
             let mut session = Session::new(started, targets, gate.policy);
-            let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color);
+            let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color, redactor);
             let stderr = &mut env.stderr;
             let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |progress| {
                 ui.update(progress, progress.elapsed, stderr);
@@ -82,16 +80,7 @@ pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCo
         )
         .hint("run it again with --record FILE and report the fault with that file"))
     })?;
-    finish(
-        &session.report(),
-        session.exit_code(),
-        &gate.reports,
-        Some(&outputs),
-        gate.quiet,
-        display,
-        &redactor,
-        env,
-    )
+    finish(&session.report(), session.exit_code(), &gate.reports, Some(&outputs), gate.quiet, display, env)
 }
 
 /// Judges a recording.
@@ -108,7 +97,6 @@ pub(crate) fn replay(
         env.print(&demo::list())?;
         return Ok(ExitCode::Complete);
     }
-    let redactor = redactor(&[])?;
     let text = recorded(source, env)?;
     let recording = recording::read(&text).map_err(|error| {
         Error::config(error.to_string()).hint("recordings are made with: rollout-guard wait … --record FILE")
@@ -118,7 +106,7 @@ pub(crate) fn replay(
     }
     let session = gate::replay(recording);
     let outputs = Outputs::open(&reports.files, |_| Vec::new())?;
-    finish(&session.report(), session.exit_code(), reports, Some(&outputs), false, display, &redactor, env)
+    finish(&session.report(), session.exit_code(), reports, Some(&outputs), false, display, env)
 }
 
 fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
@@ -155,11 +143,6 @@ fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
     }
 }
 
-fn redactor(patterns: &[regex::Regex]) -> Result<Redactor, Error> {
-    let patterns: Vec<&str> = patterns.iter().map(regex::Regex::as_str).collect();
-    Redactor::new(&patterns).map_err(|error| Error::usage(error.to_string()))
-}
-
 /// What stands on disk until there is a verdict.
 fn placeholder(gate: &Gate, started: jiff::Timestamp) -> PlaceholderReport {
     PlaceholderReport {
@@ -184,19 +167,20 @@ fn placeholder(gate: &Gate, started: jiff::Timestamp) -> PlaceholderReport {
 fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     let Connection {
         kubeconfig,
-        kubeconfig_list,
+        kubeconfig_env,
         home,
+        in_cluster,
         context,
         namespace,
         request_timeout,
         impersonate_user,
         impersonate_groups,
     } = gate.connection.clone();
-    let joined = std::env::join_paths(kubeconfig_list).ok().filter(|paths| !paths.is_empty());
     let either = |upper: &str, lower: &str| env.variable(upper).or_else(|| env.variable(lower));
     let mut options = ConnectOptions::new(Env::wall_clock());
     options.kubeconfig = kubeconfig;
-    options.kubeconfig_env = joined.map(|paths: OsString| paths.to_string_lossy().into_owned());
+    options.kubeconfig_env = kubeconfig_env;
+    options.in_cluster = in_cluster;
     options.home = home;
     options.context = context;
     options.namespace = namespace;
@@ -239,7 +223,6 @@ fn connect_failed(error: &ConnectError) -> Error {
 
 /// Writes every report, then the one document on stdout, and decides on the exit code: a report that could not
 /// be written changes a pass and nothing else.
-#[expect(clippy::too_many_arguments, reason = "the end of a run needs all that its beginning decided")]
 fn finish(
     report: &Report,
     code: ExitCode,
@@ -247,9 +230,9 @@ fn finish(
     outputs: Option<&Outputs>,
     quiet: bool,
     display: Display,
-    redactor: &Redactor,
     env: &mut Env,
 ) -> Result<ExitCode, Error> {
+    let redactor = &reports.redactor;
     let rendered = |format: ReportFormat| match format {
         ReportFormat::Json => render::json(report, redactor),
         ReportFormat::JUnit => render::junit(report, redactor),
