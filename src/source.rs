@@ -12,6 +12,8 @@ mod frame;
 mod pace;
 mod proxy;
 mod request;
+#[cfg(test)]
+mod scripted;
 mod stream;
 mod transport;
 mod watch;

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioExecutor;
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use kube::config::{ExecInteractiveMode, InClusterError, KubeConfigOptions, Kubeconfig};
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
@@ -115,8 +115,10 @@ impl Recipe {
         if !existing.is_empty() {
             return self.from_files(&existing).await;
         }
-        if options.in_cluster {
-            return self.in_cluster();
+        if options.in_cluster
+            && let Some(found) = self.in_cluster()?
+        {
+            return Ok(found);
         }
         let looked_at =
             candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -124,11 +126,15 @@ impl Recipe {
         Err(ConnectError::NoConfiguration { looked_at })
     }
 
-    fn in_cluster(&self) -> Result<Found, ConnectError> {
-        let config =
-            Config::incluster().map_err(|error| ConnectError::InCluster { why: error.to_string() })?;
+    /// `None` outside of a pod.
+    fn in_cluster(&self) -> Result<Option<Found>, ConnectError> {
+        let config = match Config::incluster() {
+            Ok(config) => config,
+            Err(InClusterError::ReadEnvironmentVariable(_)) => return Ok(None),
+            Err(error) => return Err(ConnectError::InCluster { why: error.to_string() }),
+        };
         let proxy = self.options.proxy.of(&config.cluster_url);
-        Ok(Found { config, context: "in-cluster".to_owned(), install_hint: None, proxy })
+        Ok(Some(Found { config, context: "in-cluster".to_owned(), install_hint: None, proxy }))
     }
 
     async fn from_files(&self, paths: &[PathBuf]) -> Result<Found, ConnectError> {
