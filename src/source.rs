@@ -9,6 +9,7 @@ mod connect_error;
 mod failure;
 mod fetch;
 mod frame;
+mod kubeconfig;
 mod pace;
 mod proxy;
 mod request;
