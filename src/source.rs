@@ -9,9 +9,12 @@ mod connect_error;
 mod failure;
 mod fetch;
 mod frame;
+mod kubeconfig;
 mod pace;
 mod proxy;
 mod request;
+#[cfg(test)]
+mod scripted;
 mod stream;
 mod transport;
 mod watch;

@@ -21,6 +21,8 @@ const LONGEST_LINE: usize = 16 << 20;
 const LONGEST_BODY: usize = 256 << 20;
 /// Of an answer that is not a success, no more is read.
 const LONGEST_REFUSAL: usize = 64 << 10;
+/// A credential plugin that runs again while the wait goes on has this long.
+const RENEWAL: Duration = Duration::from_secs(30);
 /// A body that keeps coming, but slowly, is given up after this many request timeouts.
 const SLOW_BODY: u32 = 6;
 
@@ -67,12 +69,13 @@ impl Access {
         if self.generation() != generation {
             return;
         }
-        let client = self.recipe.clone().client().await;
+        let client = tokio::time::timeout(RENEWAL, self.recipe.clone().client()).await;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.generation += 1;
         match client {
-            Ok(built) => current.client = built.client,
-            Err(error) => tracing::debug!("credentials could not be renewed: {error}"),
+            Ok(Ok(built)) => current.client = built.client,
+            Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
+            Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
         }
     }
 

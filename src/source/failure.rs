@@ -156,6 +156,11 @@ pub(super) fn of_answer(code: u16, headers: &HeaderMap, body: &[u8]) -> Failure 
         return Failure::Status(status);
     }
     let text = quote(body);
+    if code == 400 && text.contains("HTTP request to an HTTPS server") {
+        let message =
+            "the API server speaks TLS: its URL in the kubeconfig has to begin with https://".to_owned();
+        return Failure::Transport { message, heals: false };
+    }
     let of_kubernetes = code == 401 || (code == 404 && text.trim() == "404 page not found");
     if of_kubernetes || (retry_after.is_some() && matches!(code, 429 | 503)) {
         return Failure::Status(Status { code, message: text, retry_after, ..Status::default() });
@@ -210,12 +215,17 @@ pub(super) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
             return Failure::transport(format!("cannot reach {url}: {text}"));
         }
         texts.push(error.to_string());
-        next = error.source();
+        // the source of a wrapping io::Error is that of the error within, which it skips
+        let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = within.map(|error| error as &(dyn Error + 'static)).or_else(|| error.source());
     }
     for text in &texts {
         if let Some(why) = of_tls(text) {
             return Failure::Transport { message: format!("cannot trust {url}: {why}"), heals: false };
         }
+    }
+    if texts.iter().any(|text| text.contains("tls handshake eof")) {
+        return Failure::transport(format!("cannot reach {url}: connection closed within the TLS handshake"));
     }
     if texts.iter().any(|text| text.contains("dns error") || text.contains("failed to lookup address")) {
         return Failure::transport(format!("cannot reach {url}: its host name does not resolve"));
@@ -308,6 +318,14 @@ mod tests {
         let error = kube::Error::Service(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
         let failure = of_client(&error, "https://127.0.0.1:6443");
         assert_eq!(failure, Failure::transport("cannot reach https://127.0.0.1:6443: connection refused"));
+    }
+
+    #[test]
+    fn a_reset_within_other_errors_is_found() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let wrapped = io::Error::other(io::Error::other(reset));
+        let failure = of_client(&kube::Error::Service(Box::new(wrapped)), "https://k");
+        assert_eq!(failure, Failure::transport("cannot reach https://k: connection reset"));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Facts that no stream shows: events, logs, names and keys, each asked for when a diagnosis needs it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::call::{Access, JSON, METADATA_LIST};
@@ -182,8 +183,40 @@ fn log_lines(body: &[u8]) -> Answer {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct KeysBody {
-    data: Option<BTreeMap<String, IgnoredAny>>,
-    binary_data: Option<BTreeMap<String, IgnoredAny>>,
+    data: KeyNames,
+    binary_data: KeyNames,
+}
+
+/// The keys of an object or of nothing (`null`), sorted.
+#[derive(Default)]
+struct KeyNames(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for KeyNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeyNamesVisitor)
+    }
+}
+
+struct KeyNamesVisitor;
+
+impl<'de> Visitor<'de> for KeyNamesVisitor {
+    type Value = KeyNames;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<KeyNames, E> {
+        Ok(KeyNames::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeyNames, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some((name, IgnoredAny)) = map.next_entry()? {
+            names.insert(name);
+        }
+        Ok(KeyNames(names))
+    }
 }
 
 /// The key names of a ConfigMap or Secret; the values are skipped while decoding.
@@ -191,10 +224,9 @@ fn keys(body: &[u8]) -> Result<Answer, Failure> {
     // the error does not quote the body: it may be a Secret
     let body: KeysBody = serde_json::from_slice(body)
         .map_err(|_| Failure::transport("an answer that is not a ConfigMap or Secret"))?;
-    let mut keys: Vec<String> =
-        [body.data, body.binary_data].into_iter().flatten().flat_map(BTreeMap::into_keys).collect();
-    keys.sort();
-    Ok(Answer::Keys(keys))
+    let KeysBody { data: KeyNames(mut keys), binary_data: KeyNames(binary) } = body;
+    keys.extend(binary);
+    Ok(Answer::Keys(keys.into_iter().collect()))
 }
 
 #[derive(Default, Deserialize)]

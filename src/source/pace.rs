@@ -45,7 +45,7 @@ impl Pace {
     pub(super) fn about(&mut self, duration: Duration) -> Duration {
         let tenth = duration / 10;
         let permille = u32::try_from(self.random() % 2001).unwrap_or(0);
-        duration - tenth + tenth * permille / 1000
+        duration.saturating_sub(tenth) + tenth * permille / 1000
     }
 
     /// The next number of splitmix64.

@@ -1,9 +1,9 @@
 //! From a kubeconfig to a client whose connections notice that they are dead.
 
-use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::HeaderValue;
 use http::{Request, Uri};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -12,11 +12,12 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioExecutor;
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use kube::config::ExecInteractiveMode;
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
+use super::kubeconfig::{self, Found};
 
 /// Together: a dead peer is noticed within 25 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -41,14 +42,6 @@ pub(super) struct Built {
     pub(super) default_namespace: String,
 }
 
-/// The configuration that was found.
-struct Found {
-    config: Config,
-    context: String,
-    install_hint: Option<String>,
-    proxy: Option<String>,
-}
-
 impl Recipe {
     /// Builds a client on a thread of its own, because a credential plugin may take its time.
     ///
@@ -62,7 +55,7 @@ impl Recipe {
     }
 
     async fn build(self) -> Result<Built, ConnectError> {
-        let Found { mut config, context, install_hint, proxy } = self.find().await?;
+        let Found { mut config, context, install_hint, proxy } = kubeconfig::find(&self.options).await?;
         config.proxy_url =
             match proxy {
                 Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy {
@@ -83,7 +76,8 @@ impl Recipe {
             config.auth_info.impersonate_groups = Some(self.options.impersonate_groups);
         }
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let default_namespace = self.options.namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
         let client = match &config.proxy_url {
             Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
                 let why =
@@ -96,86 +90,6 @@ impl Recipe {
             client.map_err(|error| ConnectError::of_client(&error, &url, install_hint.as_deref()))?;
         Ok(Built { client, url, context, default_namespace })
     }
-
-    /// `--kubeconfig`, then `KUBECONFIG`, then the default file, then the pod's service account.
-    async fn find(&self) -> Result<Found, ConnectError> {
-        let options = &self.options;
-        if let Some(path) = &options.kubeconfig {
-            return self.from_files(std::slice::from_ref(path)).await;
-        }
-        let listed: Vec<PathBuf> = options
-            .kubeconfig_env
-            .iter()
-            .flat_map(std::env::split_paths)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
-        let default = options.home.as_ref().map(|home| home.join(".kube").join("config"));
-        let candidates = if listed.is_empty() { default.into_iter().collect() } else { listed };
-        let existing: Vec<PathBuf> = candidates.iter().filter(|path| path.exists()).cloned().collect();
-        if !existing.is_empty() {
-            return self.from_files(&existing).await;
-        }
-        if options.in_cluster {
-            return self.in_cluster();
-        }
-        let looked_at =
-            candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let looked_at = if looked_at.is_empty() { "~/.kube/config".to_owned() } else { looked_at };
-        Err(ConnectError::NoConfiguration { looked_at })
-    }
-
-    fn in_cluster(&self) -> Result<Found, ConnectError> {
-        let config =
-            Config::incluster().map_err(|error| ConnectError::InCluster { why: error.to_string() })?;
-        let proxy = self.options.proxy.of(&config.cluster_url);
-        Ok(Found { config, context: "in-cluster".to_owned(), install_hint: None, proxy })
-    }
-
-    async fn from_files(&self, paths: &[PathBuf]) -> Result<Found, ConnectError> {
-        let from = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let nothing_known = || [Vec::new(), Vec::new()];
-        let mut kubeconfig = Kubeconfig::default();
-        for path in paths {
-            readable(path)?;
-            kubeconfig =
-                Kubeconfig::read_from(path).and_then(|next| kubeconfig.merge(next)).map_err(|error| {
-                    ConnectError::of_kubeconfig(error, &path.display().to_string(), nothing_known())
-                })?;
-        }
-        let known = [
-            kubeconfig.contexts.iter().map(|context| context.name.clone()).collect(),
-            kubeconfig.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
-        ];
-        let options = KubeConfigOptions {
-            context: self.options.context.clone(),
-            cluster: self.options.cluster.clone(),
-            user: self.options.user.clone(),
-        };
-        let context =
-            options.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
-        let own_proxy = proxy_of_cluster(&kubeconfig, &context, options.cluster.as_deref());
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
-            .await
-            .map_err(|error| ConnectError::of_kubeconfig(error, &from, known))?;
-        let install_hint = config.auth_info.exec.as_ref().and_then(|exec| exec.install_hint.clone());
-        let proxy = own_proxy.or_else(|| self.options.proxy.of(&config.cluster_url));
-        Ok(Found { config, context, install_hint, proxy })
-    }
-}
-
-fn readable(path: &Path) -> Result<(), ConnectError> {
-    std::fs::metadata(path)
-        .and_then(|data| if data.is_dir() { Err(io::Error::other("it is a directory")) } else { Ok(()) })
-        .map_err(|error| ConnectError::KubeconfigUnreadable { path: path.to_owned(), why: error.to_string() })
-}
-
-/// `proxy-url` of the cluster in use; it is not subject to `NO_PROXY`.
-fn proxy_of_cluster(kubeconfig: &Kubeconfig, context: &str, cluster: Option<&str>) -> Option<String> {
-    let named = kubeconfig.contexts.iter().find(|named| named.name == context);
-    let name = cluster
-        .or_else(|| named.and_then(|named| named.context.as_ref()).map(|context| context.cluster.as_str()))?;
-    let named = kubeconfig.clusters.iter().find(|named| named.name == name)?;
-    named.cluster.as_ref()?.proxy_url.clone().filter(|proxy| !proxy.is_empty())
 }
 
 /// Builds the client over a connector of ours, in place of kube's, which sets no keepalive.
@@ -241,38 +155,22 @@ fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits
-            .filter(|digits| *first == b'%' && !digits.starts_with('+'))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        let digits =
+            after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     bytes
 }
 
-/// `Basic` and the base64 of the credentials.
 fn basic(credentials: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = "Basic ".to_owned();
-    for chunk in credentials.chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let index = (bits >> (18 - 6 * place)) as usize & 63;
-            let letter = ALPHABET.get(index).copied().unwrap_or(b'A');
-            text.push(if place > chunk.len() { '=' } else { char::from(letter) });
-        }
-    }
-    text
+    format!("Basic {}", STANDARD.encode(credentials))
 }
 
 #[cfg(test)]

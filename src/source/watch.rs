@@ -145,6 +145,7 @@ struct Loss {
 
 /// The state of one stream.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what has been learnt of a server, each by itself")]
 pub(super) struct Watch<T> {
     /// Shows one object, by name.
     named: bool,

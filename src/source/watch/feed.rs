@@ -56,7 +56,7 @@ impl<T> Watch<T> {
                     Line::Applied(item) => drop(items.insert(item.uid.clone(), item)),
                     Line::Deleted(item) => drop(items.remove(&item.uid)),
                     Line::Bookmark { resource_version, ends_initial: true } => {
-                        self.initial_ended(now, resource_version, out);
+                        self.initial_ended(now, &resource_version, out);
                     }
                     Line::Bookmark { .. } => {}
                     Line::Error(status) => {
@@ -81,14 +81,14 @@ impl<T> Watch<T> {
         }
     }
 
-    fn initial_ended(&mut self, now: Duration, resource_version: String, out: &mut Vec<Output<T>>) {
+    fn initial_ended(&mut self, now: Duration, resource_version: &str, out: &mut Vec<Output<T>>) {
         let Feed::Initial { opened, items, .. } = std::mem::replace(&mut self.feed, Feed::None) else {
             return;
         };
         self.feed = Feed::Following { opened, last: now, lines: true };
-        self.position = Some(resource_version.clone());
+        self.position = Some(resource_version.to_owned());
         self.found(out);
-        self.show(items.into_values().collect(), &resource_version, out);
+        self.show(items.into_values().collect(), resource_version, out);
         self.plan_read(now);
     }
 
@@ -169,7 +169,6 @@ impl<T> Watch<T> {
     pub(super) fn feed_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         let initial = matches!(self.feed, Feed::Opening { initial: true, .. } | Feed::Initial { .. });
         let delay = match failure.class() {
-            Class::Gone => self.history_lost(),
             Class::TooLarge => {
                 self.too_large += 1;
                 if self.too_large > PATIENCE {
@@ -192,7 +191,7 @@ impl<T> Watch<T> {
                 self.streaming_list = false;
                 Duration::ZERO
             }
-            Class::Unsupported => self.history_lost(),
+            Class::Gone | Class::Unsupported => self.history_lost(),
             Class::Forbidden | Class::NotFound | Class::Final if self.may_be_a_restart() => {
                 self.lose(now, failure.message(), out);
                 self.delay(failure)
