@@ -48,12 +48,14 @@ const KNOWN: &[(&str, Reading)] = &[
     (r"(?:[A-Za-z0-9+/=]{16,}\n)+[A-Za-z0-9+/=]*\n?-----END [A-Z0-9 ]+-----", Reading::Always),
     // scheme://user:password@host, scheme://token@host, and the form of Go's MySQL driver.
     (r"://[^\s/:@?#]*:(?<secret>[^\s/?#]+)@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
-    (r"://(?<secret>[^\s/:@?#]{16,})@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
+    (r"://(?<secret>[A-Za-z0-9._~%-]{16,})@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
     (r"[A-Za-z0-9_.-]+:(?<secret>[^\s@:/]+)@(?:tcp|unix)\(", Reading::Always),
+    // With its scheme; without one only a long value, as registries say `may require authorization: server message`.
     (
-        r#"(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token|negotiate)\s+)?(?<secret>[^\s"',]+)"#,
+        r#"(?i)authorization["']? *[:=] *["']?(?:bearer|basic|token|negotiate) +(?<secret>[^\s"',]+)"#,
         Reading::NotPlaceholder,
     ),
+    (r#"(?i)authorization["']? *[:=] *["']?(?<secret>[A-Za-z0-9._~+/=-]{16,})"#, Reading::LooksRandom),
     (r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})", Reading::Always),
     (r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
     (r"\b(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
@@ -65,7 +67,7 @@ const KNOWN: &[(&str, Reading)] = &[
     (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
     // name=value, in environments, flags, query strings and connection strings.
     (
-        r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']? *= *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)'|(?<secret>[^\s,;&"']+))"#,
+        r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']? *(?:=>? *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)')|= *(?<secret>[^\s,;&"'=>][^\s,;&"']*))"#,
         Reading::NotPlaceholder,
     ),
     // "name": "value" and 'name': 'value'.
@@ -152,7 +154,7 @@ impl Reading {
     }
 }
 
-/// `$TOKEN`, `${TOKEN}`, `$(TOKEN)`, `<token>`, `***`, with or without quotes.
+/// `$TOKEN`, `${TOKEN}`, `$(TOKEN)`, `TOKEN`, `<token>`, `***`, with or without quotes.
 fn is_placeholder(value: &str) -> bool {
     let value = value.trim_matches(['"', '\'']);
     let is_name =
@@ -160,6 +162,7 @@ fn is_placeholder(value: &str) -> bool {
     let variable =
         |open, close| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name);
     value.chars().all(|c| c == '*')
+        || matches!(value, "PASSWORD" | "TOKEN" | "SECRET")
         || variable("$", "")
         || variable("${", "}")
         || variable("$(", ")")
@@ -190,6 +193,8 @@ mod tests {
             ("?token=abc&x=1", "?token=[redacted]&x=1"),
             ("password=\"a b\" user=x", "password=\"[redacted]\" user=x"),
             ("password =   hunter2", "password =   [redacted]"),
+            ("\"password\"=>\"hunter2\"", "\"password\"=>\"[redacted]\""),
+            ("authorization: 0123456789abcdef01", "authorization: [redacted]"),
             (r#"{"clientSecret": "abc", "user": "x"}"#, r#"{"clientSecret": "[redacted]", "user": "x"}"#),
             ("db password: hunter2", "db password: [redacted]"),
             ("--token s3cr3t --port 80", "--token [redacted] --port 80"),
@@ -224,6 +229,11 @@ mod tests {
             "open /var/run/secrets/kubernetes.io/serviceaccount/token: no such file",
             "Www-Authenticate: Bearer realm=\"https://auth.docker.io/token\"",
             "http://10.0.0.1:8080/healthz",
+            "repository does not exist or may require authorization: server message: insufficient_scope: \
+             authorization failed",
+            "invalid username/password: unauthorized",
+            "if token == expected && kind::Secret => next",
+            "kubectl create secret docker-registry r --docker-password=PASSWORD",
             "kubectl create secret docker-registry regcred --docker-password=\"$TOKEN\" --docker-username=<user>",
         ] {
             assert_eq!(redact(text), text);
