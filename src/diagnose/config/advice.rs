@@ -168,7 +168,9 @@ fn object_missing(
     };
     let mut finding = match near.as_slice() {
         [] => finding,
-        [one] => finding.with_help(format!("Did you mean {kind} {one}?")),
+        [one] => {
+            finding.with_help(format!("{kind} {one} exists in namespace {namespace}: is it the one meant?"))
+        }
         several => finding.with_help(format!("Similar names: {}.", several.join(", "))),
     };
     if let Some(command) = correction(rollout, missing, Wrong::Name, near.first().copied()) {

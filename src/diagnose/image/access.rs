@@ -96,7 +96,11 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     }
     finding = advice::with_repositories(pull, advice::with_implied_host(wanted, finding));
     finding = create_and_attach(pull, "regcred", finding);
-    if is_ambiguous(&pull.error) { finding } else { advice::with_two_pulls(pull, advice::NO_PERMISSION, finding) }
+    if is_ambiguous(&pull.error) {
+        finding
+    } else {
+        advice::with_two_pulls(pull, advice::NO_PERMISSION, finding)
+    }
 }
 
 fn no_secret_evidence() -> Evidence {
