@@ -66,6 +66,7 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     for rule in RULES {
         rule(rollout, &mut diagnosis);
     }
+    config::drop_consequences(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
     diagnosis
 }

@@ -12,6 +12,7 @@ use super::place::waiting_evidence;
 use crate::model::{ContainerStatus, Event, ObjectRef, Pod, Rollout, reason};
 use crate::observation::{Answer, Request, Want};
 use gap::{Gap, gaps};
+pub(super) use sub_path::drop_consequences;
 use usage::Via;
 
 /// Every rule of this family.

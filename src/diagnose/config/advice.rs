@@ -159,17 +159,18 @@ fn object_missing(
             .with_command(kubectl(namespace, &["get", "configmap", ROOT_CA]));
     }
     diagnosis.ask(Request::once(Want::Names { kind, namespace: namespace.to_owned() }));
-    let near: Vec<&str> = match rollout.names(kind) {
-        Lookup::Found(names) => nearest(&missing.name, names.iter().map(String::as_str)),
+    let near: Vec<&str> = if let Lookup::Found(names) = rollout.names(kind) {
+        nearest(&missing.name, names.iter().map(String::as_str))
+    } else {
         // Where the names may not be read, older revisions tell which objects they used.
-        _ => {
-            let used = rollout.old_sets.iter().flat_map(|set| used_names(&set.spec.template.spec, kind));
-            nearest(&missing.name, used)
-        }
+        let used = rollout.old_sets.iter().flat_map(|set| used_names(&set.spec.template.spec, kind));
+        nearest(&missing.name, used)
     };
     let mut finding = match near.as_slice() {
         [] => finding,
-        [one] => finding.with_help(format!("Did you mean {kind} {one}?")),
+        [one] => {
+            finding.with_help(format!("{kind} {one} exists in namespace {namespace}: is it the one meant?"))
+        }
         several => finding.with_help(format!("Similar names: {}.", several.join(", "))),
     };
     if let Some(command) = correction(rollout, missing, Wrong::Name, near.first().copied()) {

@@ -27,10 +27,11 @@ pub(super) fn gaps(text: &str) -> Vec<Gap> {
     ] {
         let opening = format!("{word} \"");
         for after in text.split(opening.as_str()).skip(1) {
-            if let Some((name, rest)) = after.split_once('"') {
-                if rest.starts_with(" not found") {
+            match after.split_once('"') {
+                Some((name, rest)) if rest.starts_with(" not found") => {
                     found.push(Gap::Object { kind, name: name.to_owned() });
                 }
+                _ => {}
             }
         }
     }

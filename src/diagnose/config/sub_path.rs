@@ -15,6 +15,11 @@ use crate::observation::{Request, Want};
 /// Ends after which a container that cannot start is given up: it fails the same way each time.
 const RIPE_DEATHS: i64 = 3;
 
+/// The folder in which kubelet prepares mounts of a `subPath`, as the runtime's message names it.
+const SUB_PATHS: &str = "volume-subpaths/";
+/// What the kernel says to a directory mounted onto a file.
+const REFUSED: &str = "not a directory";
+
 /// Looks at the mounts with a `subPath` of a container that does not work.
 pub(super) fn rules(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, diagnosis: &mut Diagnosis) {
     let Some(container) = pod.spec.container(&status.name) else { return };
@@ -48,6 +53,21 @@ pub(super) fn rules(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, 
             Files::Unknown => {}
         }
     }
+}
+
+/// Takes out "the container cannot start" where the very text that shows it is explained by a missing `subPath`.
+pub(in crate::diagnose) fn drop_consequences(findings: &mut Vec<Finding>) {
+    let explained: BTreeSet<String> = findings
+        .iter()
+        .filter(|finding| finding.code == CauseCode::SubPathMissing && finding.hold != Hold::Announce)
+        .flat_map(|finding| finding.pods.iter().cloned())
+        .collect();
+    findings.retain(|finding| {
+        let same_text = finding.evidence.iter().any(|evidence| {
+            matches!(evidence, Evidence::Field { value, .. } if value.contains(SUB_PATHS) && value.contains(REFUSED))
+        });
+        finding.code != CauseCode::ContainerCannotStart || !same_text || !finding.pods.is_subset(&explained)
+    });
 }
 
 /// A suspicious mount and what was seen of it.
@@ -114,11 +134,11 @@ fn decisive_text(pod: &Pod, status: &ContainerStatus, mount: &VolumeMount) -> Op
         ("state.terminated.message", status.state.terminated.as_ref().map(|ended| &ended.message)),
         ("lastState.terminated.message", status.last_state.terminated.as_ref().map(|ended| &ended.message)),
     ];
-    let about = format!("volume-subpaths/{}/{}/", mount.name, status.name);
+    let about = format!("{SUB_PATHS}{}/{}/", mount.name, status.name);
     messages.into_iter().find_map(|(field, message)| {
         let message = message?;
-        let tells = message.contains("not a directory")
-            && (message.contains(&about) || message.contains(&mount.mount_path));
+        let tells =
+            message.contains(REFUSED) && (message.contains(&about) || message.contains(&mount.mount_path));
         tells.then(|| Evidence::field(pod.object_ref(), status_path(pod, &status.name, field), message))
     })
 }

@@ -119,7 +119,7 @@ fn a_near_name_is_offered_with_the_patch_that_uses_it() {
         finding.headline,
         "ConfigMap app-cgf does not exist in namespace shop; container app needs it for all its variables of envFrom"
     );
-    assert!(help(finding).starts_with("Did you mean ConfigMap app-cfg?"));
+    assert!(help(finding).starts_with("ConfigMap app-cfg exists in namespace shop: is it the one meant?"));
     assert_eq!(
         finding.commands[0],
         "kubectl -n shop patch deployment/web --type=json -p '[{\"op\":\"replace\",\"path\":\

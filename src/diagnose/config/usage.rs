@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::place::container_words;
-use crate::model::{ConfigReference, Container, EnvSource, Kind, Pod, PodSpec, Volume};
+use crate::model::{ConfigReference, Container, EnvSource, KeyToPath, Kind, Pod, PodSpec, Volume};
 
 /// How the missing thing came to light.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Via<'a> {
 pub(super) struct FileSource<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
-    pub(super) items: &'a [crate::model::KeyToPath],
+    pub(super) items: &'a [KeyToPath],
     pub(super) optional: bool,
 }
 

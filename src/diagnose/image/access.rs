@@ -62,7 +62,7 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
             .with_help(format!("Replace the pods, so that they get pull secret {first} from ServiceAccount {account}."))
             .with_command(kubectl(namespace, &["rollout", "restart", &rollout.workload.command_target()]));
     }
-    let (headline, help) = if is_ambiguous(&pull.error) {
+    let (headline, why) = if is_ambiguous(&pull.error) {
         (
             format!(
                 "registry {host} refused {image}: it is private and the pod has no pull secret, or it does not exist"
@@ -86,7 +86,7 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
         .finding(CauseCode::ImageAccessDenied, headline)
         .with_confidence(if is_ambiguous(&pull.error) { Confidence::Possible } else { Confidence::Likely })
         .with_evidence(no_secret_evidence())
-        .with_help(help);
+        .with_help(why);
     if let Some(hint) = cloud_hint(host) {
         finding = finding.with_help(hint);
     }
@@ -95,7 +95,12 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
         finding = advice::with_two_pulls(pull, advice::NO_PERMISSION, finding);
     }
     finding = advice::with_repositories(pull, advice::with_implied_host(wanted, finding));
-    create_and_attach(pull, "regcred", finding)
+    finding = create_and_attach(pull, "regcred", finding);
+    if is_ambiguous(&pull.error) {
+        finding
+    } else {
+        advice::with_two_pulls(pull, advice::NO_PERMISSION, finding)
+    }
 }
 
 fn no_secret_evidence() -> Evidence {

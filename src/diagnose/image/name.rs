@@ -1,6 +1,6 @@
 //! What is wrong with an image name that the runtime cannot read.
 
-/// One fault of a name, most telling first.
+/// One fault of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NameFault {
     /// A clause: `"S" is upper case, and a repository name must be lower case`.
@@ -9,141 +9,150 @@ pub(super) struct NameFault {
     pub(super) help: String,
     /// The name as it was probably meant, where that can be told.
     pub(super) meant: Option<String>,
-    /// A variable of a template was not filled in.
-    pub(super) unexpanded: bool,
 }
 
-/// Finds the fault.
+impl NameFault {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: help.into(), meant: None }
+    }
+
+    fn meant(mut self, name: String) -> Self {
+        self.meant = Some(name);
+        self
+    }
+}
+
+/// Finds the fault, the most telling one where there are several.
 pub(super) fn fault(image: &str) -> NameFault {
-    let plain = |what: String, help: &str, meant: Option<String>| NameFault {
-        what,
-        help: help.to_owned(),
-        meant,
-        unexpanded: false,
-    };
-    if let Some(variable) = unexpanded(image) {
-        return NameFault {
-            what: format!("\"{variable}\" was not replaced by its value"),
-            help: format!(
-                "The step that renders the manifest left \"{variable}\" as it is: set the variable there, and run the step that \
-                 substitutes it before the manifest is applied."
-            ),
-            meant: None,
-            unexpanded: true,
-        };
-    }
-    if let Some((scheme, rest)) = image.split_once("://") {
-        return plain(
-            format!("\"{scheme}://\" does not belong in an image name"),
-            "Write the registry's host without a scheme.",
-            Some(rest.to_owned()),
-        );
-    }
-    if let Some(blank) = image.chars().find(|c| c.is_whitespace()) {
-        let shown =
-            if blank == ' ' { "a space".to_owned() } else { format!("the blank {}", blank.escape_default()) };
-        return plain(
-            format!("it contains {shown} at position {}", position(image, blank)),
-            "Remove the blank; it often comes from a variable with a line end or from a YAML line break.",
-            Some(image.chars().filter(|c| !c.is_whitespace()).collect()),
-        );
-    }
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
-    if let Some(digest) = digest {
-        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-        if hex.len() != 64 || !hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
-            return plain(
-                format!("\"{digest}\" is not a digest"),
-                "A digest is sha256: followed by 64 digits of 0-9 and a-f; it may have been cut off or left empty by the pipeline.",
-                None,
-            );
-        }
-    }
-    if name.ends_with(':') {
-        return plain(
-            "the tag after \":\" is empty".to_owned(),
-            "The variable that holds the tag was empty when the manifest was rendered: set it, or write the tag.",
-            None,
-        );
-    }
-    if name.contains("::") {
-        return plain(
-            "it contains \"::\"".to_owned(),
-            "Write one colon before the tag; the variable that holds the tag may begin with a colon of its own.",
-            Some(image.replace("::", ":")),
-        );
-    }
     let (repository, tag) = match name.rsplit_once(':') {
         Some((before, after)) if !after.contains('/') => (before, Some(after)),
         _ => (name, None),
     };
-    // The registry's host may have upper case letters; the repository may not.
-    let path_start = repository
-        .find('/')
-        .filter(|at| repository.split_at(*at).0.contains(['.', ':']) || repository.starts_with("localhost/"));
-    let (host, path) = path_start.map_or(("", repository), |at| repository.split_at(at));
-    if let Some(upper) = path.chars().find(char::is_ascii_uppercase) {
-        let lower = format!("{host}{}{}", path.to_lowercase(), name.strip_prefix(repository).unwrap_or(""));
-        let meant = digest.map_or_else(|| lower.clone(), |digest| format!("{lower}@{digest}"));
-        return plain(
-            format!("\"{upper}\" is upper case, and a repository name must be lower case"),
-            "Write the repository in lower case; a name taken from a Git repository or branch often has upper case letters.",
-            Some(meant),
-        );
+    unreplaced(image)
+        .or_else(|| scheme(image))
+        .or_else(|| blank(image))
+        .or_else(|| bad_digest(digest?))
+        .or_else(|| colons(image, name))
+        .or_else(|| bad_repository(image, repository))
+        .or_else(|| bad_tag(image, tag?))
+        .unwrap_or_else(|| {
+            NameFault::new(
+                "the runtime cannot read it",
+                "An image is written as REGISTRY/REPOSITORY:TAG, the repository in lower case, without a scheme and \
+                 without blanks.",
+            )
+        })
+}
+
+fn unreplaced(image: &str) -> Option<NameFault> {
+    let variable = unexpanded(image)?;
+    Some(NameFault::new(
+        format!("\"{variable}\" was not replaced by its value"),
+        format!(
+            "The step that renders the manifest left \"{variable}\" as it is: set the variable there, and run the step \
+             that substitutes it before the manifest is applied."
+        ),
+    ))
+}
+
+fn scheme(image: &str) -> Option<NameFault> {
+    let (scheme, rest) = image.split_once("://")?;
+    let what = format!("\"{scheme}://\" does not belong in an image name");
+    Some(NameFault::new(what, "Write the registry's host without a scheme.").meant(rest.to_owned()))
+}
+
+fn blank(image: &str) -> Option<NameFault> {
+    let blank = image.chars().find(|c| c.is_whitespace())?;
+    let shown = match blank {
+        ' ' => "a space".to_owned(),
+        other => format!("the blank {}", other.escape_default()),
+    };
+    let what = format!("it contains {shown} at position {}", position(image, blank));
+    let help = "Remove the blank; it often comes from a variable with a line end or from a YAML line break.";
+    Some(NameFault::new(what, help).meant(image.chars().filter(|c| !c.is_whitespace()).collect()))
+}
+
+fn bad_digest(digest: &str) -> Option<NameFault> {
+    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+    let well = hex.len() == 64 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    (!well).then(|| {
+        NameFault::new(
+            format!("\"{digest}\" is not a digest"),
+            "A digest is sha256: followed by 64 digits of 0-9 and a-f; it may have been cut off or left empty by the \
+             pipeline.",
+        )
+    })
+}
+
+fn colons(image: &str, name: &str) -> Option<NameFault> {
+    if name.ends_with(':') {
+        return Some(NameFault::new(
+            "the tag after \":\" is empty",
+            "The variable that holds the tag was empty when the manifest was rendered: set it, or write the tag.",
+        ));
     }
+    let help =
+        "Write one colon before the tag; the variable that holds the tag may begin with a colon of its own.";
+    name.contains("::").then(|| NameFault::new("it contains \"::\"", help).meant(image.replace("::", ":")))
+}
+
+fn bad_repository(image: &str, repository: &str) -> Option<NameFault> {
     if repository.is_empty()
-        || repository.ends_with('/')
         || repository.starts_with('/')
+        || repository.ends_with('/')
         || repository.contains("//")
     {
-        return plain(
-            "a part of the repository name is empty".to_owned(),
+        return Some(NameFault::new(
+            "a part of the repository name is empty",
             "A variable that holds the registry or the repository was empty when the manifest was rendered.",
-            None,
+        ));
+    }
+    // The registry's host may have upper case letters; the repository may not.
+    let host_end = repository
+        .find('/')
+        .filter(|at| repository.split_at(*at).0.contains(['.', ':']) || repository.starts_with("localhost/"));
+    let (host, path) = host_end.map_or(("", repository), |at| repository.split_at(at));
+    if let Some(upper) = path.chars().find(char::is_ascii_uppercase) {
+        let version = image.strip_prefix(repository).unwrap_or_default();
+        let help = "Write the repository in lower case; a name taken from a Git repository or branch often has upper \
+                    case letters.";
+        return Some(
+            NameFault::new(
+                format!("\"{upper}\" is upper case, and a repository name must be lower case"),
+                help,
+            )
+            .meant(format!("{host}{}{version}", path.to_lowercase())),
         );
     }
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-    if let Some(bad) = path.chars().find(|c| !allowed(*c)) {
-        return plain(
-            format!(
-                "{} at position {} is not allowed in a repository name",
-                quoted(bad),
-                position(image, bad)
-            ),
-            "A repository name has lower case letters, digits and single separators (. _ - /).",
-            None,
+    let allowed = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(*c);
+    let bad = path.chars().find(|c| !allowed(c))?;
+    Some(NameFault::new(
+        format!("{} at position {} is not allowed in a repository name", quoted(bad), position(image, bad)),
+        "A repository name has lower case letters, digits and single separators (. _ - /).",
+    ))
+}
+
+fn bad_tag(image: &str, tag: &str) -> Option<NameFault> {
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+    if let Some(bad) = tag.chars().find(|c| !allowed(c)) {
+        let fault = NameFault::new(
+            format!("{} at position {} is not allowed in a tag", quoted(bad), position(image, bad)),
+            "A tag has letters, digits, and . _ - after the first character; a branch name with a slash or a version \
+             with + must be rewritten.",
         );
+        return Some(if bad == '+' { fault.meant(image.replace('+', "-")) } else { fault });
     }
-    let tag_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if let Some(tag) = tag {
-        if let Some(bad) = tag.chars().find(|c| !tag_allowed(*c)) {
-            return plain(
-                format!("{} at position {} is not allowed in a tag", quoted(bad), position(image, bad)),
-                "A tag has letters, digits, and . _ - after the first character; a branch name with a slash or a version with + must \
-                 be rewritten.",
-                Some(image.chars().map(|c| if c == '+' { '-' } else { c }).collect()).filter(|_| bad == '+'),
-            );
-        }
-        if tag.starts_with(['.', '-']) {
-            return plain(
-                "the tag begins with a separator".to_owned(),
-                "A tag begins with a letter, a digit or an underscore; the variable in front of the separator may have been empty.",
-                None,
-            );
-        }
-        if tag.len() > 128 {
-            return plain(
-                format!("the tag has {} characters", tag.len()),
-                "A tag has at most 128 characters.",
-                None,
-            );
-        }
+    if tag.starts_with(['.', '-']) {
+        return Some(NameFault::new(
+            "the tag begins with a separator",
+            "A tag begins with a letter, a digit or an underscore; the variable in front of the separator may have been \
+             empty.",
+        ));
     }
-    plain(
-        "the runtime cannot read it".to_owned(),
-        "An image is written as REGISTRY/REPOSITORY:TAG, the repository in lower case, without a scheme and without blanks.",
-        None,
-    )
+    (tag.len() > 128).then(|| {
+        NameFault::new(format!("the tag has {} characters", tag.len()), "A tag has at most 128 characters.")
+    })
 }
 
 /// The part of a template language that stands in the name: `${TAG}`, `$TAG`, `{{ .Values.tag }}`, `<tag>`, `%TAG%`.

@@ -53,11 +53,9 @@ pub(super) fn error_text(message: &str) -> &str {
             text = rest.split_once("\": ").map_or("", |(_, error)| error);
         }
     }
-    loop {
-        let Some(rest) = ["ErrImagePull: ", "ImagePullBackOff: "].iter().find_map(|p| text.strip_prefix(p))
-        else {
-            break;
-        };
+    while let Some(rest) =
+        text.strip_prefix("ErrImagePull: ").or_else(|| text.strip_prefix("ImagePullBackOff: "))
+    {
         text = rest;
     }
     if let Some((_, rest)) = text.strip_prefix("rpc error: ").and_then(|rest| rest.split_once(" desc = ")) {
