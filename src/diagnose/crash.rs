@@ -1,5 +1,6 @@
 #![doc = include_str!("crash.md")]
 
+mod advice;
 mod end;
 mod exit;
 mod hints;

@@ -1,7 +1,9 @@
 #![doc = include_str!("limits.md")]
 
 mod bounds;
+mod conflict;
 mod message;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,7 @@ use crate::observation::{Request, Want};
 /// How often the events of a ReplicaSet without its pods are read again, in seconds.
 const EVENTS_EVERY: u64 = 3;
 
-/// The controller needs this long to make the first pods; younger ReplicaSets are not asked about.
+/// The controller needs this long to make the first pods; a younger ReplicaSet is not asked about.
 const FIRST_PODS: SignedDuration = SignedDuration::from_secs(1);
 
 /// Every rule of this family: why a ReplicaSet has not the pods it should have.
@@ -45,7 +47,7 @@ struct Refusal<'a> {
 fn refusal<'a>(rollout: &Rollout<'a>, set: &ReplicaSet, failing: Option<&'a str>) -> Option<Refusal<'a>> {
     let object = set.object_ref();
     let events = rollout.events(&object);
-    let created = newest(&events, "SuccessfulCreate").and_then(|event| event.last_seen());
+    let created = newest(&events, "SuccessfulCreate").and_then(Event::last_seen);
     if let Some(event) = newest(&events, reason::FAILED_CREATE) {
         if event.last_seen() < created {
             return None;
@@ -96,7 +98,7 @@ fn judge(rollout: &Rollout<'_>, set: &ReplicaSet, refusal: &Refusal<'_>, diagnos
     }
     if let Some(read) = message::request_above_limit(refusal.text) {
         diagnosis.ask(Request::every(30, limit_ranges(rollout)));
-        if let Some(finding) = bounds::default_conflict(rollout, set, &read, refusal.evidence.clone()) {
+        if let Some(finding) = conflict::default_conflict(rollout, set, &read, refusal.evidence.clone()) {
             diagnosis.add(finish(rollout, set, finding, refusal));
             return;
         }

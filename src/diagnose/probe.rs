@@ -1,6 +1,7 @@
 #![doc = include_str!("probe.md")]
 
 mod action;
+mod application_log;
 mod event;
 mod flapping;
 mod killing;

@@ -4,7 +4,7 @@ use super::super::ends::status_list;
 use super::super::probe::EVENTS_EVERY;
 use super::super::{CauseCode, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use super::start_error::{self, StartFailure};
-use super::words;
+use super::{advice, words};
 use crate::model::{ContainerStatus, Event, Pod, Quantity, Rollout, reason};
 use crate::observation::{Request, Want};
 
@@ -101,7 +101,7 @@ fn refused_by_runtime(pod: &Pod, status: &ContainerStatus, message: &str) -> Fin
     .with_command(format!("kubectl -n {} describe pod {}", pod.metadata.namespace, pod.metadata.name));
     let container = pod.spec.container(&status.name);
     let command = container.map_or_else(String::new, |container| container.command.join(" "));
-    for help in words::start_help(&failure, limit.as_deref(), &format!("command: {command}")) {
+    for help in advice::start_help(&failure, limit.as_deref(), &format!("command: {command}")) {
         finding = finding.with_help(help);
     }
     finding
@@ -150,7 +150,7 @@ fn tiny_limit(rollout: &Rollout<'_>, pod: &Pod, diagnosis: &mut Diagnosis) {
     if let Some(event) = shown {
         finding = finding.with_evidence(Evidence::event(object, event));
     }
-    for help in words::start_help(&StartFailure::OutOfMemory, Some(limit.as_str()), "") {
+    for help in advice::start_help(&StartFailure::OutOfMemory, Some(limit.as_str()), "") {
         finding = finding.with_help(help);
     }
     diagnosis.add(finding);

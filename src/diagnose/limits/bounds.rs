@@ -1,11 +1,9 @@
 //! The bounds of a LimitRange against what the template asks.
 
-use super::super::{CauseCode, Confidence, Evidence, Finding, Prognosis};
-use super::message::{Bound, Got, RequestAboveLimit, Violation};
-use crate::model::{
-    Container, Kind, LimitRange, LimitRangeItem, Lookup, ObjectRef, Quantity, ReplicaSet, Rollout,
-    human_bytes,
-};
+use super::super::{CauseCode, Evidence, Finding, Prognosis};
+use super::message::{Bound, Got, Violation};
+use super::range::{Origin, edit, factor, find, same, whose};
+use crate::model::{Container, Quantity, ReplicaSet, Rollout, human_bytes};
 
 /// A bound that the pods do not keep.
 pub(super) fn exceeded(
@@ -48,158 +46,6 @@ pub(super) fn exceeded(
     options(rollout, finding, main, range.as_ref())
 }
 
-/// A request above a limit that is not in the template: a LimitRange put it there. `None` if the template has
-/// both, or the container cannot be told.
-pub(super) fn default_conflict(
-    rollout: &Rollout<'_>,
-    set: &ReplicaSet,
-    read: &RequestAboveLimit,
-    evidence: Evidence,
-) -> Option<Finding> {
-    let spec = &set.spec.template.spec;
-    let list = if read.list == "initContainers" { &spec.init_containers } else { &spec.containers };
-    let container = list.get(read.index)?;
-    let has = |amounts: &std::collections::BTreeMap<String, Quantity>| amounts.contains_key(&read.resource);
-    let (has_limit, has_request) = (has(&container.resources.limits), has(&container.resources.requests));
-    if has_limit && has_request {
-        return None;
-    }
-    let namespace = rollout.namespace();
-    let (present, field) = if has_limit { ("limit", "defaultRequest") } else { ("request", "default") };
-    let value = if has_limit { &read.request } else { &read.limit };
-    let mut range = find(rollout, "Container", |item| {
-        let fields: &[(&'static str, &std::collections::BTreeMap<String, String>)] = if has_limit {
-            &[("defaultRequest", &item.default_request), ("default", &item.default), ("max", &item.max)]
-        } else {
-            &[("default", &item.default), ("max", &item.max)]
-        };
-        fields
-            .iter()
-            .find(|(_, amounts)| amounts.get(&read.resource).is_some_and(|known| same(known, value)))
-            .map(|(field, _)| *field)
-    });
-    if let Some(range) = &mut range {
-        range.value.clone_from(value);
-        range.resource.clone_from(&read.resource);
-    }
-    let whose = whose(namespace, range.as_ref());
-    let factor =
-        factor(&read.request, &read.limit).map_or_else(String::new, |factor| format!(", {factor} the limit"));
-    let headline = if has_limit {
-        format!(
-            "container {} has a {} limit of {} and no request of its own, and {whose} gives it a request of {value}",
-            container.name, read.resource, read.limit
-        )
-    } else {
-        format!(
-            "container {} asks for {} {}{factor}: it has no limit of its own, and {whose} gives it a limit of {value}",
-            container.name, read.request, read.resource
-        )
-    };
-    let amounts = if has_limit { &container.resources.limits } else { &container.resources.requests };
-    let mut finding = Finding::new(
-        CauseCode::LimitRangeDefaultConflict,
-        format!("{} {}", container.name, read.resource),
-        set.object_ref(),
-        headline,
-        evidence,
-    )
-    .with_prognosis(Prognosis::Permanent)
-    .with_confidence(if range.is_some() { Confidence::Certain } else { Confidence::Likely })
-    .with_evidence(Evidence::field(
-        rollout.workload.object_ref(),
-        format!(
-            "spec.template.spec.{}[{}].resources.{present}s.{}",
-            read.list, container.name, read.resource
-        ),
-        amounts.get(&read.resource).map_or("", Quantity::as_str),
-    ));
-    if let Some(range) = &range {
-        finding = finding.with_evidence(range.evidence());
-    }
-    let is_maximum = range
-        .as_ref()
-        .is_some_and(|range| range.field == "max" || has_max(range.item, &read.resource, &read.request));
-    let name = range.as_ref().map_or("NAME", |range| range.object.name.as_str());
-    let target = rollout.workload.command_target();
-    let (c, resource) = (&container.name, &read.resource);
-    finding = if has_limit {
-        finding
-            .with_help(format!(
-                "give container {c} a {resource} request of its own, at most its limit of {}",
-                read.limit
-            ))
-            .with_help(format!(
-                "or ask whoever owns namespace {namespace} to lower {field}.{resource} of LimitRange {name}"
-            ))
-            .with_help(format!("or, if it is yours, edit LimitRange {name}"))
-            .with_command(format!(
-                "kubectl -n {namespace} set resources {target} -c {c} --requests={resource}={}",
-                read.limit
-            ))
-    } else {
-        let ask = if is_maximum {
-            format!(
-                "ask whoever owns namespace {namespace} to raise max.{resource} of LimitRange {name} from {} to at least {}",
-                read.limit, read.request
-            )
-        } else {
-            format!(
-                "give container {c} a {resource} limit of its own, at least its request of {}: the default of {} is for those without one",
-                read.request, read.limit
-            )
-        };
-        finding
-            .with_help(ask)
-            .with_help(format!("or lower the {resource} request of container {c} from {} to at most {}", read.request, read.limit))
-            .with_help(format!("or, if LimitRange {name} is yours, raise the value in it"))
-            .with_command(format!("kubectl -n {namespace} set resources {target} -c {c} --requests={resource}={0} --limits={resource}={0}", read.limit))
-    };
-    Some(finding.with_command(edit(namespace, range.as_ref())))
-}
-
-/// A LimitRange entry and the field that holds the value.
-struct Origin<'a> {
-    object: ObjectRef,
-    item: &'a LimitRangeItem,
-    field: &'static str,
-    value: String,
-    resource: String,
-}
-
-impl Origin<'_> {
-    fn evidence(&self) -> Evidence {
-        Evidence::field(
-            self.object.clone(),
-            format!("spec.limits[{}].{}.{}", self.item.kind, self.field, self.resource),
-            self.value.clone(),
-        )
-    }
-}
-
-fn find<'a>(
-    rollout: &Rollout<'a>,
-    scope: &str,
-    field_of: impl Fn(&'a LimitRangeItem) -> Option<&'static str>,
-) -> Option<Origin<'a>> {
-    let Lookup::Found(ranges) = rollout.limit_ranges() else { return None };
-    ranges.iter().find_map(|range: &'a LimitRange| {
-        let (item, field) = range
-            .spec
-            .limits
-            .iter()
-            .filter(|item| item.kind == scope)
-            .find_map(|item| Some((item, field_of(item)?)))?;
-        Some(Origin {
-            object: ObjectRef::named(Kind::LimitRange, rollout.namespace(), &range.metadata.name),
-            item,
-            field,
-            value: String::new(),
-            resource: String::new(),
-        })
-    })
-}
-
 /// The LimitRange that a violation names only by its numbers.
 fn origin<'a>(rollout: &Rollout<'a>, violation: &Violation) -> Option<Origin<'a>> {
     let mut found = find(rollout, &violation.scope, |item| {
@@ -213,36 +59,6 @@ fn origin<'a>(rollout: &Rollout<'a>, violation: &Violation) -> Option<Origin<'a>
     found.value.clone_from(&violation.allowed);
     found.resource.clone_from(&violation.resource);
     Some(found)
-}
-
-fn has_max(item: &LimitRangeItem, resource: &str, request: &str) -> bool {
-    let max = item.max.get(resource).and_then(|max| Quantity::new(max).value());
-    matches!((max, Quantity::new(request).value()), (Some(max), Some(request)) if request > max)
-}
-
-/// Equal as quantities, or as texts where they are none.
-fn same(a: &str, b: &str) -> bool {
-    match (Quantity::new(a).value(), Quantity::new(b).value()) {
-        (Some(a), Some(b)) => (a - b).abs() <= a.abs() * 1e-9,
-        _ => a == b,
-    }
-}
-
-fn whose(namespace: &str, range: Option<&Origin<'_>>) -> String {
-    match range {
-        Some(range) => format!("LimitRange {} of namespace {namespace}", range.object.name),
-        None => format!("a LimitRange of namespace {namespace}"),
-    }
-}
-
-/// `51 times`, `1.2 times`.
-fn factor(a: &str, b: &str) -> Option<String> {
-    let (a, b) = (Quantity::new(a).value()?, Quantity::new(b).value()?);
-    let factor = if b > 0.0 { a / b } else { return None };
-    if !factor.is_finite() || factor < 1.05 {
-        return None;
-    }
-    Some(if factor >= 10.0 { format!("{factor:.0} times") } else { format!("{factor:.1} times") })
 }
 
 const fn word(bound: Bound) -> &'static str {
@@ -447,14 +263,14 @@ fn ratio_help(rollout: &Rollout<'_>, violation: &Violation, who: &str) -> String
         [one] => Some((amount_of(one, "limit", resource), amount_of(one, "request", resource))),
         _ => None,
     };
-    if let (Some(allowed), Some((Some(limit), Some(request)))) = (allowed, one) {
-        if let (Some(limit_value), Some(request_value)) = (limit.value(), request.value()) {
-            return format!(
-                "raise the {resource} request of {who} from {request} to at least {}, or lower its limit from {limit} to at most {}",
-                amount(resource, limit_value / allowed),
-                amount(resource, request_value * allowed)
-            );
-        }
+    if let (Some(allowed), Some((Some(limit), Some(request)))) = (allowed, one)
+        && let (Some(limit_value), Some(request_value)) = (limit.value(), request.value())
+    {
+        return format!(
+            "raise the {resource} request of {who} from {request} to at least {}, or lower its limit from {limit} to at most {}",
+            amount(resource, limit_value / allowed),
+            amount(resource, request_value * allowed)
+        );
     }
     format!("bring the {resource} limit and request of {who} closer together")
 }
@@ -462,11 +278,4 @@ fn ratio_help(rollout: &Rollout<'_>, violation: &Violation, who: &str) -> String
 /// A value in the unit people write for that resource.
 fn amount(resource: &str, value: f64) -> String {
     if resource == "cpu" { format!("{:.0}m", value * 1000.0) } else { human_bytes(value) }
-}
-
-fn edit(namespace: &str, range: Option<&Origin<'_>>) -> String {
-    match range {
-        Some(range) => format!("kubectl -n {namespace} edit limitrange {}", range.object.name),
-        None => format!("kubectl -n {namespace} describe limitrange"),
-    }
 }

@@ -9,7 +9,7 @@ use crate::observation::{Answer, Want};
 use crate::testing::World;
 
 /// A world whose ReplicaSet has no pod.
-fn world(resources: Value) -> World {
+fn world(resources: &Value) -> World {
     let mut world = World::with_app(json!({ "resources": resources }));
     world.replica_set("web-new", "1", json!({"replicas": 0}));
     world.at(5);
@@ -26,7 +26,7 @@ fn refused(world: &mut World, message: &str) {
     );
 }
 
-fn ranges(world: &mut World, limits: Value) {
+fn ranges(world: &mut World, limits: &Value) {
     let ranges =
         serde_json::from_value(json!([{"metadata": {"name": "mem"}, "spec": {"limits": limits}}])).unwrap();
     world.answer(Want::LimitRanges { namespace: "shop".into() }, Answer::LimitRanges(ranges));
@@ -36,11 +36,11 @@ const TODAY: &str = "Pod \"web-new-dxgpk\" is invalid: spec.containers[0].resour
 
 #[test]
 fn the_articles_example_names_the_limit_range_behind_the_limit() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}}));
     refused(&mut world, TODAY);
     ranges(
         &mut world,
-        json!([{"type": "Container", "max": {"memory": "100Mi"}, "default": {"memory": "100Mi"}}]),
+        &json!([{"type": "Container", "max": {"memory": "100Mi"}, "default": {"memory": "100Mi"}}]),
     );
     let diagnosis = world.run(rules);
     assert_eq!(diagnosis.codes(), ["limit-range-default-conflict"]);
@@ -67,9 +67,9 @@ fn the_articles_example_names_the_limit_range_behind_the_limit() {
 
 #[test]
 fn a_default_without_a_maximum_is_answered_by_a_limit_of_ones_own() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}}));
     refused(&mut world, TODAY);
-    ranges(&mut world, json!([{"type": "Container", "default": {"memory": "100Mi"}}]));
+    ranges(&mut world, &json!([{"type": "Container", "default": {"memory": "100Mi"}}]));
     let help = world.run(rules).the(CauseCode::LimitRangeDefaultConflict).help.clone();
     assert!(
         help[0].starts_with("give container app a memory limit of its own, at least its request of 5Gi"),
@@ -79,12 +79,12 @@ fn a_default_without_a_maximum_is_answered_by_a_limit_of_ones_own() {
 
 #[test]
 fn a_default_request_above_the_limit_is_the_other_way_round() {
-    let mut world = world(json!({"limits": {"memory": "50Mi"}}));
+    let mut world = world(&json!({"limits": {"memory": "50Mi"}}));
     refused(
         &mut world,
         "Pod \"x\" is invalid: spec.containers[0].resources.requests: Invalid value: \"80Mi\": must be less than or equal to memory limit of 50Mi",
     );
-    ranges(&mut world, json!([{"type": "Container", "defaultRequest": {"memory": "80Mi"}}]));
+    ranges(&mut world, &json!([{"type": "Container", "defaultRequest": {"memory": "80Mi"}}]));
     let diagnosis = world.run(rules);
     assert_eq!(
         diagnosis.the(CauseCode::LimitRangeDefaultConflict).headline,
@@ -94,7 +94,7 @@ fn a_default_request_above_the_limit_is_the_other_way_round() {
 
 #[test]
 fn without_the_limit_ranges_the_cause_is_likely() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}}));
     refused(&mut world, TODAY);
     let diagnosis = world.run(rules);
     let finding = diagnosis.the(CauseCode::LimitRangeDefaultConflict);
@@ -104,14 +104,14 @@ fn without_the_limit_ranges_the_cause_is_likely() {
 
 #[test]
 fn a_maximum_is_told_with_its_factor_and_the_other_bounds() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}, "limits": {"memory": "5Gi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}, "limits": {"memory": "5Gi"}}));
     refused(
         &mut world,
         "pods \"web-new-vjc7q\" is forbidden: [maximum memory usage per Container is 100Mi, but limit is 5Gi, maximum memory usage per Pod is 150Mi, but limit is 5368709120]",
     );
     ranges(
         &mut world,
-        json!([{"type": "Container", "max": {"memory": "100Mi"}}, {"type": "Pod", "max": {"memory": "150Mi"}}]),
+        &json!([{"type": "Container", "max": {"memory": "100Mi"}}, {"type": "Pod", "max": {"memory": "150Mi"}}]),
     );
     let diagnosis = world.run(rules);
     assert_eq!(diagnosis.codes(), ["limit-range-exceeded"]);
@@ -134,7 +134,7 @@ fn a_maximum_is_told_with_its_factor_and_the_other_bounds() {
 
 #[test]
 fn a_minimum_and_a_ratio_are_told() {
-    let mut world = world(json!({"requests": {"memory": "1Mi", "cpu": "10m"}, "limits": {"cpu": "2"}}));
+    let mut world = world(&json!({"requests": {"memory": "1Mi", "cpu": "10m"}, "limits": {"cpu": "2"}}));
     refused(
         &mut world,
         "pods \"x\" is forbidden: minimum memory usage per Container is 5Mi, but request is 1Mi",
@@ -172,7 +172,7 @@ fn a_pods_sum_shows_its_parts() {
 
 #[test]
 fn the_event_outranks_the_condition_which_keeps_the_first_error() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}}));
     let stale = "pods \"x\" is forbidden: maximum memory usage per Container is 1Gi, but request is 5Gi";
     let conditions =
         json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": stale}]);
@@ -185,7 +185,7 @@ fn the_event_outranks_the_condition_which_keeps_the_first_error() {
 
 #[test]
 fn a_refusal_before_the_latest_success_is_past() {
-    let mut world = world(json!({}));
+    let mut world = world(&json!({}));
     world.events(Kind::ReplicaSet, "web-new", json!([
         {"reason": "FailedCreate", "lastTimestamp": "2026-11-24T10:00:01Z", "message": "Error creating: pods \"x\" is forbidden: no"},
         {"reason": "SuccessfulCreate", "lastTimestamp": "2026-11-24T10:00:03Z", "message": "Created pod: web-1"}]));
@@ -202,7 +202,7 @@ fn a_replica_set_with_its_pods_is_not_asked_about() {
 
 #[test]
 fn the_copy_of_an_old_replica_sets_failure_is_not_ours() {
-    let mut world = world(json!({}));
+    let mut world = world(&json!({}));
     let conditions = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
         "message": "pods \"old\" is forbidden: no"}]);
     world.replica_set("web-old", "0", json!({"replicas": 0, "conditions": conditions}));
@@ -212,7 +212,7 @@ fn the_copy_of_an_old_replica_sets_failure_is_not_ours() {
 
 #[test]
 fn an_unknown_refusal_is_given_verbatim_and_keyed_without_the_pods_name() {
-    let mut world = world(json!({}));
+    let mut world = world(&json!({}));
     refused(
         &mut world,
         "Pod \"web-new-aaaaa\" is invalid: spec.containers[0].ports[0].name: Invalid value: \"UP\": must match",
@@ -231,14 +231,14 @@ fn an_unknown_refusal_is_given_verbatim_and_keyed_without_the_pods_name() {
 
 #[test]
 fn a_request_above_a_limit_that_is_all_the_templates_own_is_no_default() {
-    let mut world = world(json!({"requests": {"memory": "5Gi"}, "limits": {"memory": "100Mi"}}));
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}, "limits": {"memory": "100Mi"}}));
     refused(&mut world, TODAY);
     assert_eq!(world.run(rules).codes(), ["pod-invalid"]);
 }
 
 #[test]
 fn trouble_of_a_webhook_only_announces_and_a_quota_is_another_family() {
-    let mut world = world(json!({}));
+    let mut world = world(&json!({}));
     refused(
         &mut world,
         "Internal error occurred: failed calling webhook \"w\": failed to call webhook: Post \"https://w\": connection refused",
