@@ -20,7 +20,7 @@ mod root;
 mod text;
 
 pub(crate) use cause::{CauseCode, Family};
-pub(crate) use evidence::{Evidence, spoken};
+pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
 pub(crate) use rollout::stalled;
 pub(crate) use root::order_by_root;

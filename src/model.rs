@@ -19,22 +19,23 @@ mod template;
 mod vocabulary;
 mod workload;
 
-pub(crate) use container::{ContainerState, ContainerStatus, StateRunning, StateTerminated, StateWaiting};
+pub(crate) use container::{ContainerStatus, StateTerminated};
 pub(crate) use decode::{decode_slice, decode_value};
-pub(crate) use event::{Event, EventSeries};
+pub(crate) use event::Event;
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
 pub(crate) use meta::{
-    Condition, Kind, LabelSelector, ObjectMeta, ObjectRef, OwnerReference, find_condition,
+    Condition, Kind, ObjectMeta, ObjectRef, find_condition,
 };
-pub(crate) use pod::{Pod, PodStatus};
-pub(crate) use pod_memory::{ContainerMemory, PodMemory, Termination};
+pub(crate) use pod::Pod;
+pub(crate) use pod_memory::PodMemory;
 pub(crate) use quantity::{Quantity, human_bytes};
-pub(crate) use replica_set::{ReplicaSet, TEMPLATE_HASH_LABEL};
+pub(crate) use replica_set::ReplicaSet;
 pub(crate) use rollout::{Lookup, Rollout};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
-    ConfigReference, Container, ContainerPort, EnvSource, KeyToPath, PodSpec, PodTemplate, Probe,
-    ProbeAction, Volume, VolumeMount,
+    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, Probe, ProbeAction, Volume, VolumeMount,
 };
 pub(crate) use vocabulary::{condition, reason};
-pub(crate) use workload::{Workload, WorkloadBody, WorkloadSpec, WorkloadStatus};
+pub(crate) use workload::Workload;
+#[cfg(test)]
+pub(crate) use workload::WorkloadBody;

@@ -15,7 +15,6 @@ mod reader;
 mod redact;
 mod writer;
 
-pub(crate) use line::Header;
-pub(crate) use reader::{ReadError, Recording, read};
+pub(crate) use reader::{Recording, read};
 pub(crate) use redact::redact;
 pub(crate) use writer::Writer;

@@ -11,7 +11,6 @@ mod warnings;
 pub(crate) use build::{build, timestamp, tool};
 
 pub(crate) use v1::{
-    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine,
-    PodState, Replicas, Report, SCHEMA_VERSION, Target, TargetImage, TimelineEntry, Tool, VerdictName,
-    Warning,
+    Cause, Evidence, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine, PodState, Replicas, Report,
+    SCHEMA_VERSION, Target, TimelineEntry, Tool, VerdictName,
 };

@@ -1,7 +1,5 @@
 //! What a finding rests on, each piece with the place it comes from.
 
-use std::time::Duration;
-
 use crate::model::{Event, ObjectRef};
 
 /// One piece of evidence. Texts are as the cluster gave them: hostile until a sink has encoded them.
@@ -33,15 +31,5 @@ impl Evidence {
 
     pub(crate) fn absence(what: impl Into<String>) -> Self {
         Self::Absence { what: what.into() }
-    }
-}
-
-/// A duration in the form people say it: `45s`, `2m 5s`.
-pub(crate) fn spoken(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 60, seconds % 60) {
-        (0, rest) => format!("{rest}s"),
-        (minutes, 0) => format!("{minutes}m"),
-        (minutes, rest) => format!("{minutes}m {rest}s"),
     }
 }

@@ -96,11 +96,6 @@ impl Event {
         let path = &self.involved_object.field_path;
         path.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}'))
     }
-
-    /// Who wrote it.
-    pub(crate) fn component(&self) -> &str {
-        if self.reporting_component.is_empty() { &self.source.component } else { &self.reporting_component }
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,6 @@ use serde::Deserialize;
 use super::meta::{Condition, Kind, ObjectMeta, ObjectRef};
 use super::template::PodTemplate;
 
-/// The label by which a Deployment's ReplicaSets and pods carry the hash of their template.
-pub(crate) const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
-
 /// A ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
@@ -44,9 +41,5 @@ impl ReplicaSet {
     /// `spec.replicas` with its default.
     pub(crate) fn desired(&self) -> i64 {
         self.spec.replicas.unwrap_or(1)
-    }
-
-    pub(crate) fn template_hash(&self) -> Option<&str> {
-        self.metadata.labels.get(TEMPLATE_HASH_LABEL).map(String::as_str)
     }
 }

@@ -232,10 +232,6 @@ impl Store {
         self.members.get(stream)?.iter().find_map(|uid| self.workloads.get(uid))
     }
 
-    pub(crate) fn workload_of_uid(&self, uid: &str) -> Option<&Workload> {
-        self.workloads.get(uid)
-    }
-
     /// ReplicaSets controlled by the object of that uid, in order of their uid.
     pub(crate) fn replica_sets_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a ReplicaSet> {
         self.owned_by(owner)

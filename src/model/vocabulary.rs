@@ -2,11 +2,9 @@
 
 /// `type` of conditions.
 pub(crate) mod condition {
-    pub(crate) const AVAILABLE: &str = "Available";
     pub(crate) const PROGRESSING: &str = "Progressing";
     pub(crate) const REPLICA_FAILURE: &str = "ReplicaFailure";
     pub(crate) const READY: &str = "Ready";
-    pub(crate) const POD_SCHEDULED: &str = "PodScheduled";
 }
 
 /// `reason` of conditions, container states, events and pods.
@@ -35,14 +33,9 @@ pub(crate) mod reason {
 
     // Events.
     pub(crate) const FAILED: &str = "Failed";
-    pub(crate) const BACK_OFF: &str = "BackOff";
     pub(crate) const FAILED_CREATE: &str = "FailedCreate";
     pub(crate) const FAILED_MOUNT: &str = "FailedMount";
-    pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
     pub(crate) const KILLING: &str = "Killing";
     pub(crate) const UNHEALTHY: &str = "Unhealthy";
     pub(crate) const FAILED_PULL_SECRET: &str = "FailedToRetrieveImagePullSecret";
-
-    // PodScheduled condition.
-    pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
 }
