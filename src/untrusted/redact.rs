@@ -162,7 +162,7 @@ fn is_placeholder(value: &str) -> bool {
     let variable =
         |open, close| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name);
     value.chars().all(|c| c == '*')
-        || matches!(value, "PASSWORD" | "TOKEN" | "SECRET")
+        || matches!(value, "PASSWORD" | "TOKEN" | "SECRET" | "VALUE")
         || variable("$", "")
         || variable("${", "}")
         || variable("$(", ")")
@@ -234,6 +234,7 @@ mod tests {
             "invalid username/password: unauthorized",
             "if token == expected && kind::Secret => next",
             "kubectl create secret docker-registry r --docker-password=PASSWORD",
+            "kubectl patch secret db -p '{\"stringData\":{\"password\":\"VALUE\"}}'",
             "kubectl create secret docker-registry regcred --docker-password=\"$TOKEN\" --docker-username=<user>",
         ] {
             assert_eq!(redact(text), text);

@@ -86,12 +86,15 @@ fn cause(cause: &Cause, page: &mut Page<'_>) {
     }
 }
 
-/// `Pod shop/web-7c9d-x2x4z (2 of 3 new pods)`.
+/// `Pod shop/web-7c9d-x2x4z (2 of 3 new pods)`, `ConfigMap shop/web (affects 2 of 3 new pods)`.
 fn place(cause: &Cause, page: &Page<'_>) -> String {
     let subject = page.text(&cause.subject);
     match (cause.affected.pods, cause.affected.of) {
         (0, _) | (_, 0) => subject,
-        (pods, of) => format!("{subject} ({pods} of {of} new pod{})", if of == 1 { "" } else { "s" }),
+        (pods, of) => {
+            let affects = if cause.subject.starts_with("Pod ") { "" } else { "affects " };
+            format!("{subject} ({affects}{pods} of {of} new pod{})", if of == 1 { "" } else { "s" })
+        }
     }
 }
 

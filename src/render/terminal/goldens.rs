@@ -166,6 +166,7 @@ fn config_map_key_missing_with_near_names() {
         "config-map-key-missing",
         "ConfigMap shop/web-config has no key DB_HOTS, which container app reads as variable DATABASE_HOST",
     );
+    root.subject = "ConfigMap shop/web-config".to_owned();
     root.evidence = vec![
         event("Failed", 5, "Error: couldn't find key DB_HOTS in ConfigMap shop/web-config"),
         field("spec.containers[app].env[DATABASE_HOST].valueFrom.configMapKeyRef.key", "DB_HOTS"),
@@ -181,9 +182,11 @@ fn config_map_key_missing_with_near_names() {
 
 error[config-map-key-missing]: ConfigMap shop/web-config has no key DB_HOTS, which container app
   reads as variable DATABASE_HOST
-  --> Pod shop/web-7c9d5f6b8-x2x4z (1 of 1 new pod)
-  event   Failed ×5: Error: couldn't find key DB_HOTS in ConfigMap shop/web-config
-  field   spec.containers[app].env[DATABASE_HOST].valueFrom.configMapKeyRef.key = DB_HOTS
+  --> ConfigMap shop/web-config (affects 1 of 1 new pod)
+  event   Pod shop/web-7c9d5f6b8-x2x4z: Failed ×5: Error: couldn't find key DB_HOTS in ConfigMap
+          shop/web-config
+  field   Pod shop/web-7c9d5f6b8-x2x4z
+          spec.containers[app].env[DATABASE_HOST].valueFrom.configMapKeyRef.key = DB_HOTS
 
 help: did you mean DB_HOST? The ConfigMap has the keys DB_HOST, DB_PORT
 help: or add the key to the ConfigMap; the pods start by themselves within a minute
