@@ -8,19 +8,20 @@ use http::Uri;
 
 /// Proxy settings of the environment.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the variables")]
 pub(crate) struct ProxySettings {
     /// `HTTPS_PROXY` or `https_proxy`.
-    pub(crate) https: Option<String>,
+    pub(crate) https_proxy: Option<String>,
     /// `HTTP_PROXY` or `http_proxy`; used for servers that do not speak TLS.
-    pub(crate) http: Option<String>,
+    pub(crate) http_proxy: Option<String>,
     /// `NO_PROXY` or `no_proxy`.
-    pub(crate) none_for: Option<String>,
+    pub(crate) no_proxy: Option<String>,
 }
 
 impl ProxySettings {
     /// The proxy for a server, as written; `None` to connect directly.
     pub(super) fn of(&self, server: &Uri) -> Option<String> {
-        let proxy = if server.scheme_str() == Some("http") { &self.http } else { &self.https };
+        let proxy = if server.scheme_str() == Some("http") { &self.http_proxy } else { &self.https_proxy };
         let proxy = proxy.as_deref().map(str::trim).filter(|proxy| !proxy.is_empty())?;
         let host = server.host()?.trim_start_matches('[').trim_end_matches(']').to_lowercase();
         let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
@@ -35,7 +36,7 @@ impl ProxySettings {
         if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
             return true;
         }
-        let items = self.none_for.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let items = self.no_proxy.as_deref().unwrap_or_default().split(',').map(str::trim);
         items.filter(|item| !item.is_empty()).any(|item| matches(&item.to_lowercase(), host, address, port))
     }
 }
@@ -89,9 +90,9 @@ mod tests {
 
     fn proxy(no_proxy: &str, server: &str) -> Option<String> {
         let settings = ProxySettings {
-            https: Some("proxy.corp:3128".to_owned()),
-            http: None,
-            none_for: Some(no_proxy.to_owned()),
+            https_proxy: Some("proxy.corp:3128".to_owned()),
+            http_proxy: None,
+            no_proxy: Some(no_proxy.to_owned()),
         };
         settings.of(&server.parse().unwrap())
     }
