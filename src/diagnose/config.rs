@@ -41,7 +41,7 @@ fn environment(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, diagn
         };
         let object = pod.object_ref();
         diagnosis.ask(Request::every(5, Want::Events(object.clone())));
-        let attempts = attempts(rollout, &object, |event| {
+        let tries = attempts(rollout, &object, |event| {
             event.reason == reason::FAILED
                 && event.container().is_none_or(|container| container == status.name)
                 && event.text().contains(message)
@@ -54,7 +54,7 @@ fn environment(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, diagn
             waiting_evidence(pod, status),
             diagnosis,
         );
-        diagnosis.add(super::Finding { attempts, ..finding });
+        diagnosis.add(advice::with_attempts(rollout, &missing, tries, finding));
     }
 }
 

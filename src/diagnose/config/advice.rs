@@ -57,14 +57,7 @@ enum Now<'a> {
 }
 
 fn look<'a>(rollout: &Rollout<'a>, missing: &Missing, diagnosis: &mut Diagnosis) -> Now<'a> {
-    diagnosis.ask(Request::every(
-        3,
-        Want::Keys {
-            kind: missing.kind,
-            namespace: rollout.namespace().to_owned(),
-            name: missing.name.clone(),
-        },
-    ));
+    diagnosis.ask(Request::every(3, keys_of(rollout, missing)));
     match (rollout.keys(missing.kind, &missing.name), &missing.key) {
         (Lookup::Unknown, _) => Now::Unknown,
         (Lookup::Refused(_), _) => Now::Refused,
@@ -72,6 +65,30 @@ fn look<'a>(rollout: &Rollout<'a>, missing: &Missing, diagnosis: &mut Diagnosis)
         (Lookup::Found(keys), Some(key)) if !keys.contains(key) => Now::Keys(keys),
         (Lookup::Found(_), _) => Now::Exists,
     }
+}
+
+/// Counts failed attempts. Our own look at the object is one: it tells as much as kubelet's next attempt, which for a
+/// volume may be two minutes away. So the time of the latest look that found it missing counts; kubelet's attempts do
+/// where we may not look.
+pub(super) fn with_attempts(
+    rollout: &Rollout<'_>,
+    missing: &Missing,
+    kubelets: Option<u64>,
+    finding: Finding,
+) -> Finding {
+    let looked = match rollout.keys(missing.kind, &missing.name) {
+        Lookup::Found(_) | Lookup::Missing => rollout.store().answer_age(&keys_of(rollout, missing)),
+        _ => None,
+    };
+    let attempts = match looked {
+        Some(age) => Some(rollout.now().saturating_sub(age).as_secs()),
+        None => kubelets,
+    };
+    Finding { attempts, ..finding }
+}
+
+fn keys_of(rollout: &Rollout<'_>, missing: &Missing) -> Want {
+    Want::Keys { kind: missing.kind, namespace: rollout.namespace().to_owned(), name: missing.name.clone() }
 }
 
 /// The finding about what is missing, as seen on one pod.

@@ -203,7 +203,7 @@ fn a_missing_secret_of_a_volume_names_volume_and_mount_path() {
         finding.headline,
         "Secret myothersecret does not exist in namespace shop; volume cfg needs it (container app at /etc/app)"
     );
-    assert_eq!((finding.attempts, finding.tolerance), (Some(5), Some(Duration::from_secs(60))));
+    assert_eq!(finding.tolerance, Some(Duration::from_secs(60)));
     assert!(matches!(&finding.evidence[0], Evidence::Event { reason, .. } if reason == "FailedMount"));
 }
 
@@ -304,4 +304,14 @@ fn an_optional_reference_that_is_missing_is_no_cause() {
     world.answer(keys_want(Kind::ConfigMap, "gone"), Answer::Missing);
     world.at(9);
     assert!(world.run(rules).codes().is_empty());
+}
+
+#[test]
+fn each_look_that_finds_the_object_missing_is_an_attempt() {
+    let mut world = mount_fails(json!({"secret": {"secretName": "s"}}), "secret \"s\" not found");
+    assert_eq!(world.run(rules).findings[0].attempts, Some(5), "the events of kubelet");
+    world.at(62);
+    world.answer(keys_want(Kind::Secret, "s"), Answer::Missing);
+    world.at(64);
+    assert_eq!(world.run(rules).findings[0].attempts, Some(62), "the time of our own look");
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::super::{Diagnosis, Evidence};
-use super::advice::{Missing, finding};
+use super::advice::{Missing, finding, with_attempts};
 use super::attempts;
 use super::gap::{Gap, gaps};
 use super::usage::{Via, sources};
@@ -83,7 +83,7 @@ fn report(rollout: &Rollout<'_>, pod: &Pod, volume: &str, event: &Event, diagnos
             Evidence::event(object.clone(), event),
             diagnosis,
         );
-        diagnosis.add(super::super::Finding { attempts: tries, ..found });
+        diagnosis.add(with_attempts(rollout, &missing, tries, found));
     }
 }
 

@@ -254,8 +254,10 @@ fn create_secret(pull: &Pull<'_>, name: &str) -> String {
             "docker-registry",
             name,
             &server,
-            "--docker-username=USER",
-            "--docker-password=PASSWORD",
+            "--docker-username",
+            "USER",
+            "--docker-password",
+            "PASSWORD",
         ],
     )
 }

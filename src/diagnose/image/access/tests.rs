@@ -40,7 +40,7 @@ fn a_refusal_without_pull_secret_names_both_suspects_and_how_to_give_permission(
         finding.commands[2..],
         [
             "kubectl -n shop create secret docker-registry regcred --docker-server=https://index.docker.io/v1/ \
-             --docker-username=USER --docker-password=PASSWORD",
+             --docker-username USER --docker-password PASSWORD",
             "kubectl -n shop patch serviceaccount default -p '{\"imagePullSecrets\":[{\"name\":\"regcred\"}]}'",
             "kubectl -n shop rollout restart deployment/web"
         ]
