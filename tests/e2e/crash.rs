@@ -22,7 +22,7 @@ fn exits() -> Vec<Case> {
     vec![
         Case::fails("crash", "exit-1-with-log", "container-crashing")
             .object(running("echo starting version 7; echo 'panic: DATABASE_URL is empty' >&2; exit 1"))
-            .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs", "--previous"])
+            .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs web-"])
             .lasts(45),
         Case::fails("crash", "exit-3-without-log", "container-crashing")
             .object(running("exit 3"))
@@ -158,6 +158,18 @@ fn healthy() -> Vec<Case> {
                 "containers": [app(json!({}))],
             })))
             .lasts(25),
+        // An init container ends once by design; that is no restart.
+        Case::passes("crash", "init-containers-done-near-miss")
+            .object(web(json!({
+                "initContainers": [
+                    container("prepare", json!({"command": ["true"]})),
+                    container("migrate", json!({"command": shell("echo 3 tables; sleep 1")})),
+                ],
+                "containers": [server(json!({"readinessProbe": ready()}))],
+            })))
+            .never_warns(&["containers-restarted"])
+            .field("/targets/0/warnings", json!([]))
+            .lasts(20),
         // What ended before we came does not count.
         Case::passes("crash", "earlier-restarts-near-miss")
             .before(apply(web(json!({

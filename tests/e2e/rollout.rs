@@ -65,7 +65,7 @@ fn failures() -> Vec<Case> {
             .before(apply(version("1", 1)))
             .before(rolled_out("deploy/web"))
             .object(with_spec(version("2", 1), json!({"paused": true})))
-            .says(&["paused", "kubectl -n $NS rollout resume deployment/web"])
+            .says(&["paused", "kubectl -n $NS rollout resume deployment/web", "1 old pod still serves"])
             .lasts(20),
         // The deadline says only that nothing moved; the probe says why.
         Case::fails("rollout", "progress-deadline-with-a-cause", "readiness-probe-failing")
