@@ -22,7 +22,7 @@ fn exits() -> Vec<Case> {
     vec![
         Case::fails("crash", "exit-1-with-log", "container-crashing")
             .object(running("echo starting version 7; echo 'panic: DATABASE_URL is empty' >&2; exit 1"))
-            .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs", "--previous"])
+            .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs web-"])
             .lasts(45),
         Case::fails("crash", "exit-3-without-log", "container-crashing")
             .object(running("exit 3"))
@@ -35,9 +35,9 @@ fn exits() -> Vec<Case> {
         Case::fails("crash", "out-of-memory", "memory-limit-exceeded")
             .object(web(one(app(json!({
                 "command": shell("echo filling the cache; exec dd if=/dev/zero of=/dev/null bs=300M"),
-                "resources": {"limits": {"memory": "48Mi"}},
+                "resources": {"limits": {"memory": "96Mi"}},
             })))))
-            .says(&["48Mi", "OOMKilled", "137"])
+            .says(&["96Mi", "OOMKilled", "137"])
             .lasts(20),
         Case::fails("crash", "beside-a-healthy-container", "container-crashing")
             .object(web(json!({"containers": [
@@ -158,6 +158,18 @@ fn healthy() -> Vec<Case> {
                 "containers": [app(json!({}))],
             })))
             .lasts(25),
+        // An init container ends once by design; that is no restart.
+        Case::passes("crash", "init-containers-done-near-miss")
+            .object(web(json!({
+                "initContainers": [
+                    container("prepare", json!({"command": ["true"]})),
+                    container("migrate", json!({"command": shell("echo 3 tables; sleep 1")})),
+                ],
+                "containers": [server(json!({"readinessProbe": ready()}))],
+            })))
+            .never_warns(&["containers-restarted"])
+            .field("/targets/0/warnings", json!([]))
+            .lasts(20),
         // What ended before we came does not count.
         Case::passes("crash", "earlier-restarts-near-miss")
             .before(apply(web(json!({
@@ -171,6 +183,22 @@ fn healthy() -> Vec<Case> {
             .before(until("get pods -o jsonpath={.items[*].status.containerStatuses[*].restartCount}", "2"))
             .before(rolled_out("deploy/web"))
             .lasts(55),
+        // One kill may have been a neighbour's doing or the burst of a start.
+        Case::passes("crash", "out-of-memory-once-near-miss")
+            .object(web(json!({
+                "volumes": [{"name": "state", "emptyDir": {}}],
+                "containers": [server(json!({
+                    "command": shell(
+                        "[ -e /state/seen ] || { touch /state/seen; exec dd if=/dev/zero of=/dev/null bs=300M; }
+                        exec httpd -f -p 8080 -h /www",
+                    ),
+                    "resources": {"limits": {"memory": "48Mi"}},
+                    "volumeMounts": [{"name": "state", "mountPath": "/state"}],
+                    "readinessProbe": ready(),
+                }))],
+            })))
+            .field("/targets/0/pods/0/restarts", 1)
+            .lasts(20),
         Case::passes("crash", "within-the-memory-limit-near-miss")
             .object(web(one(server(json!({
                 "resources": {"limits": {"memory": "48Mi"}},

@@ -90,7 +90,7 @@ fn never_ready() -> Vec<Case> {
                     "httpGet": {"path": "/cgi-bin/ready", "port": 8080}, "periodSeconds": 2, "timeoutSeconds": 1,
                 },
             })))
-            .says(&["/cgi-bin/ready", "1s", "timeoutSeconds"])
+            .says(&["/cgi-bin/ready", "timeoutSeconds 1"])
             .lasts(90),
         Case::fails("probe", "flapping", "readiness-flapping")
             .object(serving(json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, kubectl, rolled_out, until};
-use crate::manifest::{app, deployment, one, ready, server, shell, web, with_spec};
+use crate::manifest::{app, deployment, one, ready, server, web, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = failures();
@@ -26,6 +26,20 @@ fn version(version: &str, replicas: u32) -> Value {
 fn starting() -> Value {
     let probe = json!({"exec": {"command": ["false"]}, "periodSeconds": 5, "failureThreshold": 60});
     web(one(app(json!({"readinessProbe": probe}))))
+}
+
+/// Asked for a path that it does not have.
+fn not_found() -> Value {
+    web(one(server(json!({
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
+    }))))
+}
+
+fn with_image(mut deployment: Value, image: &str) -> Value {
+    if let Some(field) = deployment.pointer_mut("/spec/template/spec/containers/0/image") {
+        *field = image.into();
+    }
+    deployment
 }
 
 fn failures() -> Vec<Case> {
@@ -51,10 +65,16 @@ fn failures() -> Vec<Case> {
             .before(apply(version("1", 1)))
             .before(rolled_out("deploy/web"))
             .object(with_spec(version("2", 1), json!({"paused": true})))
-            .says(&["paused", "kubectl -n $NS rollout resume deployment/web"])
+            .says(&["paused", "kubectl -n $NS rollout resume deployment/web", "1 old pod still serves"])
             .lasts(20),
-        Case::fails("rollout", "progress-deadline", "readiness-probe-failing")
+        // The deadline says only that nothing moved; the probe says why.
+        Case::fails("rollout", "progress-deadline-with-a-cause", "readiness-probe-failing")
+            .object(with_spec(not_found(), json!({"progressDeadlineSeconds": 10})))
+            .says(&["/readyz", "404"])
+            .lasts(20),
+        Case::fails("rollout", "progress-deadline", "progress-deadline-exceeded")
             .object(with_spec(starting(), json!({"progressDeadlineSeconds": 10})))
+            .says(&["10s", "0 of 1"])
             .lasts(20),
     ]
 }
@@ -62,7 +82,7 @@ fn failures() -> Vec<Case> {
 fn other_ends() -> Vec<Case> {
     vec![
         Case::ends("rollout", "not-found", 2, "indeterminate", "not-found")
-            .says(&["web", "$NS", "not found"])
+            .says(&["there is no Deployment web in namespace $NS"])
             .lasts(3),
         Case::ends("rollout", "superseded", 6, "superseded", "rollout-superseded")
             .object(starting())
@@ -74,7 +94,7 @@ fn other_ends() -> Vec<Case> {
             .at(5, apply(version("2", 1)))
             .lasts(12),
         Case::ends("rollout", "timeout-while-starting", 3, "timed-out", "progressing")
-            .object(version_that_starts_slowly())
+            .object(starting())
             .timeout(6)
             .lasts(8),
         Case::ends("rollout", "timeout-while-settling", 3, "timed-out", "settling")
@@ -88,11 +108,6 @@ fn other_ends() -> Vec<Case> {
             .says(&["$REGISTRY/busy:none"])
             .lasts(12),
     ]
-}
-
-fn version_that_starts_slowly() -> Value {
-    let script = "sleep 20; exec httpd -f -p 8080 -h /www";
-    web(one(server(json!({"command": shell(script), "readinessProbe": ready()}))))
 }
 
 /// What a wait for settling says; a rollout that is done must not.
