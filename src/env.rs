@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -24,7 +23,6 @@ pub struct Env {
     pub(crate) stderr_is_terminal: bool,
     terminal_width: TerminalWidth,
     wall: Box<dyn Fn() -> Timestamp>,
-    monotonic: Box<dyn Fn() -> Duration>,
 }
 
 /// Asks for the width of the terminal, in cells, at this moment; `None` without a terminal.
@@ -39,7 +37,6 @@ impl Env {
     /// The environment of this process.
     #[expect(clippy::disallowed_methods, reason = "this is the one door to clocks and variables")]
     pub fn of_process() -> Self {
-        let start = Instant::now();
         Self {
             variables: std::env::vars_os().collect(),
             stdin: Box::new(io::stdin()),
@@ -54,7 +51,6 @@ impl Env {
                 size.map(|(width, _)| usize::from(width.0))
             }),
             wall: Box::new(Timestamp::now),
-            monotonic: Box::new(move || start.elapsed()),
         }
     }
 
@@ -90,11 +86,6 @@ impl Env {
     /// The wall clock.
     pub(crate) fn now(&self) -> Timestamp {
         (self.wall)()
-    }
-
-    /// Since the start of the process, on a clock that never jumps.
-    pub(crate) fn elapsed(&self) -> Duration {
-        (self.monotonic)()
     }
 
     /// Writes to stdout and flushes. A reader that has gone away is no error.
@@ -172,7 +163,6 @@ mod by_hand {
                 stderr_is_terminal: false,
                 terminal_width: Arc::new(|| None),
                 wall: Box::new(|| Timestamp::UNIX_EPOCH),
-                monotonic: Box::new(|| Duration::ZERO),
             };
             (env, out, err)
         }

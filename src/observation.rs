@@ -21,7 +21,7 @@ pub(crate) struct Observation {
 /// What was observed.
 #[derive(Clone, Debug)]
 pub(crate) enum Observed {
-    /// The API server answered for the first time.
+    /// Which API server is asked; again, with its version and its clock, once it has answered.
     Connected(Server),
     /// A consistent snapshot: all else that this stream had shown before is gone.
     Listed { stream: Stream, objects: Vec<Object> },

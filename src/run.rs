@@ -191,9 +191,9 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     }
     options.stdin_is_terminal = env.stdin_is_terminal;
     options.proxy = ProxySettings {
-        https: either("HTTPS_PROXY", "https_proxy"),
-        http: either("HTTP_PROXY", "http_proxy"),
-        none_for: either("NO_PROXY", "no_proxy"),
+        https_proxy: either("HTTPS_PROXY", "https_proxy"),
+        http_proxy: either("HTTP_PROXY", "http_proxy"),
+        no_proxy: either("NO_PROXY", "no_proxy"),
     };
     options.keep_raw = gate.record.is_some();
     options.log_lines = u32::from(gate.log_lines);

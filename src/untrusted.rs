@@ -14,7 +14,7 @@ mod tokens;
 pub(crate) mod properties;
 
 pub(crate) use json::for_json;
-pub(crate) use redact::{REDACTED, RedactPatternError, Redactor};
+pub(crate) use redact::Redactor;
 
 /// Longest line in characters. Longer ones are data, not sentences, and hide what stands around them.
 const LINE_LIMIT: usize = 2048;

@@ -1,10 +1,5 @@
 //! Small helpers for the sentences of findings.
 
-/// `1 pod`, `2 pods`.
-pub(crate) fn count(n: usize, singular: &str) -> String {
-    if n == 1 { format!("1 {singular}") } else { format!("{n} {singular}s") }
-}
-
 /// The candidates nearest to a name that does not exist, nearest first, at most five.
 ///
 /// Near means: equal after folding case and `-_.`, or an edit distance (with transpositions) of at most 2, or 3

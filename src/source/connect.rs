@@ -75,8 +75,6 @@ impl ConnectOptions {
 pub(crate) struct Connected {
     pub(crate) live: Live,
     pub(crate) default_namespace: String,
-    /// Context and URL; version and clock follow as [`Observed::Connected`].
-    pub(crate) server: Server,
 }
 
 /// Prepares the connection. A credential plugin may run, on a thread of its own; race this against the deadline
@@ -91,8 +89,10 @@ pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, Connec
     let ConnectOptions { keep_raw, log_lines, request_timeout, wall_clock, .. } = recipe.options;
     let access = Arc::new(Access::new(recipe, client, url, request_timeout));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
-    live.spawn(greet(access, server.clone(), wall_clock, live.arrivals.clone()));
-    Ok(Connected { live, default_namespace, server })
+    // Known before anything is sent, so that a report of a server that never answered names it.
+    drop(live.arrivals.try_send(Arrival { what: Observed::Connected(server.clone()), raw: Vec::new() }));
+    live.spawn(greet(access, server, wall_clock, live.arrivals.clone()));
+    Ok(Connected { live, default_namespace })
 }
 
 #[derive(Default, Deserialize)]

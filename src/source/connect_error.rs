@@ -38,23 +38,6 @@ pub(crate) enum ConnectError {
 }
 
 impl ConnectError {
-    /// The word in `error[…]`.
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NoConfiguration { .. } => "no-kubeconfig",
-            Self::KubeconfigUnreadable { .. } => "kubeconfig-unreadable",
-            Self::KubeconfigInvalid { .. } => "kubeconfig-invalid",
-            Self::NoContext { .. } | Self::NoCurrentContext { .. } => "no-context",
-            Self::NoCluster { .. } => "no-cluster",
-            Self::InCluster { .. } => "in-cluster",
-            Self::Proxy { .. } => "proxy",
-            Self::Credentials { .. } => "credentials",
-            Self::Tls { .. } => "tls",
-            Self::Headers { .. } => "headers",
-            Self::Aborted { .. } => "connect",
-        }
-    }
-
     /// What to do about it, one step per entry.
     pub(crate) fn help(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];

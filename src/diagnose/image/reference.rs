@@ -90,10 +90,6 @@ impl Reference {
     pub(super) fn is_official(&self) -> bool {
         self.host == DEFAULT_HOST && self.path.starts_with("library/")
     }
-
-    pub(super) fn is_docker_hub(&self) -> bool {
-        self.host == DEFAULT_HOST
-    }
 }
 
 /// Whether the first part of a name is a registry: it has a dot or a port, is `localhost`, or has upper case
