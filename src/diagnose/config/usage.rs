@@ -21,7 +21,7 @@ pub(super) struct FileSource<'a> {
     pub(super) optional: bool,
 }
 
-/// The ConfigMaps and Secrets of a volume, projected ones too.
+/// Each ConfigMap and Secret of a volume, projected ones too.
 pub(super) fn sources(volume: &Volume) -> Vec<FileSource<'_>> {
     let mut found = Vec::new();
     let projected = volume.projected.iter().flat_map(|projected| &projected.sources);

@@ -46,16 +46,16 @@ pub(super) fn look_for<'a>(
     let events = rollout.events(&object);
     let complaint = events.iter().copied().find(|event| event.reason == reason::FAILED_PULL_SECRET);
     if complaint.is_some() || events_refused {
-        let names = Want::Names { kind: Kind::Secret, namespace: rollout.namespace().to_owned() };
-        diagnosis.ask(Request::every(5, names));
+        let list = Want::Names { kind: Kind::Secret, namespace: rollout.namespace().to_owned() };
+        diagnosis.ask(Request::every(5, list));
     }
-    let existing = match rollout.names(Kind::Secret) {
-        Lookup::Found(names) => Some(names),
+    let there = match rollout.names(Kind::Secret) {
+        Lookup::Found(list) => Some(list),
         _ => None,
     };
-    let exists = |name: &str| existing.map(|names| names.iter().any(|other| other == name));
+    let exists = |name: &str| there.map(|list| list.iter().any(|other| other == name));
     let last_pull = events.iter().filter(|event| event.text().starts_with("Failed to pull image"));
-    let last_pull = last_pull.map(|event| seconds(event)).max();
+    let last_pull = last_pull.copied().map(seconds).max();
     // Kubelet reads the secrets anew before each attempt: an attempt that failed after its last complaint had them.
     let was_missing = |name: &str| {
         let Some(complaint) = complaint.filter(|complaint| names_secret(complaint, name)) else {
@@ -67,7 +67,7 @@ pub(super) fn look_for<'a>(
     let missing: Vec<&str> =
         named.iter().copied().filter(|name| exists(name) == Some(false) || was_missing(name)).collect();
     if missing.is_empty() {
-        return if events_seen || existing.is_some() { Secrets::Present } else { Secrets::Unknown };
+        return if events_seen || there.is_some() { Secrets::Present } else { Secrets::Unknown };
     }
     Secrets::Missing {
         exist_now: missing.iter().all(|name| exists(name) == Some(true)),
@@ -77,7 +77,7 @@ pub(super) fn look_for<'a>(
 }
 
 fn seconds(event: &Event) -> i64 {
-    event.last_seen().map_or(0, |at| at.as_second())
+    event.last_seen().map_or(0, jiff::Timestamp::as_second)
 }
 
 /// Whether `Unable to retrieve some image pull secrets (a, b); …` names that secret.
