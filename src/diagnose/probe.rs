@@ -181,11 +181,15 @@ impl Seen<'_> {
             self.pod.object_ref(),
             format!("spec.{list}[{}].{}Probe", self.status.name, kind.word()),
             format!(
-                "{}, timeoutSeconds {}, allows {}; the container declares {}",
+                "{}, timeoutSeconds {}, allows {}{}",
                 action::spoken(probe),
                 probe.timeout_seconds,
                 action::budget(probe),
-                action::declared_ports(self.container)
+                if action::port(self.container, probe).is_some() {
+                    format!("; the container declares {}", action::declared_ports(self.container))
+                } else {
+                    String::new()
+                }
             ),
         )
     }

@@ -39,6 +39,9 @@ impl End {
     pub(super) fn of(rollout: &Rollout<'_>, ended: &Ended<'_>, events: &[&Event]) -> Option<Self> {
         let status = ended.status;
         let latest = status.latest_termination()?;
+        if latest.reason == reason::OOM_KILLED {
+            return Some(Self::OutOfMemory);
+        }
         if hook_failed(ended, latest, events) {
             return Some(Self::HookFailed);
         }
@@ -46,9 +49,6 @@ impl End {
             let waiting = status.state.waiting.as_ref().map_or("", |waiting| waiting.message.as_str());
             let text = if latest.message.is_empty() { waiting } else { &latest.message };
             return Some(Self::CannotStart(start_error::read(text)));
-        }
-        if latest.reason == reason::OOM_KILLED {
-            return Some(Self::OutOfMemory);
         }
         if latest.exit_code != 0 && log_says_exec_format(rollout, ended) {
             return Some(Self::ExecFormat);
@@ -127,14 +127,24 @@ impl End {
 
 /// The waiting reason says so for a moment only; the event stays. It belongs to the latest instance if it is not
 /// older than its start.
+///
+/// A container that ends by itself takes its hook with it, and kubelet calls that a failed hook too. Then the end
+/// came first, and its code is not that of a kill.
 fn hook_failed(ended: &Ended<'_>, latest: &StateTerminated, events: &[&Event]) -> bool {
-    ended.status.waiting_reason() == Some(reason::POST_START_HOOK_ERROR)
-        || latest.reason == reason::POST_START_HOOK_ERROR
-        || events.iter().any(|event| {
+    let failed_at = events
+        .iter()
+        .find(|event| {
             event.reason == FAILED_POST_START_HOOK
                 && event.container() == Some(ended.status.name.as_str())
                 && event.last_seen() >= latest.started_at
         })
+        .map(|event| event.last_seen());
+    let waiting = ended.status.waiting_reason() == Some(reason::POST_START_HOOK_ERROR);
+    if !waiting && failed_at.is_none() {
+        return false;
+    }
+    let killed = matches!(latest.signal_number(), Some(9 | 15));
+    killed || failed_at.is_some_and(|failed_at| failed_at < latest.finished_at)
 }
 
 /// The runtime writes `exec /app: exec format error` into the container's own log (exit code 1 or 255).

@@ -20,7 +20,7 @@ const fn meaning(code: i64) -> &'static str {
         0 => "finished without an error",
         1 => "general error of the application",
         2 => "wrong usage, or a Go panic",
-        3 => "error of the application; a JVM told to exit on OutOfMemoryError also ends so",
+        3 => "error of the application; also a JVM out of memory",
         125 => "a container tool inside the container failed",
         126 => "the command is there but cannot be executed",
         127 => "command not found",

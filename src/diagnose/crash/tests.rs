@@ -403,6 +403,24 @@ fn a_failed_hook_is_told_from_the_kill_that_follows_it() {
 }
 
 #[test]
+fn a_container_that_ends_during_its_hook_has_crashed() {
+    // Recorded: the application ends at 14 s, its hook of 15 s ends with it, and kubelet blames the hook.
+    let mut world = World::with_app(json!({"lifecycle": {"postStart": {}}}));
+    world.pod(
+        "web-1",
+        json!({"containerStatuses": [{"name": "app", "restartCount": 0, "lastState": {"terminated": end(1, 1, "Error")},
+            "state": {"waiting": {"reason": "PostStartHookError", "message": "Exec lifecycle hook ([sleep 15]) … exited with 137"}}}]}),
+    );
+    world.events(
+        Kind::Pod,
+        "web-1",
+        json!([{"reason": "FailedPostStartHook", "message": "PostStartHook failed",
+        "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:01:01Z"}]),
+    );
+    assert_eq!(world.run(rules).codes(), ["container-crashing"]);
+}
+
+#[test]
 fn a_root_image_under_run_as_non_root_is_refused() {
     let mut world = World::with_app(json!({}));
     world.waiting_pod(

@@ -113,6 +113,14 @@ impl Context<'_> {
         if self.ended.count > 1 { format!(" {} times", self.ended.count) } else { String::new() }
     }
 
+    /// `right at its start`, `5s after its start`.
+    fn life(&self) -> String {
+        match self.latest.life_seconds() {
+            0 => "right at its start".to_owned(),
+            seconds => format!("{seconds}s after its start"),
+        }
+    }
+
     fn quoted(&self) -> String {
         match self.log.telling_line() {
             Some(line) => format!(": \"{line}\""),
@@ -129,7 +137,7 @@ impl Context<'_> {
     fn headline(&self, end: &End) -> String {
         let who = who(self.ended.pod, &self.ended.status.name);
         let times = self.times();
-        let life = self.latest.life_seconds();
+        let life = self.life();
         match end {
             End::CannotStart(failure) => start_headline(&who, failure, self.memory_limit().as_deref()),
             End::ShellFoundNoCommand | End::ShellMayNotExecute => {
@@ -142,9 +150,7 @@ impl Context<'_> {
             }
             End::OutOfMemory => match self.memory_limit() {
                 Some(limit) => {
-                    format!(
-                        "{who} was killed{times} for using more than its memory limit of {limit}, {life}s after its start"
-                    )
+                    format!("{who} was killed{times} for using more than its memory limit of {limit}, {life}")
                 }
                 None => format!(
                     "{who} was killed{times} because memory ran out; it has no memory limit of its own"
@@ -155,23 +161,19 @@ impl Context<'_> {
             }
             End::Completed => {
                 format!(
-                    "{who} ran to completion{times} (exit code 0 after {life}s), but a Deployment keeps its containers running"
+                    "{who} ran to completion{times} (exit code 0, {life}), but a Deployment keeps its containers running"
                 )
             }
             End::Killed(_) if self.ended.is_init() => {
                 format!("{who} was killed{times}: {}", exit::spoken(self.latest))
             }
             End::Killed(_) => format!(
-                "{who} was killed{times} with {}, {life}s after its start, not for its memory{}",
+                "{who} was killed{times} with {}, {life}, not for its memory{}",
                 exit::spoken(self.latest),
                 if is_silent(self.log) { ", and logged nothing" } else { "" }
             ),
             End::Crashed => {
-                format!(
-                    "{who} ended{times} with {} {life}s after its start{}",
-                    exit::spoken(self.latest),
-                    self.quoted()
-                )
+                format!("{who} ended{times} with {} {life}{}", exit::spoken(self.latest), self.quoted())
             }
         }
     }

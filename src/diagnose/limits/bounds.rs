@@ -195,6 +195,9 @@ fn options(
     let namespace = rollout.namespace();
     let target = rollout.workload.command_target();
     let who = subject(rollout, violation);
+    let plain = |ratio: &str| {
+        Quantity::new(ratio).value().map_or_else(|| ratio.to_owned(), |ratio| ratio.to_string())
+    };
     let name = range.map_or("NAME", |range| range.object.name.as_str());
     let Violation { bound, resource, scope, allowed, got } = violation;
     let container =
@@ -222,7 +225,8 @@ fn options(
         ),
         (Bound::Ratio, Got::Ratio(ratio)) => (
             format!(
-                "raise maxLimitRequestRatio.{resource} of LimitRange {name} from {allowed} to at least {ratio}"
+                "raise maxLimitRequestRatio.{resource} of LimitRange {name} from {allowed} to at least {}",
+                plain(ratio)
             ),
             ratio_help(rollout, violation, &who),
             None,

@@ -83,12 +83,12 @@ pub(super) fn readiness_budget(container: &Container) -> u64 {
     let startup = container.startup_probe.as_ref().map_or(0, Probe::budget_seconds);
     let Some(probe) = &container.readiness_probe else { return startup };
     let thresholds = (probe.failure_threshold + probe.success_threshold).saturating_sub(3);
-    startup
-        + probe.initial_delay_seconds
+    let planned = probe.initial_delay_seconds
         + probe.timeout_seconds
         + thresholds * probe.period_seconds
         + probe.period_seconds / 2
-        + probe.timeout_seconds
+        + probe.timeout_seconds;
+    startup + planned.max(probe.budget_seconds())
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
         let app = container(serde_json::json!({"name": "app",
             "startupProbe": {"tcpSocket": {"port": 1}, "failureThreshold": 30, "periodSeconds": 10},
             "readinessProbe": {"tcpSocket": {"port": 1}, "initialDelaySeconds": 5, "failureThreshold": 6}}));
-        // 300 + 5 + 1 + (6 + 1 - 3) × 10 + 5 + 1
-        assert_eq!(readiness_budget(&app), 352);
+        // 300, then the larger of 5 + 1 + (6 + 1 - 3) × 10 + 5 + 1 and 5 + 6 × 10.
+        assert_eq!(readiness_budget(&app), 365);
     }
 }

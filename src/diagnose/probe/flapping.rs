@@ -10,8 +10,7 @@ const FLAPS: u32 = 2;
 
 pub(super) fn rule(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     for pod in rollout.live_pods() {
-        let flaps = rollout.memory(pod).map_or(0, |memory| memory.flaps);
-        if flaps < FLAPS {
+        if !flaps(rollout, pod) {
             continue;
         }
         let object = pod.object_ref();
@@ -21,8 +20,14 @@ pub(super) fn rule(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         if pod.statuses().any(|status| kills(&events, &status.name).is_some()) {
             continue;
         }
-        diagnosis.add(finding(rollout, pod, flaps));
+        let count = rollout.memory(pod).map_or(0, |memory| memory.flaps);
+        diagnosis.add(finding(rollout, pod, count));
     }
+}
+
+/// Whether the readiness of a pod comes and goes.
+pub(super) fn flaps(rollout: &Rollout<'_>, pod: &Pod) -> bool {
+    rollout.memory(pod).is_some_and(|memory| memory.flaps >= FLAPS)
 }
 
 fn finding(rollout: &Rollout<'_>, pod: &Pod, flaps: u32) -> Finding {

@@ -96,12 +96,11 @@ fn finding(
         (1.., Some(latest)) => {
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
             format!(
-                "Kubernetes killed it {times}, it did not crash (the last time {}s after its start; the probe allows {}s)",
-                latest.life_seconds(),
-                probe.budget_seconds()
+                "Kubernetes killed it {times}, the last time {}s after its start; it did not crash",
+                latest.life_seconds()
             )
         }
-        (1.., None) => format!("Kubernetes kills it (the probe allows {}s)", probe.budget_seconds()),
+        (1.., None) => "Kubernetes kills it for that".to_owned(),
         _ => format!(
             "after {} failures in a row Kubernetes kills it ({} seen)",
             probe.failure_threshold,

@@ -81,9 +81,9 @@ pub(super) fn judge(
         return refused(container, kind, probe, log);
     }
     if matches!(probe.action(), ProbeAction::Exec(_)) {
-        return by_exec(output, log);
+        return by_exec(probe, output, log);
     }
-    Opinion { possibility: None, clear: false, why: String::new(), help: all_three() }
+    Opinion { possibility: None, clear: false, why: String::new(), help: all_three().to_vec() }
 }
 
 fn status_code(output: &str) -> Option<u16> {
@@ -149,7 +149,7 @@ fn by_timeout(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str
 
 fn refused(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str]) -> Opinion {
     let Some((number, written)) = action::port(container, probe) else {
-        return Opinion { possibility: None, clear: false, why: String::new(), help: all_three() };
+        return Opinion { possibility: None, clear: false, why: String::new(), help: all_three().to_vec() };
     };
     let declared =
         number.is_some_and(|number| container.ports.iter().any(|port| port.container_port == number));
@@ -184,7 +184,7 @@ fn refused(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str]) 
             format!("set the port of the {} probe to the one the application listens on", kind.word()),
         )
         .clear(),
-        _ => not_listening_yet(container, kind, probe, &written, log),
+        _ => not_listening_yet(container, kind, probe, (&written, declared), log),
     }
 }
 
@@ -193,7 +193,7 @@ fn not_listening_yet(
     container: &Container,
     kind: ProbeKind,
     probe: &Probe,
-    port: &str,
+    (port, declared): (&str, bool),
     log: &[&str],
 ) -> Opinion {
     let name = &container.name;
@@ -221,12 +221,17 @@ fn not_listening_yet(
             ],
         };
     }
-    let mut help = all_three();
-    if kind != ProbeKind::Readiness {
-        help.insert(0, patience(container, probe, probe.budget_seconds().saturating_mul(2)));
-    }
+    // A start that takes its time: it is what a startup probe measures; or the port is the declared one, and the
+    // application is at work.
+    let starting = kind == ProbeKind::Startup || (declared && log.iter().any(|line| !line.trim().is_empty()));
+    let [wrong, impatient, never] = all_three();
+    let help = if kind == ProbeKind::Readiness {
+        vec![wrong, impatient, never]
+    } else {
+        vec![patience(container, probe, probe.budget_seconds().saturating_mul(2)), wrong, never]
+    };
     Opinion {
-        possibility: (kind != ProbeKind::Readiness).then_some(Possibility::ProbeIsImpatient),
+        possibility: starting.then_some(Possibility::ProbeIsImpatient),
         clear: false,
         why: format!(
             "nothing listens on port {port} of container {name} in the {} it is given",
@@ -253,7 +258,7 @@ fn patience(container: &Container, probe: &Probe, seconds: u64) -> String {
     }
 }
 
-fn by_exec(output: &str, log: &[&str]) -> Opinion {
+fn by_exec(probe: &Probe, output: &str, log: &[&str]) -> Opinion {
     let lower = output.to_lowercase();
     let said = output.lines().next().unwrap_or_default().trim();
     // A shell inside the probe that does not find its command: the probe can never pass.
@@ -265,12 +270,15 @@ fn by_exec(output: &str, log: &[&str]) -> Opinion {
         )
         .clear();
     }
+    let asks = action::spoken(probe);
     let what = if said.is_empty() {
-        "its command fails and prints nothing".to_owned()
+        format!("{asks} fails and prints nothing")
     } else {
-        format!("its command fails and says \"{}\"", shorten(said, 160))
+        format!("{asks} fails and says \"{}\"", shorten(said, 160))
     };
-    unwell(&what, log)
+    let mut opinion = unwell(&what, log);
+    opinion.help.push("or the check itself is wrong: run it by hand with `kubectl exec`".to_owned());
+    opinion
 }
 
 fn unwell(what: &str, log: &[&str]) -> Opinion {
@@ -284,14 +292,13 @@ fn unwell(what: &str, log: &[&str]) -> Opinion {
 }
 
 /// The three possibilities, where nothing tells them apart.
-fn all_three() -> Vec<String> {
+fn all_three() -> [String; 3] {
     [
         "the probe may be wrong: compare its port, path or command with what the application offers",
         "the probe may be too impatient: does the application need a while to start or to answer?",
         "the application may never answer: look at its log for a dependency or setting that is wrong",
     ]
     .map(str::to_owned)
-    .to_vec()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{CauseCode, Diagnosis, Evidence, Hold, ends};
-use super::{ProbeKind, Seen, action};
+use super::{ProbeKind, Seen, action, flapping};
 
 /// What a slow start may take beyond what its probes plan for.
 const SLACK: Duration = Duration::from_secs(60);
@@ -21,7 +21,8 @@ pub(super) fn rule(seen: &Seen<'_>, diagnosis: &mut Diagnosis) {
     else {
         return;
     };
-    if seen.status.ready {
+    // Readiness that comes and goes is told as that.
+    if seen.status.ready || flapping::flaps(seen.rollout, seen.pod) {
         return;
     }
     let failure = seen.failure(ProbeKind::Readiness, false);
@@ -38,13 +39,14 @@ pub(super) fn rule(seen: &Seen<'_>, diagnosis: &mut Diagnosis) {
     };
     let slack = if opinion.clear && times >= STEADY { SLACK_WHEN_CLEAR } else { SLACK };
     let ripe = elapsed > budget + slack;
+    let threshold = Duration::from_secs(probe.failure_threshold * probe.period_seconds);
     let failed_enough = i64::try_from(probe.failure_threshold).is_ok_and(|threshold| times >= threshold);
-    if !ripe && !failed_enough {
+    if !ripe && !(failed_enough && elapsed >= threshold) {
         return;
     }
     seen.ask_for_log(diagnosis);
     let consequence = format!(
-        "it has not been ready for {}s (the probe plans for {}s) and gets no traffic",
+        "it has not been ready for {}s (the probe allows {}s) and gets no traffic",
         elapsed.as_secs(),
         budget.as_secs()
     );

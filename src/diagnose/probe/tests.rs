@@ -73,7 +73,9 @@ fn the_second_kill_by_a_probe_is_enough_and_is_no_crash() {
     let finding = diagnosis.the(CauseCode::LivenessProbeFailing);
     assert_eq!(finding.hold, Hold::Ripe);
     assert!(
-        finding.headline.contains("Kubernetes killed it 2 times, it did not crash"),
+        finding
+            .headline
+            .contains("Kubernetes killed it 2 times, the last time 19s after its start; it did not crash"),
         "{}",
         finding.headline
     );
@@ -129,8 +131,8 @@ fn wrong_port() -> World {
 fn a_readiness_probe_on_a_port_that_nobody_declares_has_half_the_slack() {
     let mut world = wrong_port();
     running(&mut world, 0, 0, false, true);
-    // Budget: timeout 1 + (3 + 1 - 3) × 2 + 1 + timeout 1 = 5 s, and 30 s of slack.
-    for (at, hold) in [(10, Hold::Announce), (34, Hold::Announce), (36, Hold::Ripe)] {
+    // Budget: 3 failures × 2 s = 6 s, and 30 s of slack.
+    for (at, hold) in [(10, Hold::Announce), (36, Hold::Announce), (37, Hold::Ripe)] {
         world.at(at);
         world.events(Kind::Pod, "web-1", json!([event("Unhealthy", REFUSED, 6, at)]));
         world.log("web-1", false, 0, &["listening on :8080"]);
@@ -140,7 +142,7 @@ fn a_readiness_probe_on_a_port_that_nobody_declares_has_half_the_slack() {
     let finding = diagnosis.the(CauseCode::ReadinessProbeFailing);
     assert_eq!(
         finding.headline,
-        "the readiness probe of container app is wrong: the probe asks port 9090, container app declares port 8080 (http) and logs \"listening on :8080\"; it has not been ready for 36s (the probe plans for 5s) and gets no traffic"
+        "the readiness probe of container app is wrong: the probe asks port 9090, container app declares port 8080 (http) and logs \"listening on :8080\"; it has not been ready for 37s (the probe allows 6s) and gets no traffic"
     );
     assert!(finding.evidence.iter().any(|evidence| matches!(evidence, Evidence::Log { .. })));
 }
@@ -152,7 +154,7 @@ fn a_readiness_probe_that_may_still_pass_has_the_whole_slack() {
     );
     running(&mut world, 0, 0, false, true);
     let text = "Readiness probe failed: cat: can't open '/tmp/ok': No such file or directory\n";
-    for (at, hold) in [(60, Hold::Announce), (66, Hold::Ripe)] {
+    for (at, hold) in [(66, Hold::Announce), (67, Hold::Ripe)] {
         world.at(at);
         world.events(Kind::Pod, "web-1", json!([event("Unhealthy", text, 25, at)]));
         assert_eq!(world.run(rules).the(CauseCode::ReadinessProbeFailing).hold, hold, "{at}");
@@ -249,6 +251,32 @@ fn readiness_that_is_lost_twice_without_an_end_flaps() {
     assert_eq!(world.run(rules).the(CauseCode::ReadinessFlapping).hold, Hold::Ripe);
     world.events(Kind::Pod, "web-1", json!([event("Killing", LIVENESS_KILL, 1, 20)]));
     assert!(!flapping(&world), "a kill is told as a kill");
+}
+
+#[test]
+fn a_silent_application_without_a_declared_port_leaves_the_three_possibilities_open() {
+    // The article's example: nothing says why nothing listens.
+    let mut world = World::with_app(json!({"livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080},
+        "initialDelaySeconds": 3, "periodSeconds": 3}}));
+    running(&mut world, 0, 0, true, true);
+    world.at(8);
+    world.events(Kind::Pod, "web-1", json!([event("Unhealthy",
+        "Liveness probe failed: Get \"http://10.1.1.1:8080/healthz\": dial tcp 10.1.1.1:8080: connect: connection refused", 1, 7)]));
+    let finding = world.run(rules).the(CauseCode::LivenessProbeFailing).clone();
+    assert!(
+        finding
+            .headline
+            .starts_with("the liveness probe of container app fails: nothing listens on port 8080"),
+        "{}",
+        finding.headline
+    );
+    for possibility in ["only needs longer", "may be wrong", "may never answer"] {
+        assert!(
+            finding.help.iter().any(|help| help.contains(possibility)),
+            "{possibility}: {:?}",
+            finding.help
+        );
+    }
 }
 
 #[test]
