@@ -114,7 +114,7 @@ fn sentence(rollout: &Rollout<'_>, violation: &Violation, range: Option<&Origin<
     let allowed = Quantity::new(allowed).human();
     match (bound, got) {
         (Bound::Ratio, Got::Ratio(ratio)) => {
-            let ratio = ratio.trim_end_matches('0').trim_end_matches('.');
+            let ratio = without_zeros(ratio);
             format!(
                 "{who} has a {resource} limit of {ratio} times its request, and {whose} allows {allowed} times per {scope}"
             )
@@ -222,7 +222,8 @@ fn options(
         ),
         (Bound::Ratio, Got::Ratio(ratio)) => (
             format!(
-                "raise maxLimitRequestRatio.{resource} of LimitRange {name} from {allowed} to at least {ratio}"
+                "raise maxLimitRequestRatio.{resource} of LimitRange {name} from {allowed} to at least {}",
+                without_zeros(ratio)
             ),
             ratio_help(rollout, violation, &who),
             None,
@@ -245,6 +246,11 @@ fn options(
             .with_command(format!("kubectl -n {namespace} set resources {target} -c {container} {set}"));
     }
     finding.with_command(edit(namespace, range))
+}
+
+/// The API server prints a ratio with six decimals.
+fn without_zeros(ratio: &str) -> &str {
+    if ratio.contains('.') { ratio.trim_end_matches('0').trim_end_matches('.') } else { ratio }
 }
 
 const fn field_of(bound: Bound) -> &'static str {
