@@ -22,8 +22,8 @@ mod text;
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
-pub(crate) use rollout::stalled;
-pub(crate) use root::order_by_root;
+pub(crate) use rollout::{stalled, target_deleted};
+pub(crate) use root::{drop_explained, order_by_root};
 pub(crate) use text::nearest;
 
 use crate::model::Rollout;
@@ -67,6 +67,7 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
         rule(rollout, &mut diagnosis);
     }
     config::drop_consequences(&mut diagnosis.findings);
+    drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
     diagnosis
 }

@@ -125,7 +125,7 @@ pub(crate) use by_hand::Captured;
 
 #[cfg(test)]
 mod by_hand {
-    use super::{Arc, Duration, Env, OsString, Timestamp, Write, io};
+    use super::{Arc, Env, OsString, Timestamp, Write, io};
     use std::sync::Mutex;
 
     /// What a run wrote to a stream.

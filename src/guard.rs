@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, diagnose, stalled};
+use crate::diagnose::{CauseCode, diagnose, stalled, target_deleted};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Kind, Rollout, Store, Workload};
@@ -112,6 +112,10 @@ impl Guard {
             settled = self.examine(store, workload, policy, &mut outlook);
         } else {
             "the API server to show the target".clone_into(&mut self.last.waiting_for);
+        }
+        if let (Presence::Gone(since), Some(gone)) = (presence, &self.last.workload) {
+            self.last.standing =
+                vec![Standing { finding: target_deleted(gone), since, ripe: true, ends_at: None }];
         }
         if presence == Presence::Absent {
             let Stream { kind, namespace, .. } = &self.stream;
@@ -255,8 +259,12 @@ impl Guard {
     fn waits_for_evidence(&mut self, store: &Store, verdict: &Verdict, outlook: &Outlook) -> bool {
         let explained = matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::NotFound);
         let since = *self.deciding_since.get_or_insert(store.now());
-        let open = |request: &Request| {
-            !matches!(request.want, Want::Watch(_)) && store.answer(&request.want).is_none()
+        // What has not been listed yet is not known to be absent: old pods may serve.
+        let open = |request: &Request| match &request.want {
+            Want::Watch(stream) => {
+                store.refused(stream).is_none() && store.sight(stream).is_none_or(|sight| !sight.listed)
+            }
+            want => store.answer(want).is_none(),
         };
         explained && outlook.requests.iter().any(open) && store.now().saturating_sub(since) < EVIDENCE_WITHIN
     }

@@ -23,9 +23,7 @@ pub(crate) use container::{ContainerStatus, StateTerminated};
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{
-    Condition, Kind, ObjectMeta, ObjectRef, find_condition,
-};
+pub(crate) use meta::{Condition, Kind, ObjectMeta, ObjectRef, find_condition};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use quantity::{Quantity, human_bytes};

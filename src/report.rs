@@ -14,3 +14,5 @@ pub(crate) use v1::{
     Cause, Evidence, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine, PodState, Replicas, Report,
     SCHEMA_VERSION, Target, TimelineEntry, Tool, VerdictName,
 };
+#[cfg(test)]
+pub(crate) use v1::{Affected, ClusterInfo, Impact, TargetImage, Warning};

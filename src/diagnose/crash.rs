@@ -57,7 +57,7 @@ fn hold(rollout: &Rollout<'_>, ended: &Ended<'_>, end: &End) -> Hold {
     let general = rollout.tolerated_restarts + 1;
     // `--tolerate-restarts` moves every count, not only that of plain crashes.
     let moved = rollout.tolerated_restarts - crate::policy::Policy::DEFAULT_TOLERATED_RESTARTS;
-    let needed = (end.needed(ended) + moved).max(1);
+    let needed = (end.needed() + moved).max(1);
     if ended.count < general && alike < needed {
         let never_ran = matches!(end, End::CannotStart(_)) && ended.status.state.running.is_none();
         return if never_ran && end.is_timed() { Hold::Tolerance } else { Hold::Announce };

@@ -2,7 +2,7 @@
 #![doc = include_str!("rollout.md")]
 
 use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
-use crate::model::{ContainerStatus, Pod, Rollout, condition, reason};
+use crate::model::{ContainerStatus, Pod, Rollout, Workload, condition, reason};
 use crate::status::{Status, assess};
 
 /// Every rule of this family. Runs last: the fallback must know what the others found.
@@ -116,6 +116,27 @@ pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
         .with_hold(Hold::Ripe)
         .with_help("look at the pods that are not ready, and at the controller if there are none")
         .with_command(format!("kubectl -n {namespace} describe {target}"))
+}
+
+/// The target was there and is not: found by the gate, which alone remembers it.
+pub(crate) fn target_deleted(workload: &Workload) -> Finding {
+    let subject = workload.object_ref();
+    let (namespace, target) = (&workload.metadata.namespace, workload.command_target());
+    let headline = format!(
+        "{} {} was deleted while it was watched, and was not created again",
+        workload.kind, workload.metadata.name
+    );
+    let evidence = Evidence::absence(format!(
+        "{target} (uid {}) is gone from namespace {namespace}, or its deletion has begun",
+        workload.metadata.uid
+    ));
+    Finding::new(CauseCode::TargetDeleted, "deleted", subject, headline, evidence)
+        .with_prognosis(Prognosis::Permanent)
+        .with_hold(Hold::Ripe)
+        .with_help("find out who deletes it: another pipeline, a clean-up job, an operator that owns it, or the namespace being removed")
+        .with_help("if it should be there, apply its manifest again")
+        .with_command(format!("kubectl -n {namespace} get {target}"))
+        .with_command(format!("kubectl get namespace {namespace}"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,26 @@
 
 use super::{CauseCode, Finding, Hold};
 
+/// What the first explains where it is sure of itself: the second is told of the same pods in other words.
+const EXPLAINED: &[(CauseCode, CauseCode)] = &[
+    (CauseCode::SubPathMissing, CauseCode::ContainerCannotStart),
+    (CauseCode::ReadinessFlapping, CauseCode::ReadinessProbeFailing),
+];
+
+/// Takes out what another finding explains.
+pub(crate) fn drop_explained(findings: &mut Vec<Finding>) {
+    for (cause, effect) in EXPLAINED {
+        let explained: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.code == *cause && finding.hold != Hold::Announce)
+            .flat_map(|finding| finding.pods.iter().cloned())
+            .collect();
+        findings.retain(|finding| {
+            finding.code != *effect || !finding.pods.iter().all(|pod| explained.contains(pod))
+        });
+    }
+}
+
 /// Sorts findings so that the root cause comes first.
 ///
 /// Upstream beats downstream: what keeps pods from existing, then what keeps a container from being created,

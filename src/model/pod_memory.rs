@@ -48,6 +48,14 @@ pub(crate) struct ContainerMemory {
     waiting_reason: String,
 }
 
+impl ContainerMemory {
+    /// The ends that we could read and that were no success.
+    pub(crate) fn failures(&self) -> i64 {
+        let failed = self.terminations.iter().filter(|end| end.state.exit_code != 0).count();
+        i64::try_from(failed).unwrap_or(i64::MAX)
+    }
+}
+
 /// One end of a container and when we learned of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Termination {

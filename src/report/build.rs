@@ -231,6 +231,7 @@ fn impact(rollout: &Rollout<'_>, old_ready: i64) -> Impact {
     let summary = match (old_ready, new_ready) {
         (0, 0) if rollout.workload.desired() == 0 => "no replicas are asked for".to_owned(),
         (0, 0) => "nothing serves: no pod of any revision is ready".to_owned(),
+        (0, 1) if rollout.workload.desired() <= 1 => "the new pod is ready".to_owned(),
         (0, new) if new >= rollout.workload.desired() => format!("{new} new pods are ready"),
         (0, new) => format!("{new} of {} new pods are ready; no old pods serve", rollout.workload.desired()),
         (old, 0) => pods(old, "old"),

@@ -59,7 +59,13 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         .pods
         .iter()
         .filter_map(|pod| {
-            let ends: i64 = rollout.memory(pod)?.containers.values().map(|container| container.deaths).sum();
+            // An init container that ended with 0 did what it is for.
+            let ends: i64 = rollout
+                .memory(pod)?
+                .containers
+                .iter()
+                .map(|(name, memory)| if spec.is_init(name) { memory.failures() } else { memory.deaths })
+                .sum();
             (ends > 0).then(|| format!("{} ({ends})", pod.metadata.name))
         })
         .take(5)

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::cluster::variable;
+
 /// What a case needs beyond a cluster and an open registry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -130,8 +132,10 @@ impl Case {
         format!("{}::{}", self.family, self.name)
     }
 
+    /// `ROLLOUT_GUARD_TEST_PREFIX` keeps two runs on one cluster apart.
     pub(crate) fn namespace(&self) -> String {
-        format!("rg-{}-{}", self.family, self.name)
+        let prefix = variable("ROLLOUT_GUARD_TEST_PREFIX").unwrap_or_else(|| "rg".to_owned());
+        format!("{prefix}-{}-{}", self.family, self.name)
     }
 
     pub(crate) const fn target(mut self, target: &'static str) -> Self {

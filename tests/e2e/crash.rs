@@ -158,6 +158,18 @@ fn healthy() -> Vec<Case> {
                 "containers": [app(json!({}))],
             })))
             .lasts(25),
+        Case::passes("crash", "post-start-hook-fails-twice-near-miss")
+            .object(web(json!({
+                "volumes": [{"name": "state", "emptyDir": {}}],
+                "containers": [server(json!({
+                    "lifecycle": {"postStart": {"exec": {"command": shell(
+                        "n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >/state/n; [ $n -ge 2 ]",
+                    )}}},
+                    "volumeMounts": [{"name": "state", "mountPath": "/state"}],
+                    "readinessProbe": ready(),
+                }))],
+            })))
+            .lasts(45),
         // An init container ends once by design; that is no restart.
         Case::passes("crash", "init-containers-done-near-miss")
             .object(web(json!({

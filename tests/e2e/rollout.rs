@@ -47,11 +47,11 @@ fn failures() -> Vec<Case> {
         Case::fails("rollout", "stuck-with-old-pods-serving", "image-not-found")
             .before(apply(version("1", 3)))
             .before(rolled_out("deploy/web"))
-            .object(deployment("web", 3, one(server(json!({"image": "$REGISTRY/busy:3"})))))
+            .object(with_image(version("1", 3), "$REGISTRY/busy:3"))
             .says(&[
                 "3 old pods still serve",
                 "$REGISTRY/busy:3",
-                "kubectl -n $NS rollout undo deployment/web",
+                "kubectl -n $NS set image deployment/web app=$REGISTRY/busy:1",
             ])
             .field("/targets/0/impact/oldPodsReady", 3)
             .field("/targets/0/replicas/desired", 3)

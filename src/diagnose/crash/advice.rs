@@ -19,6 +19,10 @@ impl Context<'_> {
             help.push("let the application log at start-up, to stdout or stderr, what it does and which setting it misses".to_owned());
             help.push(self.run_locally());
         }
+        if help.is_empty() {
+            help.push("the application ended by itself, Kubernetes only restarted it: the reason is in its log, or in what this rollout changed".to_owned());
+            help.push(self.run_locally());
+        }
         if self.is_injected() {
             help.push(format!(
                 "container {} is not in the template of {}: an admission webhook added it, so look at the add-on it belongs to",

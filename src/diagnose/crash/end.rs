@@ -3,13 +3,10 @@
 use super::super::ends::Ended;
 use super::super::{CauseCode, logs};
 use super::start_error::{self, StartFailure};
-use crate::model::{Event, Quantity, Rollout, StateTerminated, reason};
+use crate::model::{Event, Rollout, StateTerminated, reason};
 
 /// The event of a failed postStart hook.
 const FAILED_POST_START_HOOK: &str = "FailedPostStartHook";
-
-/// A limit below this leaves so little room that the second attempt cannot end otherwise.
-const SMALL_LIMIT_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
 
 /// How the latest instance of a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,16 +84,15 @@ impl End {
     ///
     /// A dependency that comes up 15 s late looks like any crash, so a plain crash must happen four times; a
     /// command that is not there will not appear, and memory that was too little twice stays so.
-    pub(super) fn needed(&self, ended: &Ended<'_>) -> i64 {
+    pub(super) const fn needed(&self) -> i64 {
         match self {
-            Self::OutOfMemory if ended.is_init() || limit_is_small(ended) => 1,
-            Self::OutOfMemory | Self::HookFailed => 2,
+            Self::OutOfMemory => 2,
             Self::CannotStart(_)
             | Self::ShellFoundNoCommand
             | Self::ShellMayNotExecute
             | Self::ExecFormat
             | Self::Completed => 3,
-            Self::Killed(_) | Self::Crashed => 4,
+            Self::Killed(_) | Self::HookFailed | Self::Crashed => 4,
         }
     }
 
@@ -151,12 +147,4 @@ fn hook_failed(ended: &Ended<'_>, latest: &StateTerminated, events: &[&Event]) -
 fn log_says_exec_format(rollout: &Rollout<'_>, ended: &Ended<'_>) -> bool {
     logs::all_lines(rollout, ended.pod, ended.status)
         .any(|line| line.to_lowercase().trim_end().ends_with("exec format error"))
-}
-
-fn limit_is_small(ended: &Ended<'_>) -> bool {
-    ended
-        .container
-        .and_then(|container| container.resources.limits.get("memory"))
-        .and_then(Quantity::value)
-        .is_some_and(|bytes| bytes < SMALL_LIMIT_BYTES)
 }

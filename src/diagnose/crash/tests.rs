@@ -229,10 +229,10 @@ fn a_second_kill_for_memory_is_enough_and_the_limit_is_named() {
 }
 
 #[test]
-fn one_kill_for_memory_is_enough_under_a_small_limit() {
+fn one_kill_for_memory_is_not_enough_however_small_the_limit() {
     let mut world = World::with_app(json!({"resources": {"limits": {"memory": "32Mi"}}}));
     dead(&mut world, 1, 137, "OOMKilled");
-    assert_eq!(hold_of(&world, CauseCode::MemoryLimitExceeded), Hold::Ripe);
+    assert_eq!(hold_of(&world, CauseCode::MemoryLimitExceeded), Hold::Announce);
 }
 
 #[test]
@@ -392,12 +392,12 @@ fn a_failed_hook_is_told_from_the_kill_that_follows_it() {
     let shown = |evidence: &Evidence| matches!(evidence, Evidence::Field { value, .. } if value.contains("hook broke"));
     assert!(finding.evidence.iter().any(shown));
     // Later only the event tells it.
-    dead(&mut world, 2, 137, "Error");
+    dead(&mut world, 4, 137, "Error");
     world.events(
         Kind::Pod,
         "web-1",
-        json!([{"reason": "FailedPostStartHook", "count": 2, "message": "PostStartHook failed",
-        "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:02:00Z"}]),
+        json!([{"reason": "FailedPostStartHook", "count": 4, "message": "PostStartHook failed",
+        "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:04:00Z"}]),
     );
     assert_eq!(hold_of(&world, CauseCode::PostStartHookFailed), Hold::Ripe);
 }
