@@ -60,7 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
-    trace::start(settings.verbosity, display.stderr_color);
+    trace::start(settings.verbosity);
     match settings.command {
         Command::Gate(gate) => return run::gate(*gate, display, env),
         Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),
