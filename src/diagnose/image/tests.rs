@@ -3,7 +3,7 @@ use serde_json::json;
 use super::rules;
 use crate::diagnose::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold};
 use crate::model::Kind;
-use crate::observation::{Answer, Observed, Request, Stream, Want};
+use crate::observation::{Observed, Request, Stream, Want};
 use crate::testing::World;
 
 pub(super) fn world(image: &str) -> World {
