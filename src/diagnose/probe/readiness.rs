@@ -41,7 +41,8 @@ pub(super) fn rule(seen: &Seen<'_>, diagnosis: &mut Diagnosis) {
     let ripe = elapsed > budget + slack;
     let threshold = Duration::from_secs(probe.failure_threshold * probe.period_seconds);
     let failed_enough = i64::try_from(probe.failure_threshold).is_ok_and(|threshold| times >= threshold);
-    if !ripe && !(failed_enough && elapsed >= threshold) {
+    let shown = ripe || (failed_enough && elapsed >= threshold);
+    if !shown {
         return;
     }
     seen.ask_for_log(diagnosis);
