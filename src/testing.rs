@@ -63,6 +63,18 @@ impl World {
         self.deployment_object(body);
     }
 
+    /// Writes the Deployment, paused, with that status.
+    pub(crate) fn paused(&mut self, status: Value) {
+        let body = json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 1,
+                "annotations": {"deployment.kubernetes.io/revision": "1"}},
+            "spec": {"replicas": 1, "paused": true, "selector": {"matchLabels": {"app": "web"}},
+                "template": self.template},
+            "status": status,
+        });
+        self.deployment_object(body);
+    }
+
     /// Writes the Deployment as the JSON given.
     pub(crate) fn deployment_object(&mut self, body: Value) {
         let object = crate::model::decode_value(Kind::Deployment, body).unwrap();

@@ -177,15 +177,37 @@ fn unanswered<'a, T: ?Sized>(answer: Option<&'a Answer>) -> Lookup<'a, T> {
 ///
 /// Follows `FindNewReplicaSet` of pkg/controller/deployment/util/deployment_util.go, which takes the oldest of
 /// several equal ones. Our template view is narrower than the controller's, so the revision decides and the
-/// template only guards against a ReplicaSet list that is ahead of or behind the Deployment.
+/// template only guards against a ReplicaSet list that is ahead of or behind the Deployment. A paused Deployment
+/// keeps its revision when its template changes; then only `updatedReplicas` tells that no ReplicaSet has it.
 fn current_replica_set<'a>(store: &'a Store, workload: &'a Workload) -> Option<&'a ReplicaSet> {
     if !workload.is_observed() {
         return None;
     }
     let revision = workload.metadata.annotations.revision.as_deref()?;
+    let none_updated = workload.spec.paused && workload.status.updated_replicas == 0;
     store
         .replica_sets_of(&workload.metadata.uid)
         .filter(|set| set.metadata.annotations.revision.as_deref() == Some(revision))
         .filter(|set| set.spec.template.spec == workload.spec.template.spec)
+        .filter(|set| !(none_updated && set.status.replicas > 0))
         .min_by_key(|set| (set.metadata.creation_timestamp, set.metadata.name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::World;
+
+    #[test]
+    fn pods_behind_a_pause_are_old_where_the_controller_counts_none_as_updated() {
+        let mut world = World::with_app(json!({}));
+        world.pod("web-1", json!({}));
+        assert_eq!(world.rollout().pods.len(), 1);
+        world.paused(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 0}));
+        assert_eq!(world.rollout().pods.len(), 0);
+        assert_eq!(world.rollout().old_pods.len(), 1);
+        world.paused(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+        assert_eq!(world.rollout().pods.len(), 1);
+    }
 }
