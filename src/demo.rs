@@ -21,5 +21,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Demo> {
 /// The list for `replay --list`.
 pub(crate) fn list() -> String {
     let width = DEMOS.iter().map(|demo| demo.name.len()).max().unwrap_or(0);
-    DEMOS.iter().map(|demo| format!("{:width$}  {}\n", demo.name, demo.about)).collect()
+    let lines: Vec<String> =
+        DEMOS.iter().map(|demo| format!("{:width$}  {}\n", demo.name, demo.about)).collect();
+    lines.concat()
 }

@@ -121,9 +121,6 @@ impl<W: Write> Write for QuietPipe<W> {
 }
 
 #[cfg(test)]
-pub(crate) use by_hand::Captured;
-
-#[cfg(test)]
 mod by_hand {
     use super::{Arc, Env, OsString, Timestamp, Write, io};
     use std::sync::Mutex;

@@ -75,9 +75,10 @@ const fn tolerance(code: CauseCode) -> Duration {
         C::RegistryCertificateUntrusted | C::RegistryPlainHttp => 45,
         C::ImageAccessDenied | C::ImagePullSecretMissing | C::ImagePullSecretRejected => 60,
         // T4: remote services and rate limits.
-        C::RegistryRateLimited | C::RegistryUnreachable => 300,
+        C::RegistryRateLimited
+        | C::RegistryUnreachable
         // T5: rules count outcomes and say when they are ripe; this bounds what they leave to time.
-        C::ContainerCrashing
+        | C::ContainerCrashing
         | C::MemoryLimitExceeded
         | C::InitContainerFailing
         | C::ContainerKilled

@@ -62,7 +62,7 @@ fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
     trace::start(settings.verbosity);
     match settings.command {
-        Command::Gate(gate) => return run::gate(*gate, display, env),
+        Command::Gate(gate) => return run::gate(&gate, display, env),
         Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),
         Command::Explain { code } => {
             env.print(&explain::explain(code.as_deref(), display.width, display.stdout_color)?)?;

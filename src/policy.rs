@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// What `wait` and `diagnose` are allowed to tolerate.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Policy {
     /// One budget for all targets.
     pub(crate) timeout: Duration,

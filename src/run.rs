@@ -14,7 +14,7 @@ use crate::observation::Stream;
 use crate::outputs::{Outputs, ReportFormat, open_stream};
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
-use crate::report::{self, PlaceholderReport, PlaceholderTarget, Report, SCHEMA_VERSION, VerdictName};
+use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
 use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports};
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
@@ -31,16 +31,16 @@ const MOST_RECORDING_BYTES: u64 = 512 << 20;
 ///
 /// # Errors
 /// The settings or the connection cannot be used: nothing was judged.
-pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
+pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
     let redactor = &gate.reports.redactor;
     let started = env.now();
-    let placeholder = placeholder(&gate, started);
+    let placeholder = placeholder(gate, started);
     let outputs = Outputs::open(&gate.reports.files, |format| match format {
         ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
         ReportFormat::JUnit => render::placeholder_junit(&placeholder, redactor).into_bytes(),
     })?;
     let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
-    let options = connect_options(&gate, env);
+    let options = connect_options(gate, env);
 
     // A fault of ours must leave the placeholder as it is and end with our code, not with a panic's.
     let judged = catch_unwind(AssertUnwindSafe(|| -> Result<Session, Error> {
@@ -49,7 +49,7 @@ pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCo
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no event loop: {error}")))?;
         let session = runtime.block_on(async {
-            let Connected { mut live, default_namespace, .. } = connected(options).await?;
+            let Connected { mut live, default_namespace } = connected(options).await?;
             let namespace = if default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &default_namespace };
             let targets: Vec<Stream> =
                 gate.targets.iter().map(|target| Stream::of(target.kind, namespace, &target.name)).collect();
@@ -80,7 +80,7 @@ pub(crate) fn gate(gate: Gate, display: Display, env: &mut Env) -> Result<ExitCo
         )
         .hint("run it again with --record FILE and report the fault with that file"))
     })?;
-    finish(&session.report(), session.exit_code(), &gate.reports, Some(&outputs), gate.quiet, display, env)
+    Ok(finish(&session, &gate.reports, &outputs, gate.quiet, display, env))
 }
 
 /// Judges a recording.
@@ -106,7 +106,7 @@ pub(crate) fn replay(
     }
     let session = gate::replay(recording);
     let outputs = Outputs::open(&reports.files, |_| Vec::new())?;
-    finish(&session.report(), session.exit_code(), reports, Some(&outputs), false, display, env)
+    Ok(finish(&session, reports, &outputs, false, display, env))
 }
 
 fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
@@ -128,19 +128,20 @@ fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
             read(name, &mut file)
         }
         ReplaySource::Stdin => read("standard input".to_owned(), &mut env.stdin),
-        ReplaySource::Demo(name) => match demo::find(name) {
-            Some(demo) => Ok(demo.recording.to_owned()),
-            None => {
-                let near = nearest(name, demo::DEMOS.iter().map(|demo| demo.name));
-                let error = Error::usage(format!("there is no demo {name:?}"));
-                Err(match near.first() {
-                    Some(near) => error.hint(format!("did you mean {near}?")),
-                    None => error.hint("rollout-guard replay --list names them"),
-                })
-            }
-        },
+        ReplaySource::Demo(name) => {
+            demo::find(name).map(|demo| demo.recording.to_owned()).ok_or_else(|| no_demo(name))
+        }
         ReplaySource::List => Ok(String::new()),
     }
+}
+
+fn no_demo(name: &str) -> Error {
+    let near = nearest(name, demo::DEMOS.iter().map(|demo| demo.name));
+    let hint = near.first().map_or_else(
+        || "rollout-guard replay --list names them".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
+    Error::usage(format!("there is no demo {name:?}")).hint(hint)
 }
 
 /// What stands on disk until there is a verdict.
@@ -224,23 +225,22 @@ fn connect_failed(error: &ConnectError) -> Error {
 /// Writes every report, then the one document on stdout, and decides on the exit code: a report that could not
 /// be written changes a pass and nothing else.
 fn finish(
-    report: &Report,
-    code: ExitCode,
+    session: &Session,
     reports: &Reports,
-    outputs: Option<&Outputs>,
+    outputs: &Outputs,
     quiet: bool,
     display: Display,
     env: &mut Env,
-) -> Result<ExitCode, Error> {
+) -> ExitCode {
+    let report = &session.report();
+    let code = session.exit_code();
     let redactor = &reports.redactor;
     let rendered = |format: ReportFormat| match format {
         ReportFormat::Json => render::json(report, redactor),
         ReportFormat::JUnit => render::junit(report, redactor),
     };
-    let mut problems = Vec::new();
-    if let Some(outputs) = outputs {
-        problems.extend(outputs.replace(|format| rendered(format).into_bytes()).err());
-    }
+    let mut problems: Vec<Error> =
+        outputs.replace(|format| rendered(format).into_bytes()).err().into_iter().collect();
     let text = |color| render::terminal(report, &Look { width: display.width, color, redactor });
     match reports.stdout {
         Document::Report(format) => problems.extend(env.print(&rendered(format)).err()),
@@ -253,5 +253,5 @@ fn finish(
     for problem in &problems {
         env.complain(&problem.render(display.stderr_color));
     }
-    Ok(if code == ExitCode::Complete && !problems.is_empty() { ExitCode::ReportNotWritten } else { code })
+    if code == ExitCode::Complete && !problems.is_empty() { ExitCode::ReportNotWritten } else { code }
 }

@@ -35,6 +35,7 @@ pub(crate) struct Settling {
 }
 
 /// How far settling has come.
+#[expect(clippy::enum_variant_names, reason = "`Settled::Settled` reads as what it is")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// Completeness does not hold.
@@ -280,7 +281,8 @@ fn liveness_failure_stands(rollout: &Rollout<'_>, pod: &Pod) -> Option<Duration>
                     .saturating_add(probe.timeout_seconds),
             );
             let age = Duration::try_from(rollout.server_now().duration_since(seen)).unwrap_or_default();
-            (seen >= started && age < window).then(|| rollout.now() + (window - age))
+            let left = window.checked_sub(age).filter(|left| !left.is_zero())?;
+            (seen >= started).then(|| rollout.now() + left)
         })
         .max()
 }

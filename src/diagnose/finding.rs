@@ -63,6 +63,21 @@ pub(crate) enum Hold {
     Announce,
 }
 
+/// With a capital letter and a period. A first word that is not a plain word (a name, a field, a command) stays.
+fn sentence(text: &str) -> String {
+    let first = text.split([' ', ',', ':']).next().unwrap_or_default();
+    let plain = first.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut chars = text.chars();
+    let mut sentence = match chars.next() {
+        Some(letter) if plain => letter.to_uppercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    };
+    if !sentence.ends_with(['.', '?', '!', ':']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
 /// A cause seen now.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
@@ -152,8 +167,9 @@ impl Finding {
         self
     }
 
+    /// Adds advice, as whole sentences: rules may begin with a small letter and leave the last period out.
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        self.help.push(sentence(&help.into()));
         self
     }
 
@@ -180,5 +196,22 @@ impl Finding {
             self.help = other.help;
             self.commands = other.commands;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn advice_becomes_sentences_and_names_stay_as_they_are() {
+        assert_eq!(sentence("raise the limit"), "Raise the limit.");
+        assert_eq!(
+            sentence("or, if it is yours, edit it. Then wait"),
+            "Or, if it is yours, edit it. Then wait."
+        );
+        assert_eq!(sentence("is it the one meant?"), "Is it the one meant?");
+        assert_eq!(sentence("web-7c9d is the pod"), "web-7c9d is the pod.");
+        assert_eq!(sentence("`spec.paused` is set"), "`spec.paused` is set.");
     }
 }

@@ -8,6 +8,7 @@ use super::pod::Pod;
 use super::vocabulary::reason;
 
 /// The memory of one pod.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 pub(crate) struct PodMemory {
     /// When we first saw the pod.
@@ -150,13 +151,11 @@ impl ContainerMemory {
         }
         let waiting = status.state.waiting.as_ref();
         let reason_now = waiting.map_or("", |waiting| waiting.reason.as_str());
-        if let Some(waiting) = waiting {
-            if waiting.reason == reason::ERR_IMAGE_PULL {
-                if self.waiting_reason != reason::ERR_IMAGE_PULL {
-                    self.failed_pulls += 1;
-                }
-                self.pull_error.clone_from(&waiting.message);
+        if let Some(waiting) = waiting.filter(|waiting| waiting.reason == reason::ERR_IMAGE_PULL) {
+            if self.waiting_reason != reason::ERR_IMAGE_PULL {
+                self.failed_pulls += 1;
             }
+            self.pull_error.clone_from(&waiting.message);
         }
         reason_now.clone_into(&mut self.waiting_reason);
     }

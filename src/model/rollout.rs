@@ -164,7 +164,7 @@ impl<'a> Rollout<'a> {
     }
 }
 
-fn unanswered<'a, T: ?Sized>(answer: Option<&'a Answer>) -> Lookup<'a, T> {
+fn unanswered<T: ?Sized>(answer: Option<&Answer>) -> Lookup<'_, T> {
     match answer {
         Some(Answer::Missing) => Lookup::Missing,
         Some(Answer::Refused(refusal)) => Lookup::Refused(refusal),
@@ -175,7 +175,7 @@ fn unanswered<'a, T: ?Sized>(answer: Option<&'a Answer>) -> Lookup<'a, T> {
 /// The ReplicaSet of the newest template: controlled by the Deployment, of the Deployment's own revision, with
 /// the Deployment's template. A rollback gives an old ReplicaSet a new revision, so age says nothing.
 ///
-/// Follows `FindNewReplicaSet` of pkg/controller/deployment/util/deployment_util.go, which takes the oldest of
+/// Follows `FindNewReplicaSet` of `pkg/controller/deployment/util/deployment_util.go`, which takes the oldest of
 /// several equal ones. Our template view is narrower than the controller's, so the revision decides and the
 /// template only guards against a ReplicaSet list that is ahead of or behind the Deployment. A paused Deployment
 /// keeps its revision when its template changes; then only `updatedReplicas` tells that no ReplicaSet has it.

@@ -168,6 +168,7 @@ pub(crate) struct ConfigReference {
 }
 
 /// A declared port.
+#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ContainerPort {

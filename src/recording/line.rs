@@ -37,6 +37,7 @@ pub(crate) struct Header {
 /// The policy of the run, so that a replay judges by the same one. Durations in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RecordedPolicy {
     timeout: u64,
     /// Absent means `auto`.

@@ -247,7 +247,6 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
     });
     let answers = store.answers().filter_map(|(want, answer)| match (want, answer) {
-        (Want::Watch(_), _) => None,
         (Want::Events(_), Answer::Refused(refusal)) => Some(("events", refusal)),
         (Want::Logs(_), Answer::Refused(refusal)) => Some(("pods/log", refusal)),
         (Want::Keys { kind, .. } | Want::Names { kind, .. }, Answer::Refused(refusal)) => {

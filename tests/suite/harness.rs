@@ -42,7 +42,7 @@ pub(crate) struct CaseFile {
     pub(crate) why: String,
     /// The command line under which it was recorded.
     #[serde(default)]
-    #[allow(dead_code, reason = "for the reader of the file")]
+    #[expect(dead_code, reason = "for the reader of the file")]
     pub(crate) args: Vec<String>,
     pub(crate) expect: Expect,
 }
