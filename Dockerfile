@@ -4,7 +4,7 @@ RUN apk add --no-cache musl-dev ca-certificates
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
-COPY tests/recordings ./tests/recordings
+COPY tests/demos ./tests/demos
 RUN cargo build --release --locked --bin rollout-guard
 
 FROM scratch

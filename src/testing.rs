@@ -1,4 +1,5 @@
 //! Builders for unit tests: a small world of objects, and the rollout view of it.
+#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
 
 use std::time::Duration;
 

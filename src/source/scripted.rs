@@ -207,7 +207,7 @@ async fn the_version_arrives_by_itself_with_the_clock_of_the_server() {
         match live.next().await.what {
             Observed::Connected(server) if !server.version.is_empty() => break server,
             Observed::Connected(server) => {
-                assert_eq!(server.url, url, "known before the server has answered")
+                assert_eq!(server.url, url, "known before the server has answered");
             }
             other => panic!("{other:?}"),
         }

@@ -56,6 +56,8 @@ fn missing(deployment: &Workload) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
+
     use serde_json::{Value, json};
 
     use super::*;
