@@ -99,7 +99,7 @@ fn refused_events_and_logs_never_turn_a_failure_into_a_pass() {
             .into_iter()
             .map(|line| {
                 let mut value: Value = serde_json::from_str(&line).expect("a line of JSON");
-                let answered = &mut value["what"]["answered"];
+                let Some(answered) = value.pointer_mut("/what/answered") else { return line };
                 let hidden =
                     answered["want"].get("events").is_some() || answered["want"].get("logs").is_some();
                 if hidden {
