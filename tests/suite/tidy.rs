@@ -50,7 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("observation", &["model"]),
     ("model", &["observation"]),
     ("status", &["model"]),
-    ("diagnose", &["model", "observation", "status"]),
+    ("diagnose", &["model", "observation", "policy", "status"]),
     ("ledger", &["diagnose", "model"]),
     ("settle", &["model", "observation", "policy"]),
     ("verdict", &["diagnose", "ledger", "model", "observation", "policy", "report", "settle"]),

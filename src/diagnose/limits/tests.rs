@@ -72,7 +72,7 @@ fn a_default_without_a_maximum_is_answered_by_a_limit_of_ones_own() {
     ranges(&mut world, &json!([{"type": "Container", "default": {"memory": "100Mi"}}]));
     let help = world.run(rules).the(CauseCode::LimitRangeDefaultConflict).help.clone();
     assert!(
-        help[0].starts_with("give container app a memory limit of its own, at least its request of 5Gi"),
+        help[0].starts_with("Give container app a memory limit of its own, at least its request of 5Gi"),
         "{help:?}"
     );
 }
@@ -121,7 +121,7 @@ fn a_maximum_is_told_with_its_factor_and_the_other_bounds() {
         "container app has a memory limit of 5Gi, 51 times the maximum: LimitRange mem of namespace shop allows 100Mi per Container (and one more bound is not kept)"
     );
     assert!(
-        finding.help[0].starts_with("also: the pod has a memory limit of 5368709120 (5Gi)"),
+        finding.help[0].starts_with("Also: the pod has a memory limit of 5368709120 (5Gi)"),
         "{:?}",
         finding.help
     );

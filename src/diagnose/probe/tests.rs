@@ -116,7 +116,7 @@ fn a_startup_budget_that_is_too_small_shows_budget_and_need() {
     );
     assert!(finding.headline.contains("allows 10s (initialDelaySeconds 0 + failureThreshold 5 × periodSeconds 2), and the application logged a start of 47s"), "{}", finding.headline);
     assert!(
-        finding.help[0].ends_with("raise failureThreshold of the startup probe of container app to 47"),
+        finding.help[0].ends_with("raise failureThreshold of the startup probe of container app to 47."),
         "{:?}",
         finding.help
     );
