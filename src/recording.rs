@@ -1,8 +1,8 @@
 //! Recordings: the observations of a run, one JSON line each, replayed through the same machine as a live run.
 //!
 //! # Format
-//! The first line is a [`Header`], every other line an [`Entry`]. Objects are kept as the API server sent them,
-//! less what [`redact`] removes, so that a rule written later can read fields that are ignored today.
+//! The first line is a [`line::Header`], every other line a [`line::Entry`]. Objects are kept as the API server sent them,
+//! less what [`redact()`] removes, so that a rule written later can read fields that are ignored today.
 //!
 //! | version | change |
 //! | --- | --- |

@@ -1,6 +1,6 @@
 //! Where observations come from: a live API server.
 //!
-//! The only part that talks to a cluster. [`connect`] prepares the way, [`Live`] opens a stream or fetches a fact
+//! The only part that talks to a cluster. [`connect()`] prepares the way, [`Live`] opens a stream or fetches a fact
 //! for each [`Request`], and hands out what arrives. It forms no opinion and never stamps a time: the gate does.
 
 mod call;
