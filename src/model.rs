@@ -31,7 +31,8 @@ pub(crate) use replica_set::ReplicaSet;
 pub(crate) use rollout::{Lookup, Rollout};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
-    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, Probe, ProbeAction, Volume, VolumeMount,
+    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,
+    VolumeMount,
 };
 pub(crate) use vocabulary::{condition, reason};
 pub(crate) use workload::Workload;

@@ -182,7 +182,7 @@ impl Seen<'_> {
             format!("spec.{list}[{}].{}Probe", self.status.name, kind.word()),
             format!(
                 "{}, timeoutSeconds {}, allows {}{}",
-                action::spoken(probe),
+                action::spoken(self.container, probe),
                 probe.timeout_seconds,
                 action::budget(probe),
                 if action::port(self.container, probe).is_some() {

@@ -61,11 +61,22 @@ fn deadline_exceeded(rollout: &Rollout<'_>, message: &str) -> Finding {
         format!("{}: {message}", reason::PROGRESS_DEADLINE_EXCEEDED),
     );
     let (namespace, target) = (rollout.namespace(), workload.command_target());
-    Finding::new(CauseCode::ProgressDeadlineExceeded, key, workload.object_ref(), headline, evidence)
-        .with_hold(if ours { Hold::Ripe } else { Hold::Tolerance })
-        .with_tolerance(std::time::Duration::from_secs(15))
-        .with_help("look at the newest pods; the deadline says only that nothing moved, not why")
-        .with_command(format!("kubectl -n {namespace} describe {target}"))
+    let lagging = rollout.live_pods().find(|pod| !pod.is_ready());
+    let unready = lagging.and_then(|pod| {
+        let ready = pod.condition(condition::READY)?;
+        let value = format!("{}: {}", ready.reason, ready.message);
+        Some(Evidence::field(pod.object_ref(), "status.conditions[Ready]", value))
+    });
+    let finding =
+        Finding::new(CauseCode::ProgressDeadlineExceeded, key, workload.object_ref(), headline, evidence)
+            .with_hold(if ours { Hold::Ripe } else { Hold::Tolerance })
+            .with_tolerance(std::time::Duration::from_secs(15))
+            .with_help("look at the newest pods; the deadline says only that nothing moved, not why")
+            .with_command(format!("kubectl -n {namespace} describe {target}"));
+    match unready {
+        Some(evidence) => finding.with_evidence(evidence),
+        None => finding,
+    }
 }
 
 /// The Deployment controller could not create the ReplicaSet: quota, a webhook, a name that is taken.

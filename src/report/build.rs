@@ -7,7 +7,7 @@ use super::v1::{
     Tool, VerdictName,
 };
 use super::warnings::warnings;
-use crate::diagnose;
+use crate::diagnose::{self, CauseCode};
 use crate::guard::Guard;
 use crate::ledger::Standing;
 use crate::model::{Rollout, Store};
@@ -79,7 +79,10 @@ fn target(session: &Session, guard: &Guard) -> Target {
         duration_seconds: round(at.as_secs_f64()),
         replicas: look.replicas,
         images: rollout.as_ref().map_or_else(Vec::new, images),
-        impact: rollout.as_ref().map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
+        impact: rollout
+            .as_ref()
+            .filter(|rollout| rollout.pods_are_seen())
+            .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
         changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
         causes: if is_complete { Vec::new() } else { causes(guard, total) },
         warnings: rollout.as_ref().map_or_else(Vec::new, |rollout| warnings(rollout, guard, is_complete)),
@@ -160,7 +163,22 @@ fn causes(guard: &Guard, total: usize) -> Vec<Cause> {
     let root = guard.root();
     let mut standing: Vec<&Standing> = guard.last.standing.iter().collect();
     standing.sort_by_key(|standing| Some(standing.finding.code) != root);
-    standing.into_iter().map(|standing| cause(standing, total)).collect()
+    let mut causes: Vec<Cause> = standing.into_iter().map(|standing| cause(standing, total)).collect();
+    if let (Some(root), Some(command)) = (causes.first_mut(), way_back(guard)) {
+        root.help.push("The old revision still serves: going back to it buys time.".to_owned());
+        root.commands.push(command);
+    }
+    causes
+}
+
+/// Back to the revision whose pods still serve, where a rollout has failed beside it.
+fn way_back(guard: &Guard) -> Option<String> {
+    let (verdict, _) = guard.verdict()?;
+    let workload = guard.last.workload.as_ref()?;
+    let failed = matches!(verdict, Verdict::Failed(code) if *code != CauseCode::RolloutPaused);
+    (failed && guard.last.old_ready > 0).then(|| {
+        format!("kubectl -n {} rollout undo {}", workload.metadata.namespace, workload.command_target())
+    })
 }
 
 fn cause(standing: &Standing, total: usize) -> Cause {
@@ -269,6 +287,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
 
 fn consequence(resource: &str) -> &'static str {
     match resource {
+        "deployments" => "the target could not be judged",
         "pods" => "no pod could be judged",
         "replicasets" => "pods of the new and of older revisions cannot be told apart",
         "events" => "failed probes, mounts and refused pods may not be explained",

@@ -158,7 +158,7 @@ pub(crate) struct TargetImage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Impact {
-    /// One sentence: `3 old pods still serve`, `nothing serves`.
+    /// One sentence: `3 old pods still serve`, `nothing serves`. Empty where the pods could not be seen.
     pub(crate) summary: String,
     pub(crate) old_pods_ready: i64,
     pub(crate) new_pods_ready: i64,

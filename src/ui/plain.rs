@@ -23,7 +23,7 @@ pub(super) struct Plain {
     started: Timestamp,
     last_line: Option<Duration>,
     blind: Option<String>,
-    said: BTreeMap<(String, String), Key>,
+    said: BTreeMap<(String, String), (Key, Duration)>,
 }
 
 /// What makes a line a new one. Times are not part of it: they change with every judgement.
@@ -46,10 +46,24 @@ impl Key {
     }
 }
 
+impl Key {
+    /// A verdict or another likely cause is told at once.
+    fn is_urgent_beside(&self, next: &Self) -> bool {
+        let code = |key: &Self| key.likely.as_ref().map(|(code, _)| *code);
+        next.done.is_some() || (code(next).is_some() && code(next) != code(self))
+    }
+}
+
 /// A text that only counts seconds or attempts says nothing new; replicas are compared by themselves.
 fn without_numbers(text: &str) -> String {
     text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
+
+/// How long nothing is said of a target that the API server has not shown yet.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
+/// A target that flips between two states is told of once in this time, in the state it then has.
+const PAUSE: Duration = Duration::from_secs(2);
 
 impl Plain {
     pub(super) const fn new(started: Timestamp) -> Self {
@@ -73,12 +87,19 @@ impl Plain {
             });
             self.blind.clone_from(&progress.blind);
         }
-        for target in &progress.targets {
+        // The first answer is normally there in a moment; only a wait for it is worth a line.
+        let unanswered = |target: &&TargetProgress| {
+            target.replicas.is_none() && target.done.is_none() && now < FIRST_ANSWER
+        };
+        for target in progress.targets.iter().filter(|target| !unanswered(target)) {
             let key = Key::of(target);
             let id = (target.namespace.clone(), target.name.clone());
-            if self.said.get(&id) != Some(&key) {
+            let is_news = self.said.get(&id).is_none_or(|(said, at)| {
+                *said != key && (said.is_urgent_beside(&key) || now.saturating_sub(*at) >= PAUSE)
+            });
+            if is_news {
                 lines.push(line(target, progress, redactor));
-                self.said.insert(id, key);
+                self.said.insert(id, (key, now));
             }
         }
         let silent = now.saturating_sub(self.last_line.unwrap_or_default());
@@ -152,7 +173,7 @@ mod tests {
 
     #[test]
     fn each_change_is_one_line_and_silence_is_broken_every_thirty_seconds() {
-        let unseen = TargetProgress { replicas: None, ..target("web", [0; 4], "the first answer") };
+        let unseen = || TargetProgress { replicas: None, ..target("web", [0; 4], "the first answer") };
         let waiting = || target("web", [3, 3, 1, 1], "2 pods to become ready");
         let stuck =
             || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some(90))), ..waiting() };
@@ -160,7 +181,8 @@ mod tests {
             |seconds: u64| target("web", [3, 3, 3, 3], &format!("pods to settle, {seconds}s of 10s"));
         let done = || TargetProgress { done: Some(VerdictName::Complete), ..settling(10) };
         let text = shown(vec![
-            progress(0, vec![unseen]),
+            progress(0, vec![unseen()]),
+            progress(3, vec![unseen()]),
             progress(10, vec![waiting()]),
             progress(11, vec![waiting()]),
             progress(39, vec![waiting()]),
@@ -176,7 +198,7 @@ mod tests {
             progress(200, vec![done()]),
         ]);
         let expected = "\
-12:03:00Z deployment/web: waiting for the first answer (5m left)
+12:03:03Z deployment/web: waiting for the first answer (4m57s left)
 12:03:10Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready (4m50s left)
 12:03:40Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready (4m20s left)
 12:04:11Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready; likely cause image-not-found: no image shop/web:1.3 (fails in 19s unless it heals; 3m49s left)
@@ -185,6 +207,19 @@ mod tests {
 12:05:00Z deployment/web: complete
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_state_that_flips_is_told_once_in_two_seconds_and_a_new_cause_at_once() {
+        let ready = |seconds: u64| progress(seconds, vec![target("web", [1, 1, 1, 1], "pod to settle")]);
+        let dead = |seconds: u64| progress(seconds, vec![target("web", [1, 1, 0, 0], "pod to be ready")]);
+        let cause = TargetProgress {
+            likely: Some(likely("no image", None)),
+            ..target("web", [1, 1, 0, 0], "pod to be ready")
+        };
+        let text = shown(vec![dead(10), ready(11), dead(11), ready(12), progress(13, vec![cause])]);
+        let times: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(times, ["12:03:10Z", "12:03:12Z", "12:03:13Z"], "{text}");
     }
 
     #[test]

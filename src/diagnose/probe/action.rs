@@ -1,6 +1,6 @@
 //! What a probe does, in words, and how long it lets a container take.
 
-use crate::model::{Container, Probe, ProbeAction};
+use crate::model::{Container, PortRef, Probe, ProbeAction};
 
 use super::ProbeKind;
 
@@ -13,16 +13,24 @@ pub(super) const fn of(container: &Container, kind: ProbeKind) -> Option<&Probe>
     }
 }
 
-/// `GET http://:8080/healthz`, `TCP :5432`, `exec cat /tmp/ok`, `gRPC :50051`.
-pub(super) fn spoken(probe: &Probe) -> String {
+/// `GET http://:8080/healthz`, `TCP :5432`, `exec cat /tmp/ok`, `gRPC :50051`. A port that has a name is shown by
+/// its number where the container declares it.
+pub(super) fn spoken(container: &Container, probe: &Probe) -> String {
+    let number = |port: &PortRef| {
+        container.resolve_port(port).map_or_else(|| port.to_string(), |number| number.to_string())
+    };
     match probe.action() {
         ProbeAction::Http(http) => {
             let scheme = http.scheme.as_deref().unwrap_or("HTTP").to_lowercase();
             let path = http.path.as_deref().unwrap_or("/");
             let slash = if path.starts_with('/') { "" } else { "/" };
-            format!("GET {scheme}://{}:{}{slash}{path}", http.host.as_deref().unwrap_or(""), http.port)
+            format!(
+                "GET {scheme}://{}:{}{slash}{path}",
+                http.host.as_deref().unwrap_or(""),
+                number(&http.port)
+            )
         }
-        ProbeAction::Tcp(tcp) => format!("TCP :{}", tcp.port),
+        ProbeAction::Tcp(tcp) => format!("TCP :{}", number(&tcp.port)),
         ProbeAction::Exec(exec) => {
             format!("exec {}", super::super::logs::shorten(&exec.command.join(" "), 100))
         }
@@ -107,10 +115,10 @@ mod tests {
             "readinessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}},
             "startupProbe": {"grpc": {"port": 5, "service": "x"}}}));
         let probe = app.liveness_probe.as_ref().unwrap();
-        assert_eq!(spoken(probe), "GET https://:http/healthz");
+        assert_eq!(spoken(&app, probe), "GET https://:8080/healthz");
         assert_eq!(port(&app, probe), Some((Some(8080), "http".into())));
-        assert_eq!(spoken(app.readiness_probe.as_ref().unwrap()), "exec cat /tmp/ok");
-        assert_eq!(spoken(app.startup_probe.as_ref().unwrap()), "gRPC :5 service x");
+        assert_eq!(spoken(&app, app.readiness_probe.as_ref().unwrap()), "exec cat /tmp/ok");
+        assert_eq!(spoken(&app, app.startup_probe.as_ref().unwrap()), "gRPC :5 service x");
         assert_eq!(declared_ports(&app), "port 8080 (http)");
     }
 

@@ -38,8 +38,8 @@ fn finding(rollout: &Rollout<'_>, pod: &Pod, flaps: u32) -> Finding {
         failures(&events, &container.name).into_iter().find(|failure| failure.kind == ProbeKind::Readiness)
     });
     let probe = probed
-        .and_then(|container| action::of(container, ProbeKind::Readiness))
-        .map_or_else(String::new, |probe| format!(" ({})", action::spoken(probe)));
+        .and_then(|container| Some((container, action::of(container, ProbeKind::Readiness)?)))
+        .map_or_else(String::new, |(container, probe)| format!(" ({})", action::spoken(container, probe)));
     let ready = pod.condition(condition::READY).map_or("", |ready| ready.status.as_str());
     let transition = pod
         .condition(condition::READY)

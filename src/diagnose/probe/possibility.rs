@@ -58,7 +58,10 @@ pub(super) fn judge(
     ]) {
         return Opinion::new(
             Possibility::ProbeIsWrong,
-            format!("probe and application do not speak the same scheme: {}", action::spoken(probe)),
+            format!(
+                "probe and application do not speak the same scheme: {}",
+                action::spoken(container, probe)
+            ),
             "set httpGet.scheme to what the port speaks (HTTP or HTTPS)",
         )
         .clear();
@@ -81,7 +84,7 @@ pub(super) fn judge(
         return refused(container, kind, probe, log);
     }
     if matches!(probe.action(), ProbeAction::Exec(_)) {
-        return by_exec(probe, output, log);
+        return by_exec(container, probe, output, log);
     }
     Opinion { possibility: None, clear: false, why: String::new(), help: all_three().to_vec() }
 }
@@ -99,7 +102,7 @@ fn by_status(
     log: &[&str],
     old: Option<&Container>,
 ) -> Opinion {
-    let asks = action::spoken(probe);
+    let asks = action::spoken(container, probe);
     match status {
         401 | 403 => Opinion::new(
             Possibility::ProbeIsWrong,
@@ -110,8 +113,7 @@ fn by_status(
         500.. => unwell(&format!("{asks} answers {status}"), log),
         _ => {
             let before = old
-                .and_then(|old| action::of(old, kind))
-                .map(action::spoken)
+                .and_then(|old| Some(action::spoken(old, action::of(old, kind)?)))
                 .filter(|before| *before != asks)
                 .map_or_else(String::new, |before| {
                     format!("; the previous revision was probed with {before}")
@@ -130,7 +132,7 @@ fn by_timeout(container: &Container, kind: ProbeKind, probe: &Probe, log: &[&str
     let timeout = probe.timeout_seconds;
     let mut opinion = Opinion::new(
         Possibility::ProbeIsImpatient,
-        format!("{} did not answer within timeoutSeconds {timeout}", action::spoken(probe)),
+        format!("{} did not answer within {timeout}s (timeoutSeconds)", action::spoken(container, probe)),
         format!(
             "raise timeoutSeconds of the {} probe of container {} above the time it takes to answer, or make the check cheaper",
             kind.word(),
@@ -258,7 +260,7 @@ fn patience(container: &Container, probe: &Probe, seconds: u64) -> String {
     }
 }
 
-fn by_exec(probe: &Probe, output: &str, log: &[&str]) -> Opinion {
+fn by_exec(container: &Container, probe: &Probe, output: &str, log: &[&str]) -> Opinion {
     let lower = output.to_lowercase();
     let said = output.lines().next().unwrap_or_default().trim();
     // A shell inside the probe that does not find its command: the probe can never pass.
@@ -270,7 +272,7 @@ fn by_exec(probe: &Probe, output: &str, log: &[&str]) -> Opinion {
         )
         .clear();
     }
-    let asks = action::spoken(probe);
+    let asks = action::spoken(container, probe);
     let what = if said.is_empty() {
         format!("{asks} fails and prints nothing")
     } else {
