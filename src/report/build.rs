@@ -109,7 +109,7 @@ fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
         Some(Verdict::Complete(_)) if replicas.desired == 0 => "0 replicas are asked for".to_owned(),
         Some(Verdict::Complete(_)) if replicas.updated < replicas.desired => {
             format!(
-                "complete as far as its update strategy goes: {} of {} replicas updated",
+                "{} of {} replicas updated, which is as far as its update strategy goes",
                 replicas.updated, replicas.desired
             )
         }

@@ -101,7 +101,8 @@ fn not_updated(rollout: &Rollout<'_>) -> Option<(&'static str, String)> {
     if old <= 0 || workload.kind == Kind::Deployment {
         return None;
     }
-    let of = format!("{old} of {} pods", workload.status.replicas);
+    let all = workload.status.replicas;
+    let of = format!("{old} of {all} pod{}", if all == 1 { "" } else { "s" });
     let verb = if old == 1 { "keeps" } else { "keep" };
     if workload.updates_on_delete() {
         let message = format!(
