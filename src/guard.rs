@@ -295,3 +295,6 @@ fn waiting_for(status: &Status, settled: &Settled) -> String {
         Status::Complete => "the pods to be seen".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
