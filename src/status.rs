@@ -38,7 +38,7 @@ pub(crate) fn assess(rollout: &Rollout<'_>) -> Status {
 
 /// The controller has not looked at the newest spec.
 fn not_observed(workload: &Workload) -> Option<Status> {
-    (!workload.is_observed()).then(|| Status::NotObserved {
+    (!workload.is_observed()).then_some(Status::NotObserved {
         generation: workload.metadata.generation,
         observed: workload.status.observed_generation,
     })

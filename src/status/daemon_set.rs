@@ -1,4 +1,4 @@
-//! DaemonSets, which count nodes (pkg/controller/daemon/daemon_controller.go, `updateDaemonSetStatus`).
+//! DaemonSets, which count nodes (`pkg/controller/daemon/daemon_controller.go`, `updateDaemonSetStatus`).
 
 use super::{Status, count, not_observed};
 use crate::model::{Rollout, Workload};

@@ -1,5 +1,5 @@
 //! StatefulSets. The controller has no conditions and no deadline, so its counters are all it says
-//! (pkg/controller/statefulset/stateful_set_control.go).
+//! (`pkg/controller/statefulset/stateful_set_control.go`).
 
 use super::{Status, count, not_observed};
 use crate::model::{Pod, Rollout};

@@ -60,16 +60,14 @@ pub(crate) fn deployment(name: &str, replicas: u32, pod_spec: Value) -> Value {
 
 /// StatefulSet `web`; otherwise as [`deployment`].
 pub(crate) fn stateful_set(replicas: u32, pod_spec: Value) -> Value {
-    let mut set = with_spec(deployment("web", replicas, pod_spec), json!({"serviceName": "web"}));
-    set["kind"] = "StatefulSet".into();
-    set
+    let set = with_spec(deployment("web", replicas, pod_spec), json!({"serviceName": "web"}));
+    merged(set, json!({"kind": "StatefulSet"}))
 }
 
 /// DaemonSet `web`; otherwise as [`deployment`].
 pub(crate) fn daemon_set(pod_spec: Value) -> Value {
-    let mut set = deployment("web", 1, pod_spec);
-    set["kind"] = "DaemonSet".into();
-    if let Some(spec) = set["spec"].as_object_mut() {
+    let mut set = merged(deployment("web", 1, pod_spec), json!({"kind": "DaemonSet"}));
+    if let Some(spec) = set.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("replicas");
     }
     set
