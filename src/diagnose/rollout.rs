@@ -3,6 +3,8 @@
 
 mod old_pods;
 
+pub(super) use old_pods::warn_of_the_trap;
+
 use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{ContainerStatus, Pod, Rollout, Workload, condition, reason};
 use crate::status::{Status, assess};

@@ -40,7 +40,12 @@ fn failures() -> Vec<Case> {
             .before(apply(version("1", 2)))
             .before(rolled_out("sts/web"))
             .object(image_missing(2))
-            .says(&["$REGISTRY/busy:none", "1 old pod still serves", "statefulset/web"])
+            .says(&[
+                "$REGISTRY/busy:none",
+                "1 old pod still serves",
+                "set image statefulset/web",
+                "kubectl -n $NS delete pod web-1",
+            ])
             .field("/targets/0/kind", "StatefulSet")
             .field("/targets/0/replicas/updated", 1)
             .lasts(50),

@@ -97,6 +97,29 @@ pub(super) fn blocking(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     diagnosis.add(finding.with_command(kubectl(rollout.namespace(), &["delete", "pod", name])));
 }
 
+/// Whoever corrects the template of an ordered StatefulSet whose new pod is broken walks into the trap above: the
+/// broken pod is one of an older template then. To be told while there is time.
+pub(crate) fn warn_of_the_trap(rollout: &Rollout<'_>, findings: &mut [Finding]) {
+    let workload = rollout.workload;
+    if !workload.is_ordered() || workload.updates_on_delete() {
+        return;
+    }
+    for finding in findings {
+        let stuck = rollout
+            .live_pods()
+            .filter(|pod| !pod.is_ready() && finding.pods.contains(&pod.metadata.name))
+            .min_by_key(|pod| pod.ordinal());
+        let Some(pod) = stuck else { continue };
+        let name = &pod.metadata.name;
+        *finding = finding
+            .clone()
+            .with_help(format!(
+                "if the fix changes the template, delete pod {name} after applying it: a StatefulSet does not replace a pod that is not ready"
+            ))
+            .with_command(kubectl(rollout.namespace(), &["delete", "pod", name]));
+    }
+}
+
 /// The pod that keeps the others from being replaced, if it is one of an older template.
 fn blocker<'a>(rollout: &Rollout<'a>) -> Option<&'a Pod> {
     let stuck = |pod: &&Pod| !pod.is_ready() && !pod.metadata.is_being_deleted() && !pod.is_finished();
@@ -216,6 +239,25 @@ mod tests {
         world.pod_of_revision("web-6", "web-old", broken());
         let found = world.run(rules);
         assert!(found.the(CauseCode::OldPodBlocking).help[0].contains("below the partition (2)"));
+    }
+
+    #[test]
+    fn a_broken_new_pod_comes_with_the_word_that_a_fix_alone_will_not_reach_it() {
+        let told = |spec: Value| {
+            let mut world = world(spec);
+            let mut findings = Vec::new();
+            world.pod_of_revision("web-2", "web-new", broken());
+            let evidence = Evidence::absence("nothing");
+            let subject = world.rollout().workload.object_ref();
+            findings.push(
+                Finding::new(CauseCode::ImageNotFound, "app", subject, "headline", evidence).on_pod("web-2"),
+            );
+            warn_of_the_trap(&world.rollout(), &mut findings);
+            findings.remove(0).commands
+        };
+        assert_eq!(told(json!({})), ["kubectl -n shop delete pod web-2"]);
+        assert!(told(json!({"podManagementPolicy": "Parallel"})).is_empty());
+        assert!(told(json!({"updateStrategy": {"type": "OnDelete"}})).is_empty());
     }
 
     #[test]
