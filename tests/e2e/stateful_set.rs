@@ -51,7 +51,7 @@ fn failures() -> Vec<Case> {
             .lasts(50),
         Case::fails("stateful-set", "crashing", "container-crashing")
             .object(stateful_set(2, one(app(json!({"command": shell("echo no database; exit 3")})))))
-            .says(&["no database", "logs web-0 -c app"])
+            .says(&["no database", "kubectl -n $NS logs web-", "kubectl -n $NS delete pod web-"])
             .lasts(45),
         // Not one pod of it exists: only events of the StatefulSet itself say why.
         Case::fails("stateful-set", "above-limit-range", "limit-range-exceeded")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnose::place::{kubectl, waiting_evidence};
+use crate::diagnose::place::{kubectl, status_path, waiting_evidence};
 use crate::diagnose::{CauseCode, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{Kind, Pod, Rollout, label};
 
@@ -79,6 +79,12 @@ pub(super) fn blocking(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let waiting = pod.statuses().find(|status| status.state.waiting.is_some() && !status.is_being_created());
     if let Some(status) = waiting {
         finding = finding.with_evidence(waiting_evidence(pod, status));
+    } else if let Some((status, ended)) =
+        pod.statuses().find_map(|status| Some((status, status.state.terminated.as_ref()?)))
+    {
+        let path = status_path(pod, &status.name, "state.terminated");
+        let value = format!("exitCode {}, reason {}", ended.exit_code, ended.reason);
+        finding = finding.with_evidence(Evidence::field(pod.object_ref(), path, value));
     }
     if !is_in_trouble(pod) {
         finding = finding.with_tolerance(STARTING);
@@ -196,6 +202,21 @@ mod tests {
         let mut world = world(json!({}));
         world.pod_of_revision("web-1", "web-old", starting());
         assert_eq!(world.run(rules).the(CauseCode::OldPodBlocking).tolerance, Some(STARTING));
+    }
+
+    #[test]
+    fn a_crashing_old_pod_shows_its_end() {
+        let mut world = world(json!({}));
+        let ended = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
+        world.pod_of_revision(
+            "web-1",
+            "web-old",
+            json!({"containerStatuses": [{"name": "app", "restartCount": 4, "state": ended}]}),
+        );
+        let found = world.run(rules);
+        let finding = found.the(CauseCode::OldPodBlocking);
+        assert_eq!(finding.tolerance, None, "it is in trouble");
+        assert!(format!("{:?}", finding.evidence).contains("exitCode 3, reason Error"));
     }
 
     #[test]
