@@ -100,7 +100,7 @@ pub(crate) struct WaitArguments {
 #[derive(Debug, Args)]
 #[command(after_help = help::DIAGNOSE)]
 pub(crate) struct GateArguments {
-    /// What to judge: deploy/NAME, deployment.apps/NAME, or a type followed by names
+    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, deployment.apps/NAME, or a type followed by names
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// How long a complete rollout must stay up before it is believed: auto, or a duration
@@ -119,6 +119,12 @@ pub(crate) struct GateArguments {
     /// tolerated for fewer.
     #[arg(long, value_name = "N", default_value_t = 3, help_heading = help::JUDGEMENT)]
     pub(crate) tolerate_restarts: u16,
+    /// Pass although pods keep an older template under the update strategy OnDelete
+    ///
+    /// Without it a StatefulSet or DaemonSet of that strategy fails at once while it has such pods: nothing replaces
+    /// them until somebody deletes them. With it the report has a warning, and only pods of the new template settle.
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) allow_on_delete: bool,
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
     /// Record what the API server said, for `replay`

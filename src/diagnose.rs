@@ -69,5 +69,6 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     config::drop_consequences(&mut diagnosis.findings);
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
+    rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
     diagnosis
 }

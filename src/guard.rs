@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diagnose::{CauseCode, diagnose, stalled, target_deleted};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
-use crate::model::{Kind, Rollout, Store, Workload};
+use crate::model::{Accepted, Rollout, Store, Workload, streams};
 use crate::observation::{Request, Stream, Want};
 use crate::policy::Policy;
 use crate::report::Replicas;
@@ -19,8 +19,8 @@ pub(crate) struct Guard {
     stream: Stream,
     /// The uid the target had when we first saw it.
     uid: Option<String>,
-    /// The uid of the ReplicaSet that was the current one when the spec was first observed.
-    replica_set: Option<String>,
+    /// The template that was the newest when the spec was first observed ([`Rollout::template_identity`]).
+    template: Option<String>,
     gone_since: Option<Duration>,
     ledger: Ledger,
     settling: Settling,
@@ -72,7 +72,7 @@ impl Guard {
         Self {
             stream,
             uid: None,
-            replica_set: None,
+            template: None,
             gone_since: None,
             ledger: Ledger::default(),
             settling: Settling::default(),
@@ -122,12 +122,9 @@ impl Guard {
             let names = Want::Names { kind: *kind, namespace: namespace.clone() };
             outlook.requests.push(Request::once(names));
         }
-        // Without ReplicaSets the pods of the newest template are not known, which is as good as no pods.
-        let pods = workload.and_then(|workload| {
-            [Kind::ReplicaSet, Kind::Pod]
-                .into_iter()
-                .find_map(|kind| store.refused(&selected(kind, workload)))
-        });
+        // Without what tells the pods of the newest template from others there are as good as no pods.
+        let pods =
+            workload.and_then(|workload| streams(workload).iter().find_map(|stream| store.refused(stream)));
         let judgement = judge(&Facts {
             now,
             policy,
@@ -161,8 +158,8 @@ impl Guard {
         outlook: &mut Outlook,
     ) -> Settled {
         let now = store.now();
-        let rollout = Rollout::new(store, workload, policy.tolerated_restarts);
-        for stream in [rollout.replica_set_stream(), rollout.pod_stream()] {
+        let rollout = Rollout::new(store, workload, accepted(policy));
+        for stream in streams(workload) {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
         let status = assess(&rollout);
@@ -219,11 +216,10 @@ impl Guard {
             };
         };
         let uid = &workload.metadata.uid;
-        let current = Rollout::new(store, workload, policy.tolerated_restarts)
-            .current
-            .map(|current| current.metadata.uid.clone());
+        let rollout = Rollout::new(store, workload, accepted(policy));
+        let current = rollout.template_identity().map(ToOwned::to_owned);
         let same_object = self.uid.as_ref().is_none_or(|known| known == uid);
-        let same_template = match (&self.replica_set, &current) {
+        let same_template = match (&self.template, &current) {
             (Some(known), Some(current)) => known == current,
             _ => true,
         };
@@ -234,11 +230,11 @@ impl Guard {
             self.ledger = Ledger::default();
             self.settling = Settling::default();
             self.movement = None;
-            self.replica_set = None;
+            self.template = None;
         }
         self.uid = Some(uid.clone());
         if current.is_some() {
-            self.replica_set = current;
+            self.template = current;
         }
         if workload.metadata.is_being_deleted() {
             return Presence::Gone(*self.gone_since.get_or_insert(now));
@@ -278,9 +274,9 @@ impl Guard {
     }
 }
 
-/// The stream of what a workload's selector matches.
-fn selected(kind: Kind, workload: &Workload) -> Stream {
-    Stream::selected(kind, &workload.metadata.namespace, workload.spec.selector.to_query())
+/// The part of a policy that status and rules must know.
+const fn accepted(policy: &Policy) -> Accepted {
+    Accepted { tolerated_restarts: policy.tolerated_restarts, on_delete: policy.allow_on_delete }
 }
 
 /// The fragment after "waiting for".
@@ -293,8 +289,12 @@ fn waiting_for(status: &Status, settled: &Settled) -> String {
             format!("the controller to look at generation {generation}")
         }
         Status::Paused => "somebody to resume it".to_owned(),
+        Status::UpdateOnDelete { .. } => "somebody to delete the old pods".to_owned(),
         Status::Progressing { missing } | Status::DeadlineExceeded { missing, .. } => missing.clone(),
         Status::ReplicaSetRefused { .. } => "the API server to accept the new ReplicaSet".to_owned(),
         Status::Complete => "the pods to be seen".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

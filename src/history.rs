@@ -102,7 +102,7 @@ pub(crate) fn replicas(rollout: &Rollout<'_>) -> Replicas {
         desired: rollout.workload.desired(),
         updated,
         ready: count(rollout.pods.iter().filter(|pod| pod.is_ready()).count()),
-        available: status.available_replicas.min(updated),
+        available: rollout.workload.available().min(updated),
         old: count(rollout.old_pods.len()),
     }
 }

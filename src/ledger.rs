@@ -52,6 +52,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ImageNeverPulled
         | C::RunAsRootRefused
         | C::RolloutPaused
+        | C::UpdateOnDelete
         | C::RolloutSuperseded
         | C::TargetDeleted => 3,
         // T1: deterministic unless a sibling object changes.
@@ -73,7 +74,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::SecretKeyMissing
         | C::SubPathMissing => 30,
         C::RegistryCertificateUntrusted | C::RegistryPlainHttp => 45,
-        C::ImageAccessDenied | C::ImagePullSecretMissing | C::ImagePullSecretRejected => 60,
+        C::ImageAccessDenied | C::ImagePullSecretMissing | C::ImagePullSecretRejected | C::OldPodBlocking => {
+            60
+        }
         // T4: remote services and rate limits.
         C::RegistryRateLimited
         | C::RegistryUnreachable
@@ -150,11 +153,14 @@ impl Ledger {
 
 /// The age of a cause by the objects' own timestamps: no longer than its youngest pod, or its object, exists.
 fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
-    let pods = rollout.pods.iter().filter(|pod| finding.pods.contains(&pod.metadata.name));
+    let is_about = |pod: &&&crate::model::Pod| {
+        finding.pods.contains(&pod.metadata.name) || finding.subject.uid == pod.metadata.uid
+    };
+    let pods = rollout.pods.iter().chain(&rollout.old_pods).filter(is_about);
     let born = pods
         .filter_map(|pod| pod.metadata.creation_timestamp)
         .max()
-        .or_else(|| rollout.current.and_then(|set| set.metadata.creation_timestamp))
+        .or_else(|| rollout.creator()?.created())
         .or(rollout.workload.metadata.creation_timestamp);
     born.and_then(|born| Duration::try_from(rollout.server_now().duration_since(born)).ok())
         .unwrap_or_default()

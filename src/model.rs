@@ -4,6 +4,8 @@
 //! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
 
 mod container;
+mod controller_revision;
+mod creator;
 mod decode;
 mod event;
 mod limit_range;
@@ -20,6 +22,8 @@ mod vocabulary;
 mod workload;
 
 pub(crate) use container::{ContainerStatus, StateTerminated};
+pub(crate) use controller_revision::ControllerRevision;
+pub(crate) use creator::Creator;
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
@@ -28,13 +32,13 @@ pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use quantity::{Quantity, human_bytes};
 pub(crate) use replica_set::ReplicaSet;
-pub(crate) use rollout::{Lookup, Rollout};
+pub(crate) use rollout::{Accepted, Lookup, Rollout, streams};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
     ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,
     VolumeMount,
 };
-pub(crate) use vocabulary::{condition, reason};
+pub(crate) use vocabulary::{condition, label, reason};
 pub(crate) use workload::Workload;
 #[cfg(test)]
 pub(crate) use workload::WorkloadBody;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, Kind, LimitRange, ObjectRef, Pod, ReplicaSet, Workload};
+use crate::model::{ControllerRevision, Event, Kind, LimitRange, ObjectRef, Pod, ReplicaSet, Workload};
 
 /// One fact and when it reached us.
 #[derive(Clone, Debug)]
@@ -73,6 +73,7 @@ pub(crate) enum Scope {
 pub(crate) enum Object {
     Workload(Box<Workload>),
     ReplicaSet(Box<ReplicaSet>),
+    ControllerRevision(Box<ControllerRevision>),
     Pod(Box<Pod>),
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Policy {
     pub(crate) logs: bool,
     /// Judge this instant from the objects' own timestamps and do not wait.
     pub(crate) instant: bool,
+    /// Under the strategy `OnDelete`, pods may keep the template they have.
+    pub(crate) allow_on_delete: bool,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -50,6 +52,7 @@ impl Default for Policy {
             fail_fast: false,
             logs: true,
             instant: false,
+            allow_on_delete: false,
         }
     }
 }

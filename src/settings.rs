@@ -174,6 +174,7 @@ fn gate_settings(
         patience: gate.patience,
         tolerated_restarts: i64::from(gate.tolerate_restarts),
         logs: gate.logs == LogsWhen::OnFailure,
+        allow_on_delete: gate.allow_on_delete,
         ..policy
     };
     let reports = report_settings(gate.reports)?;

@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::diagnose::{CauseCode, Diagnosis, Finding};
-use crate::model::{Kind, Rollout, Store};
+use crate::model::{Accepted, Kind, Rollout, Store};
 use crate::observation::{Answer, LogRequest, Object, Observation, Observed, Stream, Want};
 
 /// A Deployment `web` in namespace `shop` with one current ReplicaSet, to which pods are added.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) now: Duration,
+    pub(crate) accepted: Accepted,
+    kind: Kind,
     template: Value,
 }
 
@@ -22,7 +24,13 @@ impl World {
     pub(crate) fn new(pod_spec: Value) -> Self {
         let started: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
         let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod_spec});
-        let mut world = Self { store: Store::new(started, false), now: Duration::ZERO, template };
+        let mut world = Self {
+            store: Store::new(started, false),
+            now: Duration::ZERO,
+            accepted: Accepted { tolerated_restarts: 3, on_delete: false },
+            kind: Kind::Deployment,
+            template,
+        };
         world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
         world.replica_set("web-new", "1", json!({"replicas": 1}));
         world
@@ -33,6 +41,50 @@ impl World {
         let mut container = json!({"name": "app", "image": "registry.example/shop/web:1.2"});
         merge(&mut container, fields);
         Self::new(json!({"containers": [container]}))
+    }
+
+    /// A world with a StatefulSet or DaemonSet `web` in place of the Deployment; its uid is its name. To be
+    /// followed by [`Self::workload`].
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self { kind, ..Self::with_app(json!({})) }
+    }
+
+    /// Writes the StatefulSet or DaemonSet with these fields of its spec and that status.
+    pub(crate) fn workload(&mut self, spec: Value, status: Value) {
+        let mut body = json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "web", "generation": 1},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": self.template},
+            "status": status,
+        });
+        merge(&mut body["spec"], spec);
+        let object = crate::model::decode_value(self.kind, body).unwrap();
+        self.observe(Observed::Applied { stream: Stream::of(self.kind, "shop", "web"), object });
+    }
+
+    /// Writes a pod of the StatefulSet or DaemonSet, of the template with that hash. Its uid is its name.
+    pub(crate) fn pod_of_revision(&mut self, name: &str, hash: &str, status: Value) {
+        let body = json!({
+            "metadata": {"name": name, "namespace": "shop", "uid": name,
+                "labels": {"app": "web", "controller-revision-hash": hash},
+                "ownerReferences": [{"name": "web", "uid": "web", "controller": true}]},
+            "spec": self.template["spec"],
+            "status": status,
+        });
+        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
+        self.observe(Observed::Applied { stream: Self::pods_stream(), object });
+    }
+
+    /// Writes a ControllerRevision of the DaemonSet.
+    pub(crate) fn controller_revision(&mut self, hash: &str, revision: i64) {
+        let body = json!({
+            "metadata": {"name": format!("web-{hash}"), "namespace": "shop", "uid": format!("web-{hash}"),
+                "labels": {"app": "web", "controller-revision-hash": hash},
+                "ownerReferences": [{"kind": "DaemonSet", "name": "web", "uid": "web", "controller": true}]},
+            "revision": revision,
+        });
+        let object = crate::model::decode_value(Kind::ControllerRevision, body).unwrap();
+        let stream = Stream::selected(Kind::ControllerRevision, "shop", "app=web".to_owned());
+        self.observe(Observed::Applied { stream, object });
     }
 
     pub(crate) fn observe(&mut self, what: Observed) {
@@ -167,8 +219,8 @@ impl World {
 
     /// The rollout as rules see it now.
     pub(crate) fn rollout(&self) -> Rollout<'_> {
-        let workload = self.store.workload(&Self::target()).unwrap();
-        Rollout::new(&self.store, workload, 3)
+        let workload = self.store.workload(&Stream::of(self.kind, "shop", "web")).unwrap();
+        Rollout::new(&self.store, workload, self.accepted)
     }
 
     /// Runs one family of rules on the world as it is now.

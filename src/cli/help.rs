@@ -23,7 +23,8 @@ pub(super) const WAIT: &str = "\
 Examples:
   kubectl apply -f web.yaml && rollout-guard wait deploy/web
   rollout-guard wait deploy/web deploy/api -n shop --timeout 5m --junit report.xml
-  rollout-guard wait deployment web api --fail-fast";
+  rollout-guard wait deployment web api --fail-fast
+  rollout-guard wait deploy/web sts/db ds/agent -n shop";
 
 pub(super) const WAIT_LONG: &str = "\
 Examples:
@@ -32,6 +33,9 @@ Examples:
 
   Two Deployments within five minutes together, with a report for the CI system:
     rollout-guard wait deploy/web deploy/api -n shop --timeout 5m --junit report.xml
+
+  Workloads of several kinds:
+    rollout-guard wait deploy/web sts/db ds/agent -n shop
 
   Only the verdict, as data:
     rollout-guard wait deploy/web -o json --progress none

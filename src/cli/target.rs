@@ -36,14 +36,14 @@ const TYPES: &[ResourceType] = &[
         names: &["sts", "statefulset", "statefulsets"],
         group: "apps",
         version: "v1",
-        gated: None,
+        gated: Some(Kind::StatefulSet),
     },
     ResourceType {
         kind: "DaemonSet",
         names: &["ds", "daemonset", "daemonsets"],
         group: "apps",
         version: "v1",
-        gated: None,
+        gated: Some(Kind::DaemonSet),
     },
     ResourceType { kind: "Job", names: &["job", "jobs"], group: "batch", version: "v1", gated: None },
     ResourceType {
@@ -151,8 +151,12 @@ fn resource_type(written: &str) -> Result<Kind, Error> {
             .hint(format!("it is {short}, or in full {name}.{full}")));
     }
     found.gated.ok_or_else(|| {
-        let gated: Vec<&str> = TYPES.iter().filter(|t| t.gated.is_some()).map(|t| t.kind).collect();
-        Error::usage(format!("cannot gate a {}: this version gates only {}s", found.kind, gated.join("s, ")))
+        let gated: Vec<String> =
+            TYPES.iter().filter(|t| t.gated.is_some()).map(|t| format!("{}s", t.kind)).collect();
+        let (last, others) =
+            gated.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+        let gated = format!("{} and {last}", others.join(", "));
+        Error::usage(format!("cannot gate a {}: this version gates only {gated}", found.kind))
             .hint(owner_hint(found.kind))
     })
 }
@@ -160,9 +164,9 @@ fn resource_type(written: &str) -> Result<Kind, Error> {
 /// Where a workload belongs to another one, that one is what to gate.
 fn owner_hint(kind: &str) -> &'static str {
     match kind {
-        "Pod" | "ReplicaSet" => "gate the Deployment it belongs to: deploy/NAME",
+        "Pod" => "gate the workload it belongs to: deploy/NAME, sts/NAME or ds/NAME",
+        "ReplicaSet" => "gate the Deployment it belongs to: deploy/NAME",
         "Job" => "until then: kubectl wait --for=condition=complete job/NAME",
-        "StatefulSet" | "DaemonSet" => "until then: kubectl rollout status TYPE/NAME --timeout=11m",
         _ => "name a Deployment: deploy/NAME",
     }
 }
@@ -241,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn stateful_sets_and_daemon_sets_are_named_alike() {
+        let written =
+            "sts/db statefulset/db StatefulSets.apps/db statefulset.v1.apps/db ds/agent DaemonSet/agent";
+        assert_eq!(read(written).unwrap(), ["StatefulSet/db", "DaemonSet/agent"]);
+        assert_eq!(read("ds agent proxy").unwrap(), ["DaemonSet/agent", "DaemonSet/proxy"]);
+    }
+
+    #[test]
     fn what_names_nothing_is_refused_with_the_fix() {
         for (written, message, hint) in [
             ("deplyo/web", "unknown type \"deplyo\"", "did you mean deploy?"),
@@ -271,8 +283,6 @@ mod tests {
     #[test]
     fn other_workload_kinds_are_known_but_not_gated() {
         for (written, kind) in [
-            ("sts/db", "StatefulSet"),
-            ("ds/agent", "DaemonSet"),
             ("job/migrate", "Job"),
             ("rs/web-1", "ReplicaSet"),
             ("pod/web-1-x", "Pod"),
@@ -281,7 +291,12 @@ mod tests {
             ("rc/old", "ReplicationController"),
         ] {
             let error = read(written).unwrap_err();
-            assert_eq!(error.message, format!("cannot gate a {kind}: this version gates only Deployments"));
+            assert_eq!(
+                error.message,
+                format!(
+                    "cannot gate a {kind}: this version gates only Deployments, StatefulSets and DaemonSets"
+                )
+            );
             assert_eq!(error.hints.len(), 1, "{written}");
         }
     }

@@ -91,6 +91,8 @@ causes! {
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;
+    UpdateOnDelete = "update-on-delete", Rollout;
+    OldPodBlocking = "old-pod-blocking", Rollout;
     TargetDeleted = "target-deleted", Rollout;
     ProgressDeadlineExceeded = "progress-deadline-exceeded", Rollout;
     Stalled = "stalled", Rollout;

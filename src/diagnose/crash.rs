@@ -54,9 +54,9 @@ fn judge(rollout: &Rollout<'_>, group: &[Ended<'_>], diagnosis: &mut Diagnosis) 
 /// Counts, and waits for the events where a probe may have been the killer.
 fn hold(rollout: &Rollout<'_>, ended: &Ended<'_>, end: &End) -> Hold {
     let alike = end.alike(rollout, ended);
-    let general = rollout.tolerated_restarts + 1;
+    let general = rollout.accepted.tolerated_restarts + 1;
     // `--tolerate-restarts` moves every count, not only that of plain crashes.
-    let moved = rollout.tolerated_restarts - crate::policy::Policy::DEFAULT_TOLERATED_RESTARTS;
+    let moved = rollout.accepted.tolerated_restarts - crate::policy::Policy::DEFAULT_TOLERATED_RESTARTS;
     let needed = (end.needed() + moved).max(1);
     if ended.count < general && alike < needed {
         let never_ran = matches!(end, End::CannotStart(_)) && ended.status.state.running.is_none();

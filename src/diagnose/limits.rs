@@ -10,7 +10,7 @@ mod tests;
 use jiff::SignedDuration;
 
 use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
-use crate::model::{Event, Kind, ReplicaSet, Rollout, condition, reason};
+use crate::model::{Creator, Event, Rollout, condition, reason};
 use crate::observation::{Request, Want};
 
 /// How often the events of a ReplicaSet without its pods are read again, in seconds.
@@ -21,12 +21,13 @@ const FIRST_PODS: SignedDuration = SignedDuration::from_secs(1);
 
 /// Every rule of this family: why a ReplicaSet has not the pods it should have.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
-    let Some(set) = rollout.current else { return };
+    let Some(set) = rollout.creator() else { return };
+    let set = &set;
     let failing = find_failure(rollout, set);
-    if set.desired() <= set.status.replicas && failing.is_none() {
+    if set.desired() <= set.replicas && failing.is_none() {
         return;
     }
-    let age = set.metadata.creation_timestamp.map(|created| rollout.server_now().duration_since(created));
+    let age = set.created().map(|created| rollout.server_now().duration_since(created));
     if failing.is_none() && age.is_some_and(|age| age < FIRST_PODS) {
         return;
     }
@@ -44,7 +45,7 @@ struct Refusal<'a> {
 }
 
 /// The newest `FailedCreate` event is the present error; the condition is written once and keeps the first.
-fn refusal<'a>(rollout: &Rollout<'a>, set: &ReplicaSet, failing: Option<&'a str>) -> Option<Refusal<'a>> {
+fn refusal<'a>(rollout: &Rollout<'a>, set: &Creator<'_>, failing: Option<&'a str>) -> Option<Refusal<'a>> {
     let object = set.object_ref();
     let events = rollout.events(&object);
     let created = newest(&events, "SuccessfulCreate").and_then(Event::last_seen);
@@ -72,7 +73,7 @@ fn newest<'a>(events: &[&'a Event], reason: &str) -> Option<&'a Event> {
 
 /// The `ReplicaFailure` condition of the ReplicaSet, or the Deployment's copy. The copy may be of an old
 /// ReplicaSet, so it counts only while no old one has the condition.
-fn find_failure<'a>(rollout: &Rollout<'a>, set: &'a ReplicaSet) -> Option<&'a str> {
+fn find_failure<'a>(rollout: &Rollout<'a>, set: &Creator<'a>) -> Option<&'a str> {
     let of = |conditions: &'a [crate::model::Condition]| {
         crate::model::find_condition(conditions, condition::REPLICA_FAILURE)
             .filter(|failure| failure.is_true() && failure.reason == reason::FAILED_CREATE)
@@ -81,14 +82,14 @@ fn find_failure<'a>(rollout: &Rollout<'a>, set: &'a ReplicaSet) -> Option<&'a st
     let an_old_one_fails = rollout.old_sets.iter().any(|old| {
         crate::model::find_condition(&old.status.conditions, condition::REPLICA_FAILURE).is_some()
     });
-    of(&set.status.conditions).or_else(|| {
+    of(set.conditions).or_else(|| {
         // The copy outlives its origin by a moment; a ReplicaSet with all its pods has no failure.
         let copied = of(&rollout.workload.status.conditions);
-        copied.filter(|_| !an_old_one_fails && set.desired() > set.status.replicas)
+        copied.filter(|_| !an_old_one_fails && set.desired() > set.replicas)
     })
 }
 
-fn judge(rollout: &Rollout<'_>, set: &ReplicaSet, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
+fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
     let violations = message::violations(refusal.text);
     if !violations.is_empty() {
         diagnosis.ask(Request::every(30, limit_ranges(rollout)));
@@ -118,10 +119,12 @@ fn limit_ranges(rollout: &Rollout<'_>) -> Want {
 }
 
 /// What all findings about pods that were not made have in common.
-fn finish(rollout: &Rollout<'_>, set: &ReplicaSet, finding: Finding, refusal: &Refusal<'_>) -> Finding {
-    let missing = set.desired().saturating_sub(set.status.replicas);
-    let absence = if set.status.replicas == 0 {
+fn finish(rollout: &Rollout<'_>, set: &Creator<'_>, finding: Finding, refusal: &Refusal<'_>) -> Finding {
+    let missing = set.desired().saturating_sub(set.replicas);
+    let absence = if set.replicas == 0 {
         "no pod of the new revision exists, so `kubectl get pods` shows nothing of it".to_owned()
+    } else if !set.is_of_one_template() {
+        format!("{missing} of {} pods do not exist", set.desired())
     } else {
         format!("{missing} of {} pods of the new revision do not exist", set.desired())
     };
@@ -140,7 +143,7 @@ fn finish(rollout: &Rollout<'_>, set: &ReplicaSet, finding: Finding, refusal: &R
 }
 
 /// A refusal that no rule reads: its own words.
-fn refused(rollout: &Rollout<'_>, set: &ReplicaSet, refusal: &Refusal<'_>) -> Finding {
+fn refused(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>) -> Finding {
     let why = reason_of(refusal.text);
     let passing = may_pass(refusal.text);
     Finding::new(
@@ -159,8 +162,8 @@ fn refused(rollout: &Rollout<'_>, set: &ReplicaSet, refusal: &Refusal<'_>) -> Fi
     .with_command(format!(
         "kubectl -n {} describe {} {}",
         rollout.namespace(),
-        Kind::ReplicaSet.command_word(),
-        set.metadata.name
+        set.kind.command_word(),
+        set.name()
     ))
 }
 

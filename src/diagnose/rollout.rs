@@ -1,6 +1,10 @@
 //! Causes that lie in the rollout itself, and the fallback for what no other rule knows.
 #![doc = include_str!("rollout.md")]
 
+mod old_pods;
+
+pub(super) use old_pods::warn_of_the_trap;
+
 use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{ContainerStatus, Pod, Rollout, Workload, condition, reason};
 use crate::status::{Status, assess};
@@ -9,9 +13,11 @@ use crate::status::{Status, assess};
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     match assess(rollout) {
         Status::Paused => diagnosis.add(paused(rollout)),
+        Status::UpdateOnDelete { old } => diagnosis.add(old_pods::update_on_delete(rollout, old)),
+        Status::Progressing { .. } => old_pods::blocking(rollout, diagnosis),
         Status::DeadlineExceeded { message, .. } => diagnosis.add(deadline_exceeded(rollout, &message)),
         Status::ReplicaSetRefused { message } => diagnosis.add(replica_set_refused(rollout, &message)),
-        Status::NotObserved { .. } | Status::Progressing { .. } | Status::Complete => {}
+        Status::NotObserved { .. } | Status::Complete => {}
     }
     for pod in rollout.live_pods() {
         for status in pod.statuses() {
@@ -47,12 +53,12 @@ fn deadline_exceeded(rollout: &Rollout<'_>, message: &str) -> Finding {
     let status = &workload.status;
     let written = workload.condition(condition::PROGRESSING).and_then(|condition| condition.last_update_time);
     let ours = written.is_some_and(|written| written > rollout.store().server_started());
-    let key = format!("{}/{}/{}", status.updated_replicas, status.ready_replicas, status.available_replicas);
+    let key = format!("{}/{}/{}", status.updated_replicas, status.ready_replicas, workload.available());
     let deadline = workload.spec.progress_deadline_seconds.unwrap_or(600);
     let headline = format!(
         "{} made no progress for {deadline}s: {} of {} replicas are available",
         named(rollout),
-        status.available_replicas.min(status.updated_replicas),
+        workload.available().min(status.updated_replicas),
         workload.desired()
     );
     let evidence = Evidence::field(
@@ -118,7 +124,7 @@ pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
     let headline = format!(
         "{} has not moved for {seconds}s: {} of {} replicas are available",
         named(rollout),
-        status.available_replicas.min(status.updated_replicas),
+        workload.available().min(status.updated_replicas),
         workload.desired()
     );
     let evidence = Evidence::absence(format!("no replica became updated, ready or available for {seconds}s"));

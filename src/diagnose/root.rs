@@ -44,8 +44,8 @@ pub(crate) fn order_by_root(findings: &mut [Finding]) {
 const fn rank(code: CauseCode) -> u8 {
     use CauseCode as C;
     match code {
-        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused => 0,
-        C::LimitRangeExceeded | C::LimitRangeDefaultConflict | C::PodInvalid => 1,
+        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused | C::UpdateOnDelete => 0,
+        C::OldPodBlocking | C::LimitRangeExceeded | C::LimitRangeDefaultConflict | C::PodInvalid => 1,
         C::ImageNotFound
         | C::ImageAccessDenied
         | C::ImagePullSecretMissing

@@ -13,6 +13,9 @@ use crate::observation::Object;
 pub(crate) fn decode_slice(kind: Kind, json: &[u8]) -> Result<Object, serde_json::Error> {
     match kind {
         Kind::ReplicaSet => serde_json::from_slice(json).map(|set| Object::ReplicaSet(Box::new(set))),
+        Kind::ControllerRevision => {
+            serde_json::from_slice(json).map(|revision| Object::ControllerRevision(Box::new(revision)))
+        }
         Kind::Pod => serde_json::from_slice(json).map(|pod| Object::Pod(Box::new(pod))),
         _ => serde_json::from_slice::<WorkloadBody>(json)
             .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),
@@ -26,6 +29,9 @@ pub(crate) fn decode_slice(kind: Kind, json: &[u8]) -> Result<Object, serde_json
 pub(crate) fn decode_value(kind: Kind, json: Value) -> Result<Object, serde_json::Error> {
     match kind {
         Kind::ReplicaSet => serde_json::from_value(json).map(|set| Object::ReplicaSet(Box::new(set))),
+        Kind::ControllerRevision => {
+            serde_json::from_value(json).map(|revision| Object::ControllerRevision(Box::new(revision)))
+        }
         Kind::Pod => serde_json::from_value(json).map(|pod| Object::Pod(Box::new(pod))),
         _ => serde_json::from_value::<WorkloadBody>(json)
             .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),

@@ -14,6 +14,7 @@ pub(crate) enum Kind {
     DaemonSet,
     Job,
     ReplicaSet,
+    ControllerRevision,
     Pod,
     Event,
     ConfigMap,
@@ -32,6 +33,7 @@ impl Kind {
             Self::DaemonSet => "DaemonSet",
             Self::Job => "Job",
             Self::ReplicaSet => "ReplicaSet",
+            Self::ControllerRevision => "ControllerRevision",
             Self::Pod => "Pod",
             Self::Event => "Event",
             Self::ConfigMap => "ConfigMap",
@@ -50,6 +52,7 @@ impl Kind {
             Self::DaemonSet => "daemonsets",
             Self::Job => "jobs",
             Self::ReplicaSet => "replicasets",
+            Self::ControllerRevision => "controllerrevisions",
             Self::Pod => "pods",
             Self::Event => "events",
             Self::ConfigMap => "configmaps",
@@ -63,7 +66,11 @@ impl Kind {
     /// The API group and version, for example `apps/v1`.
     pub(crate) const fn api_version(self) -> &'static str {
         match self {
-            Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::ReplicaSet => "apps/v1",
+            Self::Deployment
+            | Self::StatefulSet
+            | Self::DaemonSet
+            | Self::ReplicaSet
+            | Self::ControllerRevision => "apps/v1",
             Self::Job => "batch/v1",
             Self::Pod
             | Self::Event
@@ -83,6 +90,7 @@ impl Kind {
             Self::DaemonSet => "daemonset",
             Self::Job => "job",
             Self::ReplicaSet => "replicaset",
+            Self::ControllerRevision => "controllerrevision",
             Self::Pod => "pod",
             Self::Event => "event",
             Self::ConfigMap => "configmap",

@@ -49,6 +49,11 @@ impl Pod {
         find_condition(&self.status.conditions, kind)
     }
 
+    /// The number at the end of the name of a StatefulSet's pod. By name `web-10` would come before `web-9`.
+    pub(crate) fn ordinal(&self) -> Option<u64> {
+        self.metadata.name.rsplit('-').next()?.parse().ok()
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.condition(condition::READY).is_some_and(Condition::is_true)
     }

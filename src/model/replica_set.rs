@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::meta::{Condition, Kind, ObjectMeta, ObjectRef};
+use super::meta::{Condition, ObjectMeta};
 use super::template::PodTemplate;
 
 /// A ReplicaSet.
@@ -34,10 +34,6 @@ pub(crate) struct ReplicaSetStatus {
 }
 
 impl ReplicaSet {
-    pub(crate) fn object_ref(&self) -> ObjectRef {
-        ObjectRef::new(Kind::ReplicaSet, &self.metadata)
-    }
-
     /// `spec.replicas` with its default.
     pub(crate) fn desired(&self) -> i64 {
         self.spec.replicas.unwrap_or(1)

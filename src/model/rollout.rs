@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::controller_revision::ControllerRevision;
+use super::creator::Creator;
 use super::event::Event;
 use super::limit_range::LimitRange;
 use super::meta::{Kind, ObjectRef};
@@ -11,6 +13,7 @@ use super::pod::Pod;
 use super::pod_memory::{ContainerMemory, PodMemory};
 use super::replica_set::ReplicaSet;
 use super::store::Store;
+use super::vocabulary::label;
 use super::workload::Workload;
 use crate::observation::{Answer, LogRequest, Refusal, Stream, Want};
 
@@ -18,7 +21,7 @@ use crate::observation::{Answer, LogRequest, Refusal, Stream, Want};
 pub(crate) struct Rollout<'a> {
     store: &'a Store,
     pub(crate) workload: &'a Workload,
-    /// The ReplicaSet of the newest template, once the controller has made it.
+    /// A Deployment's ReplicaSet of the newest template, once the controller has made it.
     pub(crate) current: Option<&'a ReplicaSet>,
     /// Other ReplicaSets of the workload.
     pub(crate) old_sets: Vec<&'a ReplicaSet>,
@@ -26,8 +29,15 @@ pub(crate) struct Rollout<'a> {
     pub(crate) pods: Vec<&'a Pod>,
     /// Pods of older templates: impact, or what blocks.
     pub(crate) old_pods: Vec<&'a Pod>,
-    /// What the user accepts, as far as rules must know it.
+    pub(crate) accepted: Accepted,
+}
+
+/// What the user accepts, as far as status and rules must know it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Accepted {
     pub(crate) tolerated_restarts: i64,
+    /// Under the strategy `OnDelete`, pods may stay as they are.
+    pub(crate) on_delete: bool,
 }
 
 /// What is known of something that was asked for.
@@ -44,7 +54,7 @@ pub(crate) enum Lookup<'a, T: ?Sized> {
 
 impl<'a> Rollout<'a> {
     /// The view of a workload.
-    pub(crate) fn new(store: &'a Store, workload: &'a Workload, tolerated_restarts: i64) -> Self {
+    pub(crate) fn new(store: &'a Store, workload: &'a Workload, accepted: Accepted) -> Self {
         let uid = workload.metadata.uid.as_str();
         let current = current_replica_set(store, workload);
         let mut old_sets: Vec<&ReplicaSet> = store
@@ -52,13 +62,36 @@ impl<'a> Rollout<'a> {
             .filter(|set| current.is_none_or(|current| current.metadata.uid != set.metadata.uid))
             .collect();
         old_sets.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        let (pods, old_pods) = match workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => by_revision(store, workload),
+            _ => (
+                current.map_or_else(Vec::new, |set| store.pods_of(&set.metadata.uid).collect()),
+                old_sets.iter().flat_map(|set| store.pods_of(&set.metadata.uid)).collect(),
+            ),
+        };
         let by_name = |mut pods: Vec<&'a Pod>| {
             pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
             pods
         };
-        let pods = by_name(current.map_or_else(Vec::new, |set| store.pods_of(&set.metadata.uid).collect()));
-        let old_pods = by_name(old_sets.iter().flat_map(|set| store.pods_of(&set.metadata.uid)).collect());
-        Self { store, workload, current, old_sets, pods, old_pods, tolerated_restarts }
+        let (pods, old_pods) = (by_name(pods), by_name(old_pods));
+        Self { store, workload, current, old_sets, pods, old_pods, accepted }
+    }
+
+    /// The object whose controller makes the pods, once there is one.
+    pub(crate) fn creator(&self) -> Option<Creator<'a>> {
+        match self.workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => Some(Creator::workload(self.workload)),
+            _ => self.current.map(Creator::replica_set),
+        }
+    }
+
+    /// What tells the newest template from others, once the controller has looked at it: the uid of its
+    /// ReplicaSet, or its hash. A change of it is another rollout; a scaling does not change it.
+    pub(crate) fn template_identity(&self) -> Option<&'a str> {
+        match self.workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => current_hash(self.store, self.workload),
+            _ => self.current.map(|set| set.metadata.uid.as_str()),
+        }
     }
 
     pub(crate) const fn store(&self) -> &'a Store {
@@ -157,15 +190,50 @@ impl<'a> Rollout<'a> {
     pub(crate) fn logs(&self, pod: &'a Pod, container: &'a str) -> Vec<(&'a LogRequest, &'a Answer)> {
         self.store.logs_of(&pod.metadata.namespace, &pod.metadata.name, container).collect()
     }
+}
 
-    /// The stream of the ReplicaSets of this workload.
-    pub(crate) fn replica_set_stream(&self) -> Stream {
-        Stream::selected(Kind::ReplicaSet, self.namespace(), self.workload.spec.selector.to_query())
+/// The streams that show the pods of a workload, and what tells those of the newest template from the others.
+///
+/// A StatefulSet says itself which template is the newest. A DaemonSet does not: its pods bear the hash of a
+/// ControllerRevision, and neither its generation, which every change of the spec moves, nor the age of a pod,
+/// which a rollback does not change, can be put in place of that. ReplicaSets and ControllerRevisions bear the
+/// labels of the template, so the selector finds them as well.
+pub(crate) fn streams(workload: &Workload) -> Vec<Stream> {
+    let kinds: &[Kind] = match workload.kind {
+        Kind::StatefulSet => &[Kind::Pod],
+        Kind::DaemonSet => &[Kind::ControllerRevision, Kind::Pod],
+        _ => &[Kind::ReplicaSet, Kind::Pod],
+    };
+    let selector = workload.spec.selector.to_query();
+    let stream = |kind| Stream::selected(kind, &workload.metadata.namespace, selector.clone());
+    kinds.iter().map(|kind| stream(*kind)).collect()
+}
+
+/// The pods of a workload that makes them itself: those of the newest template, and all others.
+fn by_revision<'a>(store: &'a Store, workload: &'a Workload) -> (Vec<&'a Pod>, Vec<&'a Pod>) {
+    let current = current_hash(store, workload);
+    store.pods_of(&workload.metadata.uid).partition(|pod| {
+        let hash = pod.metadata.labels.get(label::CONTROLLER_REVISION_HASH);
+        current.is_some() && hash.map(String::as_str) == current
+    })
+}
+
+/// What pods of the newest template have in their label `controller-revision-hash`.
+///
+/// The controller of a DaemonSet writes the ControllerRevision before the status that tells of it, and we read
+/// the former after the latter; so once the newest spec is observed, the newest revision is the one of its
+/// template.
+fn current_hash<'a>(store: &'a Store, workload: &'a Workload) -> Option<&'a str> {
+    if !workload.is_observed() {
+        return None;
     }
-
-    /// The stream of the pods of this workload.
-    pub(crate) fn pod_stream(&self) -> Stream {
-        Stream::selected(Kind::Pod, self.namespace(), self.workload.spec.selector.to_query())
+    match workload.kind {
+        Kind::StatefulSet => workload.status.update_revision.as_deref().filter(|hash| !hash.is_empty()),
+        Kind::DaemonSet => store
+            .controller_revisions_of(&workload.metadata.uid)
+            .max_by_key(|revision| revision.revision)
+            .and_then(ControllerRevision::hash),
+        _ => None,
     }
 }
 
@@ -202,6 +270,7 @@ fn current_replica_set<'a>(store: &'a Store, workload: &'a Workload) -> Option<&
 mod tests {
     use serde_json::json;
 
+    use super::*;
     use crate::testing::World;
 
     #[test]
@@ -214,5 +283,65 @@ mod tests {
         assert_eq!(world.rollout().old_pods.len(), 1);
         world.paused(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
         assert_eq!(world.rollout().pods.len(), 1);
+    }
+
+    fn names(pods: &[&Pod]) -> Vec<String> {
+        pods.iter().map(|pod| pod.metadata.name.clone()).collect()
+    }
+
+    #[test]
+    fn a_stateful_set_says_itself_which_of_its_pods_are_current() {
+        let mut world = World::of(Kind::StatefulSet);
+        world.workload(json!({}), json!({"observedGeneration": 1, "updateRevision": "web-b"}));
+        world.pod_of_revision("web-0", "web-a", json!({}));
+        world.pod_of_revision("web-1", "web-b", json!({}));
+        let rollout = world.rollout();
+        assert_eq!(
+            (names(&rollout.pods), names(&rollout.old_pods)),
+            (vec!["web-1".into()], vec!["web-0".into()])
+        );
+        assert_eq!(rollout.template_identity(), Some("web-b"));
+        assert_eq!(rollout.creator().unwrap().object_ref().to_string(), "StatefulSet shop/web");
+    }
+
+    #[test]
+    fn the_highest_controller_revision_is_a_daemon_sets_newest_also_after_a_rollback() {
+        let mut world = World::of(Kind::DaemonSet);
+        world.workload(json!({}), json!({"observedGeneration": 1}));
+        world.pod_of_revision("web-x", "aaa", json!({}));
+        world.pod_of_revision("web-y", "bbb", json!({}));
+        world.controller_revision("aaa", 1);
+        world.controller_revision("bbb", 2);
+        assert_eq!(names(&world.rollout().pods), ["web-y"]);
+        // `kubectl rollout undo` gives the old object a new number.
+        world.controller_revision("aaa", 3);
+        assert_eq!(names(&world.rollout().pods), ["web-x"]);
+        assert_eq!(names(&world.rollout().old_pods), ["web-y"]);
+    }
+
+    #[test]
+    fn before_the_newest_spec_is_observed_no_pod_is_current() {
+        for kind in [Kind::StatefulSet, Kind::DaemonSet] {
+            let mut world = World::of(kind);
+            world.workload(json!({}), json!({"observedGeneration": 0, "updateRevision": "aaa"}));
+            world.controller_revision("aaa", 1);
+            world.pod_of_revision("web-0", "aaa", json!({}));
+            let rollout = world.rollout();
+            assert!(rollout.pods.is_empty() && rollout.template_identity().is_none(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_surge_hides_no_missing_pod() {
+        let mut world = World::of(Kind::DaemonSet);
+        let status = json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
+            "updatedNumberScheduled": 1});
+        world.workload(json!({}), status.clone());
+        assert_eq!(world.rollout().creator().unwrap().replicas, 2);
+        world.workload(
+            json!({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%"}}}),
+            status,
+        );
+        assert_eq!(world.rollout().creator().unwrap().replicas, 1);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::controller_revision::ControllerRevision;
 use super::meta::{Kind, ObjectMeta};
 use super::pod::Pod;
 use super::pod_memory::PodMemory;
@@ -29,9 +30,10 @@ pub(crate) struct Store {
     server: Option<Server>,
     workloads: BTreeMap<String, Workload>,
     replica_sets: BTreeMap<String, ReplicaSet>,
+    controller_revisions: BTreeMap<String, ControllerRevision>,
     pods: BTreeMap<String, Pod>,
     memories: BTreeMap<String, PodMemory>,
-    /// Uids of ReplicaSets and pods by the uid of their controller.
+    /// Uids of ReplicaSets, ControllerRevisions and pods by the uid of their controller.
     owned: BTreeMap<String, BTreeSet<String>>,
     members: BTreeMap<Stream, BTreeSet<String>>,
     health: BTreeMap<Stream, Sight>,
@@ -63,6 +65,7 @@ impl Store {
             server: None,
             workloads: BTreeMap::new(),
             replica_sets: BTreeMap::new(),
+            controller_revisions: BTreeMap::new(),
             pods: BTreeMap::new(),
             memories: BTreeMap::new(),
             owned: BTreeMap::new(),
@@ -146,6 +149,12 @@ impl Store {
                 self.replica_sets.insert(uid.clone(), *replica_set);
                 uid
             }
+            Object::ControllerRevision(revision) => {
+                let uid = revision.metadata.uid.clone();
+                self.note_owner(&revision.metadata);
+                self.controller_revisions.insert(uid.clone(), *revision);
+                uid
+            }
             Object::Pod(pod) => {
                 let uid = pod.metadata.uid.clone();
                 let now = self.now;
@@ -164,6 +173,9 @@ impl Store {
     fn remove(&mut self, kind: Kind, uid: &str) {
         let meta = match kind {
             Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),
+            Kind::ControllerRevision => {
+                self.controller_revisions.remove(uid).map(|revision| revision.metadata)
+            }
             Kind::Pod => {
                 drop(self.memories.remove(uid));
                 self.pods.remove(uid).map(|pod| pod.metadata)
@@ -237,6 +249,16 @@ impl Store {
         self.owned_by(owner)
             .filter_map(|uid| self.replica_sets.get(uid))
             .filter(move |set| set.metadata.is_controlled_by(owner))
+    }
+
+    /// ControllerRevisions controlled by the object of that uid, in order of their uid.
+    pub(crate) fn controller_revisions_of<'a>(
+        &'a self,
+        owner: &'a str,
+    ) -> impl Iterator<Item = &'a ControllerRevision> {
+        self.owned_by(owner)
+            .filter_map(|uid| self.controller_revisions.get(uid))
+            .filter(move |revision| revision.metadata.is_controlled_by(owner))
     }
 
     /// Pods controlled by the object of that uid, in order of their uid.
@@ -316,6 +338,7 @@ fn uid_of(object: &Object) -> &str {
     match object {
         Object::Workload(workload) => &workload.metadata.uid,
         Object::ReplicaSet(replica_set) => &replica_set.metadata.uid,
+        Object::ControllerRevision(revision) => &revision.metadata.uid,
         Object::Pod(pod) => &pod.metadata.uid,
     }
 }

@@ -7,6 +7,12 @@ pub(crate) mod condition {
     pub(crate) const READY: &str = "Ready";
 }
 
+/// Keys of labels.
+pub(crate) mod label {
+    /// Which template a pod of a StatefulSet or DaemonSet was made from.
+    pub(crate) const CONTROLLER_REVISION_HASH: &str = "controller-revision-hash";
+}
+
 /// `reason` of conditions, container states, events and pods.
 pub(crate) mod reason {
     // Deployment conditions: pkg/controller/deployment/util/deployment_util.go.

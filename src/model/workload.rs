@@ -26,6 +26,9 @@ pub(crate) struct WorkloadSpec {
     /// Seconds; `i32::MAX` means no deadline.
     pub(crate) progress_deadline_seconds: Option<i64>,
     pub(crate) strategy: Strategy,
+    pub(crate) update_strategy: UpdateStrategy,
+    pub(crate) pod_management_policy: Option<String>,
+    pub(crate) ordinals: Ordinals,
 }
 
 /// `spec.strategy` of a Deployment.
@@ -36,17 +39,54 @@ pub(crate) struct Strategy {
     pub(crate) kind: String,
 }
 
-/// `status` of a workload. An absent `observedGeneration` stays absent: it is not zero and not equal.
+/// `spec.updateStrategy` of a StatefulSet or DaemonSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct UpdateStrategy {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) rolling_update: RollingUpdate,
+}
+
+/// Its `rollingUpdate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RollingUpdate {
+    /// StatefulSet: pods below this ordinal keep their template.
+    pub(crate) partition: Option<i64>,
+    /// DaemonSet: a number or a percentage.
+    pub(crate) max_surge: Option<serde_json::Value>,
+}
+
+/// `spec.ordinals` of a StatefulSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ordinals {
+    pub(crate) start: i64,
+}
+
+/// `status` of a workload. The counters of a DaemonSet, which counts nodes, are read into those of the other
+/// kinds: `currentNumberScheduled` into `replicas` and so on. An absent `observedGeneration` stays absent: it is not zero and not equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WorkloadStatus {
     pub(crate) observed_generation: Option<i64>,
+    #[serde(alias = "currentNumberScheduled")]
     pub(crate) replicas: i64,
+    #[serde(alias = "updatedNumberScheduled")]
     pub(crate) updated_replicas: i64,
+    #[serde(alias = "numberReady")]
     pub(crate) ready_replicas: i64,
-    pub(crate) available_replicas: i64,
+    /// Read with [`Workload::available`].
+    #[serde(alias = "numberAvailable")]
+    available_replicas: Option<i64>,
+    #[serde(alias = "numberUnavailable")]
     pub(crate) unavailable_replicas: i64,
     pub(crate) terminating_replicas: Option<i64>,
+    /// DaemonSet: nodes that should run a pod.
+    desired_number_scheduled: i64,
+    /// StatefulSet: the template that pods are updated to, as the label of the pods has it.
+    pub(crate) update_revision: Option<String>,
     pub(crate) conditions: Vec<Condition>,
 }
 
@@ -72,9 +112,53 @@ impl Workload {
         ObjectRef::new(self.kind, &self.metadata)
     }
 
-    /// `spec.replicas` with its default.
+    /// The pods there should be: `spec.replicas` with its default, or the nodes that a DaemonSet matches.
     pub(crate) fn desired(&self) -> i64 {
-        self.spec.replicas.unwrap_or(1)
+        match self.kind {
+            Kind::DaemonSet => self.status.desired_number_scheduled,
+            _ => self.spec.replicas.unwrap_or(1),
+        }
+    }
+
+    /// The pods that must have the newest template: not those below the partition of a StatefulSet.
+    pub(crate) fn to_update(&self) -> i64 {
+        (self.desired() - self.partition()).max(0)
+    }
+
+    /// `spec.updateStrategy.rollingUpdate.partition`, which counts from the first ordinal.
+    pub(crate) fn partition(&self) -> i64 {
+        match self.kind {
+            Kind::StatefulSet => self.spec.update_strategy.rolling_update.partition.unwrap_or(0).max(0),
+            _ => 0,
+        }
+    }
+
+    /// Pods keep their template until somebody deletes them.
+    pub(crate) fn updates_on_delete(&self) -> bool {
+        self.spec.update_strategy.kind == "OnDelete"
+    }
+
+    /// A StatefulSet that makes and updates its pods one after the other, which is the default.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.kind == Kind::StatefulSet && self.spec.pod_management_policy.as_deref() != Some("Parallel")
+    }
+
+    /// A DaemonSet that starts a node's new pod before it stops the old one.
+    pub(crate) fn surges(&self) -> bool {
+        let none = |surge: &serde_json::Value| match surge {
+            serde_json::Value::Number(number) => number.as_i64() == Some(0),
+            serde_json::Value::String(text) => text.trim_end_matches('%') == "0",
+            _ => true,
+        };
+        self.kind == Kind::DaemonSet
+            && self.spec.update_strategy.rolling_update.max_surge.as_ref().is_some_and(|surge| !none(surge))
+    }
+
+    /// The replicas that have been ready for `minReadySeconds`. StatefulSets of servers before 1.22 do not
+    /// count them; there ready must do.
+    pub(crate) fn available(&self) -> i64 {
+        let unknown = if self.kind == Kind::StatefulSet { self.status.ready_replicas } else { 0 };
+        self.status.available_replicas.unwrap_or(unknown)
     }
 
     /// Whether the controller has seen the newest spec; without it no other status field means anything.
@@ -101,5 +185,43 @@ mod tests {
         let body: WorkloadBody =
             serde_json::from_str(r#"{"metadata":{"generation":1},"status":{}}"#).unwrap();
         assert!(!body.into_workload(Kind::Deployment).is_observed());
+    }
+
+    fn read(kind: Kind, body: &str) -> Workload {
+        serde_json::from_str::<WorkloadBody>(body).unwrap().into_workload(kind)
+    }
+
+    #[test]
+    fn a_daemon_set_counts_nodes_in_the_same_counters() {
+        let agent = read(
+            Kind::DaemonSet,
+            r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":"0%"}}},
+                "status":{"desiredNumberScheduled":5,"currentNumberScheduled":4,"updatedNumberScheduled":3,
+                "numberReady":2,"numberAvailable":1,"numberUnavailable":4}}"#,
+        );
+        let status = &agent.status;
+        assert_eq!((agent.desired(), status.replicas, status.updated_replicas), (5, 4, 3));
+        assert_eq!((status.ready_replicas, agent.available(), status.unavailable_replicas), (2, 1, 4));
+        assert!(!agent.surges());
+    }
+
+    #[test]
+    fn without_a_count_of_available_replicas_ready_ones_count_for_a_stateful_set_only() {
+        let status = r#"{"status":{"readyReplicas":2}}"#;
+        assert_eq!(read(Kind::StatefulSet, status).available(), 2);
+        assert_eq!(read(Kind::Deployment, status).available(), 0);
+        let counted = r#"{"status":{"readyReplicas":2,"availableReplicas":0}}"#;
+        assert_eq!(read(Kind::StatefulSet, counted).available(), 0);
+    }
+
+    #[test]
+    fn a_partition_leaves_less_to_update_and_never_less_than_nothing() {
+        let with = |partition: i64| {
+            let body = format!(
+                r#"{{"spec":{{"replicas":5,"updateStrategy":{{"rollingUpdate":{{"partition":{partition}}}}}}}}}"#
+            );
+            read(Kind::StatefulSet, &body).to_update()
+        };
+        assert_eq!((with(0), with(2), with(9)), (5, 3, 0));
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct RecordedPolicy {
     fail_fast: bool,
     logs: bool,
     instant: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    allow_on_delete: bool,
 }
 
 impl From<Policy> for RecordedPolicy {
@@ -65,6 +67,7 @@ impl From<Policy> for RecordedPolicy {
             fail_fast: policy.fail_fast,
             logs: policy.logs,
             instant: policy.instant,
+            allow_on_delete: policy.allow_on_delete,
         }
     }
 }
@@ -82,6 +85,7 @@ impl RecordedPolicy {
             fail_fast: self.fail_fast,
             logs: self.logs,
             instant: self.instant,
+            allow_on_delete: self.allow_on_delete,
         }
     }
 }

@@ -10,12 +10,17 @@ pub(super) const REMOVED: &[&str] = &[
     "metadata.annotations except deployment.kubernetes.io/revision and rollout-guard/*",
     "env[].value",
     "httpHeaders of probes and hooks",
+    "data of ControllerRevisions",
 ];
 
 /// Removes bulk and values that may be secret from an object in its wire form.
 pub(crate) fn redact(kind: Kind, object: &mut Value) {
     let Some(object) = object.as_object_mut() else { return };
     metadata(object);
+    if kind == Kind::ControllerRevision {
+        // The template as it was, with the values of its variables.
+        object.remove("data");
+    }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         if kind == Kind::Pod {
             pod_spec(spec);
@@ -89,6 +94,12 @@ mod tests {
         assert!(
             text.contains("TOKEN") && text.contains("secretKeyRef") && text.contains("/revision\":\"2\"")
         );
+
+        let template = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        let mut revision = json!({"metadata": metadata, "revision": 3, "data": template});
+        redact(Kind::ControllerRevision, &mut revision);
+        assert!(!revision.to_string().contains("canary"));
+        assert_eq!(revision["revision"], 3);
 
         let mut pod = json!({"metadata": metadata, "spec": {"containers": [container]}});
         redact(Kind::Pod, &mut pod);

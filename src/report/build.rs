@@ -10,7 +10,7 @@ use super::warnings::warnings;
 use crate::diagnose::{self, CauseCode};
 use crate::guard::Guard;
 use crate::ledger::Standing;
-use crate::model::{Rollout, Store};
+use crate::model::{Accepted, Kind, Rollout, Store};
 use crate::observation::{Answer, Stream, StreamHealth, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, Unfinished, Verdict};
@@ -58,7 +58,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
     let look = &guard.last;
     let stream = guard.stream();
     let meta = look.workload.as_ref().map(|workload| workload.metadata.clone()).unwrap_or_default();
-    let rollout = look.workload.as_ref().map(|workload| Rollout::new(store, workload, 0));
+    let rollout = look.workload.as_ref().map(|workload| Rollout::new(store, workload, Accepted::default()));
     let (verdict, at) = guard.verdict().map_or((None, store.now()), |(verdict, at)| (Some(verdict), at));
     let mut pods = guard.history.pods();
     let pods_omitted = u64::try_from(pods.len().saturating_sub(MAX_PODS)).unwrap_or(0);
@@ -106,7 +106,16 @@ fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
         replicas.updated, replicas.desired, replicas.available
     );
     match verdict {
+        Some(Verdict::Complete(_)) if replicas.desired == 0 && guard.stream().kind == Kind::DaemonSet => {
+            "no node matches".to_owned()
+        }
         Some(Verdict::Complete(_)) if replicas.desired == 0 => "0 replicas are asked for".to_owned(),
+        Some(Verdict::Complete(_)) if replicas.updated < replicas.desired => {
+            format!(
+                "{} of {} replicas updated, which is as far as its update strategy goes",
+                replicas.updated, replicas.desired
+            )
+        }
         Some(Verdict::Complete(_)) => {
             format!("{} of {} replicas updated and available", replicas.available, replicas.desired)
         }
@@ -289,7 +298,9 @@ fn consequence(resource: &str) -> &'static str {
     match resource {
         "deployments" => "the target could not be judged",
         "pods" => "no pod could be judged",
-        "replicasets" => "pods of the new and of older revisions cannot be told apart",
+        "replicasets" | "controllerrevisions" => {
+            "pods of the new and of older revisions cannot be told apart"
+        }
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",

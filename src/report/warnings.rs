@@ -2,7 +2,7 @@
 
 use super::v1::Warning;
 use crate::guard::Guard;
-use crate::model::Rollout;
+use crate::model::{Kind, Rollout};
 
 /// The warnings of a target. Those about the proof are given only with a pass.
 pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) -> Vec<Warning> {
@@ -16,11 +16,16 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         warnings.push(Warning { code: code.to_owned(), message });
     };
     if workload.desired() == 0 {
-        warn(
-            "zero-replicas",
-            "0 replicas are asked for, so nothing was started and nothing is proven".to_owned(),
-        );
+        let message = if workload.kind == Kind::DaemonSet {
+            "no node matches, so nothing was started and nothing is proven"
+        } else {
+            "0 replicas are asked for, so nothing was started and nothing is proven"
+        };
+        warn("zero-replicas", message.to_owned());
         return warnings;
+    }
+    if let Some((code, message)) = not_updated(rollout) {
+        warn(code, message);
     }
     let without: Vec<&str> = spec
         .containers
@@ -87,6 +92,33 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         warn(standing.finding.code.as_str(), standing.finding.headline.clone());
     }
     warnings
+}
+
+/// Pods that the update strategy leaves as they are.
+fn not_updated(rollout: &Rollout<'_>) -> Option<(&'static str, String)> {
+    let workload = rollout.workload;
+    let old = workload.status.replicas - workload.status.updated_replicas;
+    if old <= 0 || workload.kind == Kind::Deployment {
+        return None;
+    }
+    let all = workload.status.replicas;
+    let of = format!("{old} of {all} pod{}", if all == 1 { "" } else { "s" });
+    let verb = if old == 1 { "keeps" } else { "keep" };
+    if workload.updates_on_delete() {
+        let message = format!(
+            "{of} {verb} the older template until somebody deletes them: the update strategy is OnDelete"
+        );
+        return Some(("update-on-delete", message));
+    }
+    let partition = workload.partition();
+    let message = if partition >= workload.desired() {
+        format!(
+            "{of} {verb} the older template: the partition ({partition}) covers every ordinal, so nothing is updated"
+        )
+    } else {
+        format!("{of} {verb} the older template: their ordinals are below the partition ({partition})")
+    };
+    (partition > 0).then_some(("partitioned", message))
 }
 
 /// No tag, or `latest`, and no digest.

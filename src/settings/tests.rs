@@ -31,7 +31,7 @@ fn refused(line: &str) -> Error {
 #[test]
 fn flags_become_the_policy() {
     let line = "rollout-guard wait deploy/web --timeout 5m --stable-for 2m --patience 1.5 --tolerate-restarts 0 \
-                --follow --fail-fast --logs never";
+                --follow --fail-fast --logs never --allow-on-delete";
     let policy = gate(line).policy;
     let expected = Policy {
         timeout: Duration::from_secs(300),
@@ -42,6 +42,7 @@ fn flags_become_the_policy() {
         fail_fast: true,
         logs: false,
         instant: false,
+        allow_on_delete: true,
     };
     assert_eq!(policy, expected);
     assert_eq!(gate("rollout-guard wait deploy/web").policy, Policy::default());

@@ -149,3 +149,35 @@ fn zero_turns_settling_off() {
     let policy = Policy { stable_for: StableFor::For(Duration::ZERO), ..auto() };
     assert_eq!(Settling::default().update(&world.rollout(), true, &policy).0, Settled::Settled);
 }
+
+#[test]
+fn below_a_partition_nothing_settles() {
+    let mut world = World::of(Kind::StatefulSet);
+    world.at(2);
+    world.workload(
+        json!({"replicas": 2, "updateStrategy": {"rollingUpdate": {"partition": 1}}}),
+        json!({"observedGeneration": 1, "updateRevision": "new", "replicas": 2, "updatedReplicas": 1,
+            "availableReplicas": 2}),
+    );
+    world.pod_of_revision("web-0", "old", dead(7, START, START));
+    let mut settling = Settling::default();
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert_eq!(state, Settled::NotComplete, "the updated pod has not been seen");
+    world.pod_of_revision("web-1", "new", running(0, START));
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(12)), "{state:?}");
+    world.at(12);
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn where_nothing_is_to_be_updated_nothing_is_waited_for() {
+    let mut world = World::of(Kind::StatefulSet);
+    world.workload(
+        json!({"updateStrategy": {"rollingUpdate": {"partition": 9}}}),
+        json!({"observedGeneration": 1, "updateRevision": "new", "replicas": 1, "availableReplicas": 1}),
+    );
+    world.pod_of_revision("web-0", "old", running(0, START));
+    let mut settling = Settling::default();
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+}

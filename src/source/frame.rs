@@ -149,6 +149,7 @@ fn metadata_of(object: &Object) -> &ObjectMeta {
     match object {
         Object::Workload(workload) => &workload.metadata,
         Object::ReplicaSet(replica_set) => &replica_set.metadata,
+        Object::ControllerRevision(revision) => &revision.metadata,
         Object::Pod(pod) => &pod.metadata,
     }
 }

@@ -14,10 +14,7 @@ pub(super) fn assess(deployment: &Workload) -> Status {
     }
     let desired = deployment.desired();
     let status = &deployment.status;
-    if status.updated_replicas == desired
-        && status.replicas == desired
-        && status.available_replicas == desired
-    {
+    if status.updated_replicas == desired && status.replicas == desired && deployment.available() == desired {
         return Status::Complete;
     }
     if deployment.spec.paused {
@@ -49,7 +46,7 @@ fn missing(deployment: &Workload) -> String {
     } else if status.replicas > desired {
         format!("{} surplus replicas to be removed", status.replicas - desired)
     } else {
-        let lacking = (desired - status.available_replicas).max(0);
+        let lacking = (desired - deployment.available()).max(0);
         format!("{lacking} of {desired} updated replicas to become available")
     }
 }

@@ -184,7 +184,7 @@ fn junit_of(case: &Case, namespace: &str, left: &Left, problems: &mut Problems) 
         return problems.add(format!("the JUnit file has {} cases", suites.cases.len()));
     };
     let name = case.target.rsplit('/').next().unwrap_or_default();
-    problems.equal("JUnit classname", &test.class_name, &format!("{namespace}.Deployment"));
+    problems.equal("JUnit classname", &test.class_name, &format!("{namespace}.{}", kind_of(case.target)));
     problems.equal("JUnit name", &test.name.as_str(), &name);
     let kinds: Vec<&str> = test.outcomes.iter().map(|(kind, ..)| kind.as_str()).collect();
     let expected: &[&str] = match (failures, errors) {
@@ -226,5 +226,14 @@ fn first_difference(ours: &str, replayed: &str) -> String {
             format!("replay differs in line {}:\n    {}\n    {}", number + 1, ours.trim(), replayed.trim())
         }
         None => format!("replay is {} bytes long, not {}", replayed.len(), ours.len()),
+    }
+}
+
+/// The kind that a target of the suite has.
+fn kind_of(target: &str) -> &'static str {
+    match target.split('/').next() {
+        Some("sts") => "StatefulSet",
+        Some("ds") => "DaemonSet",
+        _ => "Deployment",
     }
 }

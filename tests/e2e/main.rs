@@ -25,6 +25,7 @@ mod cluster;
 mod compare;
 mod config;
 mod crash;
+mod daemon_set;
 mod image;
 mod junit;
 mod limits;
@@ -34,6 +35,7 @@ mod probe;
 mod registry;
 mod rollout;
 mod run;
+mod stateful_set;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -95,7 +97,16 @@ fn main() -> ExitCode {
 /// Every case, the long ones first so that none of them is left alone at the end.
 fn every_case() -> Vec<Case> {
     let mut cases = Vec::new();
-    for family in [image::cases, crash::cases, config::cases, probe::cases, limits::cases, rollout::cases] {
+    for family in [
+        image::cases,
+        crash::cases,
+        config::cases,
+        probe::cases,
+        limits::cases,
+        rollout::cases,
+        stateful_set::cases,
+        daemon_set::cases,
+    ] {
         cases.extend(family());
     }
     cases.sort_by_key(|case| std::cmp::Reverse(case.lasts));

@@ -58,6 +58,31 @@ pub(crate) fn deployment(name: &str, replicas: u32, pod_spec: Value) -> Value {
     })
 }
 
+/// StatefulSet `web`; otherwise as [`deployment`].
+pub(crate) fn stateful_set(replicas: u32, pod_spec: Value) -> Value {
+    let set = with_spec(deployment("web", replicas, pod_spec), json!({"serviceName": "web"}));
+    merged(set, json!({"kind": "StatefulSet"}))
+}
+
+/// DaemonSet `web`; otherwise as [`deployment`].
+pub(crate) fn daemon_set(pod_spec: Value) -> Value {
+    let mut set = merged(deployment("web", 1, pod_spec), json!({"kind": "DaemonSet"}));
+    if let Some(spec) = set.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.remove("replicas");
+    }
+    set
+}
+
+/// A ResourceQuota `pods` of that many pods.
+pub(crate) fn pod_quota(pods: u32) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "pods"},
+        "spec": {"hard": {"pods": pods.to_string()}},
+    })
+}
+
 /// A Deployment with further fields of its spec.
 pub(crate) fn with_spec(mut deployment: Value, fields: Value) -> Value {
     if let Some(spec) = deployment.get_mut("spec") {

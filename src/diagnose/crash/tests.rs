@@ -90,7 +90,7 @@ fn more_tolerated_restarts_move_every_count() {
         dead(&mut world, ends, 1, "Error");
     }
     let mut rollout = world.rollout();
-    rollout.tolerated_restarts = 5;
+    rollout.accepted.tolerated_restarts = 5;
     let mut diagnosis = crate::diagnose::Diagnosis::default();
     rules(&rollout, &mut diagnosis);
     assert_eq!(diagnosis.the(CauseCode::ContainerCrashing).hold, Hold::Announce);

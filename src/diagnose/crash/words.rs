@@ -6,7 +6,7 @@ use super::super::{Confidence, Evidence, Finding, Prognosis};
 use super::end::End;
 use super::start_error::StartFailure;
 use super::{exit, is_silent};
-use crate::model::{Event, Kind, Rollout, StateTerminated, reason};
+use crate::model::{Event, Rollout, StateTerminated, reason};
 
 /// A finding about the latest end of a container.
 pub(super) fn finding(
@@ -222,7 +222,7 @@ impl Context<'_> {
     }
 
     pub(super) fn is_injected(&self) -> bool {
-        self.rollout.workload.kind == Kind::Deployment && self.template().is_none()
+        self.template().is_none()
     }
 
     pub(super) fn limit_is_defaulted(&self) -> bool {

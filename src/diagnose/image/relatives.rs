@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::text;
 use super::reference::Reference;
-use crate::model::{ReplicaSet, Rollout};
+use crate::model::{Kind, ReplicaSet, Rollout};
 
 /// An image that another revision or another container uses.
 #[derive(Clone, Debug)]
@@ -34,6 +34,17 @@ pub(super) fn relatives(rollout: &Rollout<'_>, container: &str) -> Vec<Relative>
                 format!("used by revision {}", revision(set))
             };
             found.push(Relative { reference: Reference::parse(&other.image), words, running });
+        }
+    }
+    // Without ReplicaSets only the pods themselves tell what older templates had.
+    for pod in rollout.old_pods.iter().filter(|_| rollout.workload.kind != Kind::Deployment) {
+        for other in pod.spec.all_containers() {
+            let running = pod.status_of(&other.name).is_some_and(|status| status.state.running.is_some());
+            let reference = Reference::parse(&other.image);
+            let known = found.iter().any(|relative: &Relative| relative.reference == reference);
+            if running && !known {
+                found.push(Relative { reference, words: "runs in the old pods".to_owned(), running });
+            }
         }
     }
     for other in rollout.workload.spec.template.spec.all_containers() {

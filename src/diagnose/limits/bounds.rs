@@ -3,12 +3,12 @@
 use super::super::{CauseCode, Evidence, Finding, Prognosis};
 use super::message::{Bound, Got, Violation};
 use super::range::{Origin, edit, factor, find, same, whose};
-use crate::model::{Container, Quantity, ReplicaSet, Rollout, human_bytes};
+use crate::model::{Container, Creator, Quantity, Rollout, human_bytes};
 
 /// A bound that the pods do not keep.
 pub(super) fn exceeded(
     rollout: &Rollout<'_>,
-    set: &ReplicaSet,
+    set: &Creator<'_>,
     violations: &[Violation],
     evidence: Evidence,
 ) -> Finding {

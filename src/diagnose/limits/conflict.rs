@@ -3,17 +3,17 @@
 use super::super::{CauseCode, Confidence, Evidence, Finding, Prognosis};
 use super::message::RequestAboveLimit;
 use super::range::{edit, factor, find, same, whose};
-use crate::model::{LimitRangeItem, Quantity, ReplicaSet, Rollout};
+use crate::model::{Creator, LimitRangeItem, Quantity, Rollout};
 
 /// A request above a limit that is not in the template: a LimitRange put it there. `None` if the template has
 /// both, or the container cannot be told.
 pub(super) fn default_conflict(
     rollout: &Rollout<'_>,
-    set: &ReplicaSet,
+    set: &Creator<'_>,
     read: &RequestAboveLimit,
     evidence: Evidence,
 ) -> Option<Finding> {
-    let spec = &set.spec.template.spec;
+    let spec = &rollout.workload.spec.template.spec;
     let list = if read.list == "initContainers" { &spec.init_containers } else { &spec.containers };
     let container = list.get(read.index)?;
     let has = |amounts: &std::collections::BTreeMap<String, Quantity>| amounts.contains_key(&read.resource);

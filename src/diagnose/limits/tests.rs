@@ -250,3 +250,29 @@ fn trouble_of_a_webhook_only_announces_and_a_quota_is_another_family() {
     );
     assert!(world.run(rules).codes().is_empty());
 }
+
+#[test]
+fn a_refusal_is_found_on_whatever_makes_the_pods() {
+    let refused =
+        "pods \"web-0\" is forbidden: maximum memory usage per Container is 100Mi, but limit is 5Gi";
+    for (kind, text, status) in [
+        (
+            Kind::StatefulSet,
+            format!("create Pod web-0 in StatefulSet web failed error: {refused}"),
+            json!({"observedGeneration": 1, "updateRevision": "web-new", "replicas": 0}),
+        ),
+        (
+            Kind::DaemonSet,
+            format!("Error creating: {refused}"),
+            json!({"observedGeneration": 1, "desiredNumberScheduled": 1, "currentNumberScheduled": 0}),
+        ),
+    ] {
+        let mut world = World::of(kind);
+        world.workload(json!({"replicas": 1}), status);
+        world.events(kind, "web", json!([{"type": "Warning", "reason": "FailedCreate", "message": text}]));
+        let found = world.run(rules);
+        let finding = found.the(CauseCode::LimitRangeExceeded);
+        assert_eq!(finding.subject.to_string(), format!("{kind} shop/web"));
+        assert!(finding.commands.iter().any(|command| command.contains("rollout restart")), "{kind}");
+    }
+}

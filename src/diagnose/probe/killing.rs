@@ -21,7 +21,8 @@ pub(super) fn rule(seen: &Seen<'_>, diagnosis: &mut Diagnosis) -> bool {
             continue;
         }
         let count = killed.map_or(0, |killed| count(seen, killed));
-        let needed = (KILLS + seen.rollout.tolerated_restarts - Policy::DEFAULT_TOLERATED_RESTARTS).max(1);
+        let needed =
+            (KILLS + seen.rollout.accepted.tolerated_restarts - Policy::DEFAULT_TOLERATED_RESTARTS).max(1);
         let ripe = count >= needed;
         if !ripe && !stands(seen, kind, failure, killed) {
             continue;

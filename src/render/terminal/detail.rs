@@ -184,7 +184,7 @@ fn advice_without_cause(reason: &str) -> &'static str {
         }
         "workload-not-readable" | "pods-not-readable" => {
             "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
-             its ReplicaSets and its pods"
+             its pods, and the ReplicaSets of a Deployment or the ControllerRevisions of a DaemonSet"
         }
         "unreachable" => {
             "this says nothing about the rollout; check that the API server can be reached from here, then run the \
