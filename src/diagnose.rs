@@ -22,7 +22,7 @@ mod text;
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
-pub(crate) use rollout::{stalled, target_deleted};
+pub(crate) use rollout::{stalled, superseded, target_deleted};
 pub(crate) use root::{drop_explained, order_by_root};
 pub(crate) use text::nearest;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, diagnose, stalled, target_deleted};
+use crate::diagnose::{CauseCode, diagnose, stalled, superseded, target_deleted};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, Rollout, Store, Workload, streams};
@@ -21,6 +21,8 @@ pub(crate) struct Guard {
     uid: Option<String>,
     /// The template that was the newest when the spec was first observed ([`Rollout::template_identity`]).
     template: Option<String>,
+    /// The Deployment's revision at that time.
+    revision: Option<String>,
     gone_since: Option<Duration>,
     ledger: Ledger,
     settling: Settling,
@@ -73,6 +75,7 @@ impl Guard {
             stream,
             uid: None,
             template: None,
+            revision: None,
             gone_since: None,
             ledger: Ledger::default(),
             settling: Settling::default(),
@@ -107,6 +110,9 @@ impl Guard {
         }
         let workload = store.workload(&self.stream);
         let presence = self.presence(store, workload, policy);
+        let taken_over = workload.filter(|_| presence == Presence::Replaced).map(|workload| {
+            superseded(workload, self.uid.as_deref().unwrap_or_default(), self.revision.as_deref())
+        });
         let mut settled = Settled::NotComplete;
         if let Some(workload) = workload {
             settled = self.examine(store, workload, policy, &mut outlook);
@@ -116,6 +122,9 @@ impl Guard {
         if let (Presence::Gone(since), Some(gone)) = (presence, &self.last.workload) {
             self.last.standing =
                 vec![Standing { finding: target_deleted(gone), since, ripe: true, ends_at: None }];
+        }
+        if let Some(finding) = taken_over {
+            self.last.standing = vec![Standing { finding, since: now, ripe: true, ends_at: None }];
         }
         if presence == Presence::Absent {
             let Stream { kind, namespace, .. } = &self.stream;
@@ -235,6 +244,7 @@ impl Guard {
         self.uid = Some(uid.clone());
         if current.is_some() {
             self.template = current;
+            self.revision.clone_from(&workload.metadata.annotations.revision);
         }
         if workload.metadata.is_being_deleted() {
             return Presence::Gone(*self.gone_since.get_or_insert(now));

@@ -37,6 +37,8 @@ pub(crate) enum StableFor {
 impl Policy {
     /// One minute past the default progress deadline, so that the two do not race.
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(11 * 60);
+    /// A single look ends as soon as it has seen what there is; this bounds a server that does not answer.
+    pub(crate) const ONE_LOOK: Duration = Duration::from_secs(10);
     /// Fails on the fourth termination, about 36 s after the first start.
     pub(crate) const DEFAULT_TOLERATED_RESTARTS: i64 = 3;
 }

@@ -134,7 +134,7 @@ impl Settings {
         let command = match command {
             CommandArguments::Wait(wait) => Command::Gate(Box::new(wait_settings(*wait, connection, env)?)),
             CommandArguments::Diagnose(gate) => {
-                let policy = Policy { instant: true, ..Policy::default() };
+                let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, ..Policy::default() };
                 Command::Gate(Box::new(gate_settings(gate, policy, UiKind::None, connection, env)?))
             }
             CommandArguments::Replay(replay) => replay_settings(replay)?,
@@ -149,7 +149,7 @@ impl Settings {
 fn wait_settings(wait: WaitArguments, connection: ConnectionArguments, env: &Env) -> Result<Gate, Error> {
     let WaitArguments { gate, timeout, follow, fail_fast, progress } = wait;
     let instant = timeout.is_zero();
-    let timeout = if instant { Policy::DEFAULT_TIMEOUT } else { timeout };
+    let timeout = if instant { Policy::ONE_LOOK } else { timeout };
     let policy = Policy { timeout, follow, fail_fast, instant, ..Policy::default() };
     let dumb = env.variable("TERM").is_some_and(|term| term == "dumb");
     let ui = match progress {

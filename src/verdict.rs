@@ -146,7 +146,13 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
             return Judgement::Stop(Verdict::Failed(code));
         }
     }
-    if facts.now >= facts.policy.timeout { Judgement::Stop(out_of_time(facts)) } else { Judgement::Wait }
+    // A single look does not wait: what it sees is what there is to say.
+    let looked = facts.policy.instant && facts.presence == Presence::Here;
+    if looked || facts.now >= facts.policy.timeout {
+        Judgement::Stop(out_of_time(facts))
+    } else {
+        Judgement::Wait
+    }
 }
 
 /// The cause that ends the wait, if one has stood long enough. A passed deadline and a stall say only that

@@ -136,6 +136,37 @@ pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
 }
 
 /// The target was there and is not: found by the gate, which alone remembers it.
+pub(crate) fn superseded(after: &Workload, uid: &str, revision: Option<&str>) -> Finding {
+    let subject = after.object_ref();
+    let named = format!("{} {}", after.kind, after.metadata.name);
+    let (headline, evidence) = if after.metadata.uid != uid {
+        let value = format!("{}, was {uid}", after.metadata.uid);
+        (
+            format!("{named} was deleted and created again while it was watched"),
+            Evidence::field(subject.clone(), "metadata.uid", value),
+        )
+    } else if let (Some(was), Some(is)) = (revision, after.metadata.annotations.revision.as_deref()) {
+        (
+            format!("another rollout of {named} took over: revision {is} in place of {was}"),
+            Evidence::field(subject.clone(), "metadata.annotations[deployment.kubernetes.io/revision]", is),
+        )
+    } else {
+        (
+            format!("another rollout of {named} took over: its pod template changed"),
+            Evidence::field(subject.clone(), "metadata.generation", after.metadata.generation.to_string()),
+        )
+    };
+    let (namespace, target) = (&after.metadata.namespace, after.command_target());
+    Finding::new(CauseCode::RolloutSuperseded, "superseded", subject, headline, evidence)
+        .with_prognosis(Prognosis::Permanent)
+        .with_hold(Hold::Ripe)
+        .with_help(
+            "whoever started the newer rollout waits for it; to watch whatever is newest, use --follow",
+        )
+        .with_command(format!("kubectl -n {namespace} rollout history {target}"))
+}
+
+/// The target is gone, or on its way.
 pub(crate) fn target_deleted(workload: &Workload) -> Finding {
     let subject = workload.object_ref();
     let (namespace, target) = (&workload.metadata.namespace, workload.command_target());

@@ -117,9 +117,9 @@ impl<'a> Rollout<'a> {
         self.pods.iter().copied().filter(|pod| !pod.metadata.is_being_deleted() && !pod.is_finished())
     }
 
-    /// A snapshot of the pods has been received: what is not among them is not there.
+    /// Snapshots of the pods, and of what tells them apart, have been received: what is not there is not there.
     pub(crate) fn pods_are_seen(&self) -> bool {
-        self.store.sight(&self.pod_stream()).is_some_and(|sight| sight.listed)
+        streams(self.workload).iter().all(|stream| self.store.sight(stream).is_some_and(|sight| sight.listed))
     }
 
     pub(crate) fn memory(&self, pod: &Pod) -> Option<&'a PodMemory> {

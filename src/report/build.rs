@@ -184,7 +184,8 @@ fn causes(guard: &Guard, total: usize) -> Vec<Cause> {
 fn way_back(guard: &Guard) -> Option<String> {
     let (verdict, _) = guard.verdict()?;
     let workload = guard.last.workload.as_ref()?;
-    let failed = matches!(verdict, Verdict::Failed(code) if *code != CauseCode::RolloutPaused);
+    let failed = matches!(verdict, Verdict::Failed(code)
+        if !matches!(code, CauseCode::RolloutPaused | CauseCode::UpdateOnDelete));
     (failed && guard.last.old_ready > 0).then(|| {
         format!("kubectl -n {} rollout undo {}", workload.metadata.namespace, workload.command_target())
     })

@@ -139,6 +139,15 @@ fn presence_decides_before_anything_else() {
 }
 
 #[test]
+fn a_single_look_ends_with_what_it_sees() {
+    let policy = Policy { instant: true, ..Policy::default() };
+    assert_eq!(Case { policy, ..Case::default() }.reason(), "progressing");
+    assert_eq!(Case { policy, presence: Presence::Unknown, ..Case::default() }.reason(), "wait");
+    let standing = vec![standing(CauseCode::ImageNotFound, false)];
+    assert_eq!(Case { standing, policy, ..Case::default() }.reason(), "image-not-found");
+}
+
+#[test]
 fn a_signal_ends_everything() {
     let case = Case { signal: Some(Signal::Terminate), settled: Settled::Settled, ..Case::default() };
     assert_eq!(case.reason(), "interrupted");
