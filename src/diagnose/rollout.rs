@@ -135,7 +135,8 @@ pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
         .with_command(format!("kubectl -n {namespace} describe {target}"))
 }
 
-/// The target was there and is not: found by the gate, which alone remembers it.
+/// Another template of the target, or another object of its name, has taken the place of the one with that uid
+/// and revision: found by the guard, which alone remembers it.
 pub(crate) fn superseded(after: &Workload, uid: &str, revision: Option<&str>) -> Finding {
     let subject = after.object_ref();
     let named = format!("{} {}", after.kind, after.metadata.name);
@@ -166,7 +167,7 @@ pub(crate) fn superseded(after: &Workload, uid: &str, revision: Option<&str>) ->
         .with_command(format!("kubectl -n {namespace} rollout history {target}"))
 }
 
-/// The target is gone, or on its way.
+/// The target was there and is not: found by the guard, which alone remembers it.
 pub(crate) fn target_deleted(workload: &Workload) -> Finding {
     let subject = workload.object_ref();
     let (namespace, target) = (&workload.metadata.namespace, workload.command_target());
