@@ -4,6 +4,7 @@
 //! decides anything (that is [`crate::verdict`]). What it would need to see and does not, it puts into
 //! [`Diagnosis::requests`].
 
+mod admission;
 mod cause;
 mod config;
 mod crash;
@@ -14,7 +15,10 @@ mod image;
 mod limits;
 mod logs;
 mod place;
+mod placement;
 mod probe;
+mod quota;
+mod refusal;
 mod rollout;
 mod root;
 mod text;
@@ -57,8 +61,17 @@ impl Diagnosis {
 type Rule = fn(&Rollout<'_>, &mut Diagnosis);
 
 /// Every family, in the order of the article that this product automates.
-const RULES: &[Rule] =
-    &[image::rules, crash::rules, config::rules, probe::rules, limits::rules, rollout::rules];
+const RULES: &[Rule] = &[
+    image::rules,
+    crash::rules,
+    config::rules,
+    probe::rules,
+    limits::rules,
+    quota::rules,
+    admission::rules,
+    placement::rules,
+    rollout::rules,
+];
 
 /// Runs every rule.
 pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {

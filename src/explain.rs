@@ -19,6 +19,9 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Config, "Configuration"),
     (Family::Probe, "Probes"),
     (Family::Limits, "Limits"),
+    (Family::Quota, "Quota"),
+    (Family::Admission, "Admission"),
+    (Family::Placement, "Placement"),
     (Family::Rollout, "Rollout"),
 ];
 
@@ -30,6 +33,9 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Config => include_str!("diagnose/config.md"),
         Family::Probe => include_str!("diagnose/probe.md"),
         Family::Limits => include_str!("diagnose/limits.md"),
+        Family::Quota => include_str!("diagnose/quota.md"),
+        Family::Admission => include_str!("diagnose/admission.md"),
+        Family::Placement => include_str!("diagnose/placement.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, Finding, Hold};
+use crate::diagnose::{CauseCode, Family, Finding, Hold};
 use crate::model::Rollout;
 
 /// A cause together with its age.
@@ -65,6 +65,12 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ProbeMisconfigured
         | C::LimitRangeExceeded
         | C::LimitRangeDefaultConflict
+        | C::QuotaRequiresResources
+        | C::PodSecurityViolation
+        | C::AdmissionWebhookDenied
+        | C::AdmissionPolicyDenied
+        | C::PriorityClassMissing
+        | C::RuntimeClassMissing
         | C::PodInvalid => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound
@@ -72,11 +78,27 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::SecretMissing
         | C::ConfigMapKeyMissing
         | C::SecretKeyMissing
+        | C::QuotaExceeded
+        | C::QuotaSurgeDeadlock
+        | C::ServiceAccountMissing
+        | C::NamespaceTerminating
         | C::SubPathMissing => 30,
         C::RegistryCertificateUntrusted | C::RegistryPlainHttp => 45,
-        C::ImageAccessDenied | C::ImagePullSecretMissing | C::ImagePullSecretRejected | C::OldPodBlocking => {
-            60
-        }
+        C::ImageAccessDenied
+        | C::ImagePullSecretMissing
+        | C::ImagePullSecretRejected
+        | C::OldPodBlocking
+        | C::InsufficientResources
+        | C::NodeSelectorUnmatched
+        | C::PodAffinityUnmatched
+        | C::PodAntiAffinityConflict
+        | C::TopologySpreadUnsatisfied
+        | C::HostPortConflict
+        | C::SchedulerMissing => 60,
+        // An autoscaler looks every ten seconds and may change its mind once a node group has cooled down.
+        C::AutoscalerRefused | C::NoNodes => 90,
+        // T3: infrastructure that usually heals in this time.
+        C::AdmissionWebhookUnavailable | C::UntoleratedTaint => 120,
         // T4: remote services and rate limits.
         C::RegistryRateLimited
         | C::RegistryUnreachable
@@ -92,6 +114,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ReadinessProbeFailing
         | C::ReadinessFlapping
         | C::ProgressDeadlineExceeded
+        | C::SchedulingGated
         | C::Stalled
         | C::Unknown => 300,
     };
@@ -168,7 +191,9 @@ fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
 
 fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {
     let base = finding.tolerance.unwrap_or_else(|| tolerance(finding.code));
-    let base = if some_are_fine { base.max(TOLERANCE_WHEN_SOME_ARE_FINE) } else { base };
+    // Room and admission are given pod by pod: that other pods got theirs says nothing about the template.
+    let pod_by_pod = matches!(finding.code.family(), Family::Quota | Family::Placement | Family::Admission);
+    let base = if some_are_fine && !pod_by_pod { base.max(TOLERANCE_WHEN_SOME_ARE_FINE) } else { base };
     base.mul_f64(patience.clamp(0.0, 1000.0))
 }
 

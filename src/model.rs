@@ -12,10 +12,11 @@ mod limit_range;
 mod meta;
 mod pod;
 mod pod_memory;
+mod pod_resources;
 mod quantity;
-
 mod replica_set;
 mod rollout;
+mod scheduling;
 mod store;
 mod template;
 mod vocabulary;
@@ -27,12 +28,14 @@ pub(crate) use creator::Creator;
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{Condition, Kind, ObjectMeta, ObjectRef, find_condition};
+pub(crate) use meta::{Condition, Kind, LabelRequirement, ObjectMeta, ObjectRef, find_condition};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
+pub(crate) use pod_resources::Ask;
 pub(crate) use quantity::{Quantity, human_bytes};
 pub(crate) use replica_set::ReplicaSet;
 pub(crate) use rollout::{Accepted, Lookup, Rollout, streams};
+pub(crate) use scheduling::{Node, PodAffinityTerm, Taint};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
     ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,

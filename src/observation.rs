@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ControllerRevision, Event, Kind, LimitRange, ObjectRef, Pod, ReplicaSet, Workload};
+use crate::model::{ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, ReplicaSet, Workload};
 
 /// One fact and when it reached us.
 #[derive(Clone, Debug)]
@@ -123,6 +123,8 @@ pub(crate) enum Want {
     Names { kind: Kind, namespace: String },
     /// The LimitRanges of a namespace.
     LimitRanges { namespace: String },
+    /// All nodes: their labels, taints and what they offer.
+    Nodes,
     /// The pull secrets that a ServiceAccount adds to its pods.
     PullSecrets { namespace: String, service_account: String },
 }
@@ -153,6 +155,7 @@ pub(crate) enum Answer {
     Keys(Vec<String>),
     Names(Vec<String>),
     LimitRanges(Vec<LimitRange>),
+    Nodes(Vec<Node>),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

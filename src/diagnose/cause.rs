@@ -7,7 +7,10 @@ pub(crate) enum Family {
     Config,
     Crash,
     Probe,
+    Quota,
+    Admission,
     Limits,
+    Placement,
     Rollout,
 }
 
@@ -18,7 +21,10 @@ impl Family {
             Self::Config => "config",
             Self::Crash => "crash",
             Self::Probe => "probe",
+            Self::Quota => "quota",
+            Self::Admission => "admission",
             Self::Limits => "limits",
+            Self::Placement => "placement",
             Self::Rollout => "rollout",
         }
     }
@@ -88,6 +94,31 @@ causes! {
     LimitRangeDefaultConflict = "limit-range-default-conflict", Limits;
     /// A pod the API server refused for a reason no other rule names.
     PodInvalid = "pod-invalid", Limits;
+
+    QuotaExceeded = "quota-exceeded", Quota;
+    QuotaRequiresResources = "quota-requires-resources", Quota;
+    QuotaSurgeDeadlock = "quota-surge-deadlock", Quota;
+
+    InsufficientResources = "insufficient-resources", Placement;
+    UntoleratedTaint = "untolerated-taint", Placement;
+    NodeSelectorUnmatched = "node-selector-unmatched", Placement;
+    PodAffinityUnmatched = "pod-affinity-unmatched", Placement;
+    PodAntiAffinityConflict = "pod-anti-affinity-conflict", Placement;
+    TopologySpreadUnsatisfied = "topology-spread-unsatisfied", Placement;
+    HostPortConflict = "host-port-conflict", Placement;
+    NoNodes = "no-nodes", Placement;
+    SchedulingGated = "scheduling-gated", Placement;
+    SchedulerMissing = "scheduler-missing", Placement;
+    AutoscalerRefused = "autoscaler-refused", Placement;
+
+    PodSecurityViolation = "pod-security-violation", Admission;
+    AdmissionWebhookDenied = "admission-webhook-denied", Admission;
+    AdmissionWebhookUnavailable = "admission-webhook-unavailable", Admission;
+    AdmissionPolicyDenied = "admission-policy-denied", Admission;
+    ServiceAccountMissing = "service-account-missing", Admission;
+    PriorityClassMissing = "priority-class-missing", Admission;
+    RuntimeClassMissing = "runtime-class-missing", Admission;
+    NamespaceTerminating = "namespace-terminating", Admission;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -5,7 +5,7 @@ mod old_pods;
 
 pub(super) use old_pods::warn_of_the_trap;
 
-use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
+use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis, admission, quota};
 use crate::model::{ContainerStatus, Pod, Rollout, Workload, condition, reason};
 use crate::status::{Status, assess};
 
@@ -16,8 +16,10 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         Status::UpdateOnDelete { old } => diagnosis.add(old_pods::update_on_delete(rollout, old)),
         Status::Progressing { .. } => old_pods::blocking(rollout, diagnosis),
         Status::DeadlineExceeded { message, .. } => diagnosis.add(deadline_exceeded(rollout, &message)),
-        Status::ReplicaSetRefused { message } => diagnosis.add(replica_set_refused(rollout, &message)),
-        Status::NotObserved { .. } | Status::Complete => {}
+        Status::ReplicaSetRefused { message } if !quota::knows(&message) && !admission::knows(&message) => {
+            diagnosis.add(replica_set_refused(rollout, &message));
+        }
+        Status::NotObserved { .. } | Status::ReplicaSetRefused { .. } | Status::Complete => {}
     }
     for pod in rollout.live_pods() {
         for status in pod.statuses() {

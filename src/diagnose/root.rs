@@ -45,7 +45,32 @@ const fn rank(code: CauseCode) -> u8 {
     use CauseCode as C;
     match code {
         C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused | C::UpdateOnDelete => 0,
-        C::OldPodBlocking | C::LimitRangeExceeded | C::LimitRangeDefaultConflict | C::PodInvalid => 1,
+        C::OldPodBlocking
+        | C::LimitRangeExceeded
+        | C::LimitRangeDefaultConflict
+        | C::PodInvalid
+        | C::QuotaExceeded
+        | C::QuotaRequiresResources
+        | C::QuotaSurgeDeadlock
+        | C::PodSecurityViolation
+        | C::AdmissionWebhookDenied
+        | C::AdmissionWebhookUnavailable
+        | C::AdmissionPolicyDenied
+        | C::ServiceAccountMissing
+        | C::PriorityClassMissing
+        | C::RuntimeClassMissing
+        | C::NamespaceTerminating => 1,
+        C::InsufficientResources
+        | C::UntoleratedTaint
+        | C::NodeSelectorUnmatched
+        | C::PodAffinityUnmatched
+        | C::PodAntiAffinityConflict
+        | C::TopologySpreadUnsatisfied
+        | C::HostPortConflict
+        | C::NoNodes
+        | C::SchedulingGated
+        | C::SchedulerMissing
+        | C::AutoscalerRefused => 2,
         C::ImageNotFound
         | C::ImageAccessDenied
         | C::ImagePullSecretMissing
@@ -56,24 +81,24 @@ const fn rank(code: CauseCode) -> u8 {
         | C::RegistryRateLimited
         | C::RegistryUnreachable
         | C::RegistryCertificateUntrusted
-        | C::RegistryPlainHttp => 2,
+        | C::RegistryPlainHttp => 3,
         C::ConfigMapMissing
         | C::SecretMissing
         | C::ConfigMapKeyMissing
         | C::SecretKeyMissing
-        | C::RunAsRootRefused => 3,
-        C::SubPathMissing => 4,
+        | C::RunAsRootRefused => 4,
+        C::SubPathMissing => 5,
         C::CommandNotFound
         | C::CommandNotExecutable
         | C::ExecFormatError
         | C::MemoryLimitTooSmall
-        | C::ContainerCannotStart => 5,
-        C::InitContainerFailing => 6,
-        C::ProbeMisconfigured | C::LivenessProbeFailing | C::StartupProbeFailing => 7,
-        C::MemoryLimitExceeded | C::PostStartHookFailed => 8,
-        C::ContainerCrashing | C::ContainerKilled | C::ContainerCompleted => 9,
-        C::ReadinessProbeFailing | C::ReadinessFlapping => 10,
-        C::Stalled | C::ProgressDeadlineExceeded => 11,
-        C::Unknown => 12,
+        | C::ContainerCannotStart => 6,
+        C::InitContainerFailing => 7,
+        C::ProbeMisconfigured | C::LivenessProbeFailing | C::StartupProbeFailing => 8,
+        C::MemoryLimitExceeded | C::PostStartHookFailed => 9,
+        C::ContainerCrashing | C::ContainerKilled | C::ContainerCompleted => 10,
+        C::ReadinessProbeFailing | C::ReadinessFlapping => 11,
+        C::Stalled | C::ProgressDeadlineExceeded => 12,
+        C::Unknown => 13,
     }
 }

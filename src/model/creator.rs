@@ -46,10 +46,6 @@ impl<'a> Creator<'a> {
         ObjectRef::new(self.kind, self.metadata)
     }
 
-    pub(crate) fn name(&self) -> &'a str {
-        &self.metadata.name
-    }
-
     /// Pods it should have.
     pub(crate) const fn desired(&self) -> i64 {
         self.desired

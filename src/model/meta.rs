@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     LimitRange,
     ServiceAccount,
     Namespace,
+    Node,
+    ResourceQuota,
 }
 
 impl Kind {
@@ -41,6 +43,8 @@ impl Kind {
             Self::LimitRange => "LimitRange",
             Self::ServiceAccount => "ServiceAccount",
             Self::Namespace => "Namespace",
+            Self::Node => "Node",
+            Self::ResourceQuota => "ResourceQuota",
         }
     }
 
@@ -60,6 +64,8 @@ impl Kind {
             Self::LimitRange => "limitranges",
             Self::ServiceAccount => "serviceaccounts",
             Self::Namespace => "namespaces",
+            Self::Node => "nodes",
+            Self::ResourceQuota => "resourcequotas",
         }
     }
 
@@ -78,7 +84,9 @@ impl Kind {
             | Self::Secret
             | Self::LimitRange
             | Self::ServiceAccount
-            | Self::Namespace => "v1",
+            | Self::Namespace
+            | Self::Node
+            | Self::ResourceQuota => "v1",
         }
     }
 
@@ -98,6 +106,8 @@ impl Kind {
             Self::LimitRange => "limitrange",
             Self::ServiceAccount => "serviceaccount",
             Self::Namespace => "namespace",
+            Self::Node => "node",
+            Self::ResourceQuota => "resourcequota",
         }
     }
 }
@@ -132,6 +142,10 @@ impl ObjectRef {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Objects of the whole cluster have no namespace.
+        if self.namespace.is_empty() {
+            return write!(f, "{} {}", self.kind, self.name);
+        }
         write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
     }
 }
@@ -234,7 +248,27 @@ pub(crate) struct LabelRequirement {
     pub(crate) values: Vec<String>,
 }
 
+impl LabelRequirement {
+    /// Whether the value of the label, or its absence, is what the expression wants. `Gt` and `Lt`, and
+    /// operators yet to come, are taken as matching, so that nothing is blamed wrongly.
+    pub(crate) fn matches(&self, value: Option<&String>) -> bool {
+        match self.operator.as_str() {
+            "In" => value.is_some_and(|value| self.values.contains(value)),
+            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => true,
+        }
+    }
+}
+
 impl LabelSelector {
+    /// Whether labels match; an empty selector matches every label set.
+    pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_expressions.iter().all(|wanted| wanted.matches(labels.get(&wanted.key)))
+    }
+
     /// The selector in the query form of the API: `a=b,c in (d,e),!f`.
     pub(crate) fn to_query(&self) -> String {
         let mut parts: Vec<String> =

@@ -12,8 +12,9 @@ use super::meta::{Kind, ObjectRef};
 use super::pod::Pod;
 use super::pod_memory::{ContainerMemory, PodMemory};
 use super::replica_set::ReplicaSet;
+use super::scheduling::Node;
 use super::store::Store;
-use super::vocabulary::label;
+use super::vocabulary::{condition, label, reason};
 use super::workload::Workload;
 use crate::observation::{Answer, LogRequest, Refusal, Stream, Want};
 
@@ -122,6 +123,24 @@ impl<'a> Rollout<'a> {
         streams(self.workload).iter().all(|stream| self.store.sight(stream).is_some_and(|sight| sight.listed))
     }
 
+    /// Old pods that nobody is deleting: what they hold stays held until the controller takes them away.
+    pub(crate) fn staying_old_pods(&self) -> impl Iterator<Item = &'a Pod> {
+        self.old_pods.iter().copied().filter(|pod| !pod.metadata.is_being_deleted() && !pod.is_finished())
+    }
+
+    /// The workload is about to give back room of its own: pods of it are being deleted, or new pods are on
+    /// their way to becoming available, after which the controller takes old ones away.
+    pub(crate) fn frees_room_soon(&self) -> bool {
+        let all = || self.pods.iter().chain(&self.old_pods);
+        if all().any(|pod| pod.metadata.is_being_deleted()) {
+            return true;
+        }
+        let starting = || self.live_pods().any(|pod| pod.node().is_some() && !pod.is_ready());
+        let settling =
+            || self.current.is_some_and(|set| set.status.ready_replicas > set.status.available_replicas);
+        self.staying_old_pods().next().is_some() && (starting() || settling())
+    }
+
     pub(crate) fn memory(&self, pod: &Pod) -> Option<&'a PodMemory> {
         self.store.memory(&pod.metadata.uid)
     }
@@ -175,6 +194,13 @@ impl<'a> Rollout<'a> {
         };
         match self.store.answer(&want) {
             Some(Answer::Names(names)) => Lookup::Found(names),
+            other => unanswered(other),
+        }
+    }
+
+    pub(crate) fn nodes(&self) -> Lookup<'a, [Node]> {
+        match self.store.answer(&Want::Nodes) {
+            Some(Answer::Nodes(nodes)) => Lookup::Found(nodes),
             other => unanswered(other),
         }
     }
@@ -257,13 +283,25 @@ fn current_replica_set<'a>(store: &'a Store, workload: &'a Workload) -> Option<&
         return None;
     }
     let revision = workload.metadata.annotations.revision.as_deref()?;
-    let none_updated = workload.spec.paused && workload.status.updated_replicas == 0;
+    let none_updated = workload.status.updated_replicas == 0
+        && (workload.spec.paused || !workload.is_rolling() && !has_just_a_new_replica_set(workload));
+    let never_scaled_down = workload.is_rolling() || workload.desired() == 0;
     store
         .replica_sets_of(&workload.metadata.uid)
         .filter(|set| set.metadata.annotations.revision.as_deref() == Some(revision))
         .filter(|set| set.spec.template.spec == workload.spec.template.spec)
         .filter(|set| !(none_updated && set.status.replicas > 0))
+        // Recreate observes the new template long before it makes a ReplicaSet or a revision of it: first the
+        // old ReplicaSet goes to zero.
+        .filter(|set| never_scaled_down || set.desired() > 0)
         .min_by_key(|set| (set.metadata.creation_timestamp, set.metadata.name.clone()))
+}
+
+/// The controller has written the revision of a ReplicaSet and not yet counted its pods.
+fn has_just_a_new_replica_set(workload: &Workload) -> bool {
+    workload.condition(condition::PROGRESSING).is_some_and(|progressing| {
+        matches!(progressing.reason.as_str(), reason::NEW_REPLICA_SET_CREATED | reason::FOUND_NEW_REPLICA_SET)
+    })
 }
 
 #[cfg(test)]
@@ -343,5 +381,26 @@ mod tests {
             status,
         );
         assert_eq!(world.rollout().creator().unwrap().replicas, 1);
+    }
+
+    #[test]
+    fn while_recreate_takes_the_old_pods_away_their_replica_set_is_old() {
+        let of = |conditions: serde_json::Value, updated: i64| {
+            let mut world = World::with_app(json!({}));
+            let container = json!({"name": "app", "image": "registry.example/shop/web:1.2"});
+            world.deployment_object(json!({
+                "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 1,
+                    "annotations": {"deployment.kubernetes.io/revision": "1"}},
+                "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}},
+                    "strategy": {"type": "Recreate"},
+                    "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}},
+                "status": {"observedGeneration": 1, "updatedReplicas": updated, "conditions": conditions}}));
+            world.rollout().current.is_some()
+        };
+        let progressing = |reason: &str| json!([{"type": "Progressing", "status": "True", "reason": reason}]);
+        // Kubernetes 1.36.3, as recorded: the revision is still that of the ReplicaSet that goes.
+        assert!(!of(progressing("NewReplicaSetAvailable"), 0));
+        assert!(of(progressing("NewReplicaSetAvailable"), 1));
+        assert!(of(progressing("NewReplicaSetCreated"), 0));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::quantity::Quantity;
+use super::scheduling::{Affinity, SchedulingGate, SpreadConstraint, Toleration};
 
 /// `spec.template` of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -39,6 +40,10 @@ pub(crate) struct PodSpec {
     pub(crate) node_selector: BTreeMap<String, String>,
     pub(crate) readiness_gates: Vec<ReadinessGate>,
     pub(crate) overhead: BTreeMap<String, Quantity>,
+    pub(crate) affinity: Affinity,
+    pub(crate) tolerations: Vec<Toleration>,
+    pub(crate) scheduling_gates: Vec<SchedulingGate>,
+    pub(crate) topology_spread_constraints: Vec<SpreadConstraint>,
 }
 
 impl PodSpec {

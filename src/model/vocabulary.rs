@@ -5,6 +5,7 @@ pub(crate) mod condition {
     pub(crate) const PROGRESSING: &str = "Progressing";
     pub(crate) const REPLICA_FAILURE: &str = "ReplicaFailure";
     pub(crate) const READY: &str = "Ready";
+    pub(crate) const POD_SCHEDULED: &str = "PodScheduled";
 }
 
 /// Keys of labels.
@@ -17,6 +18,8 @@ pub(crate) mod label {
 pub(crate) mod reason {
     // Deployment conditions: pkg/controller/deployment/util/deployment_util.go.
     pub(crate) const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
+    pub(crate) const NEW_REPLICA_SET_CREATED: &str = "NewReplicaSetCreated";
+    pub(crate) const FOUND_NEW_REPLICA_SET: &str = "FoundNewReplicaSet";
     pub(crate) const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";
 
     // Container states: pkg/kubelet/kuberuntime and pkg/kubelet/images.
@@ -37,9 +40,20 @@ pub(crate) mod reason {
     pub(crate) const START_ERROR: &str = "StartError";
     pub(crate) const CONTAINER_CANNOT_RUN: &str = "ContainerCannotRun";
 
+    // PodScheduled: pkg/scheduler.
+    pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
+    pub(crate) const SCHEDULING_GATED: &str = "SchedulingGated";
+
     // Events.
     pub(crate) const FAILED: &str = "Failed";
     pub(crate) const FAILED_CREATE: &str = "FailedCreate";
+    pub(crate) const SUCCESSFUL_CREATE: &str = "SuccessfulCreate";
+    // Cluster autoscaler and Karpenter.
+    pub(crate) const TRIGGERED_SCALE_UP: &str = "TriggeredScaleUp";
+    pub(crate) const NOT_TRIGGER_SCALE_UP: &str = "NotTriggerScaleUp";
+    pub(crate) const FAILED_SCALE_UP: &str = "FailedScaleUp";
+    pub(crate) const NOMINATED: &str = "Nominated";
+    pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
     pub(crate) const FAILED_MOUNT: &str = "FailedMount";
     pub(crate) const KILLING: &str = "Killing";
     pub(crate) const UNHEALTHY: &str = "Unhealthy";

@@ -37,6 +37,36 @@ pub(crate) struct WorkloadSpec {
 pub(crate) struct Strategy {
     #[serde(rename = "type")]
     pub(crate) kind: String,
+    pub(crate) rolling_update: DeploymentUpdate,
+}
+
+/// `spec.strategy.rollingUpdate` of a Deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DeploymentUpdate {
+    pub(crate) max_surge: Option<Share>,
+    pub(crate) max_unavailable: Option<Share>,
+}
+
+/// A number of pods, or a percentage of `replicas` such as `25%`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Share {
+    Number(i64),
+    Percent(String),
+}
+
+impl Share {
+    /// The number of pods; percentages are rounded up or down. The default of both fields is 25 %.
+    fn resolve(share: Option<&Self>, replicas: i64, round_up: bool) -> i64 {
+        let percent = match share {
+            Some(Self::Number(number)) => return *number,
+            Some(Self::Percent(text)) => text.trim_end_matches('%').parse::<i64>().unwrap_or(25),
+            None => 25,
+        };
+        let hundredths = replicas.saturating_mul(percent);
+        if round_up { hundredths.saturating_add(99).div_euclid(100) } else { hundredths.div_euclid(100) }
+    }
 }
 
 /// `spec.updateStrategy` of a StatefulSet or DaemonSet.
@@ -161,6 +191,20 @@ impl Workload {
         self.status.available_replicas.unwrap_or(unknown)
     }
 
+    /// A Deployment that brings new pods before all old ones are gone.
+    pub(crate) fn is_rolling(&self) -> bool {
+        self.kind == Kind::Deployment && self.spec.strategy.kind != "Recreate"
+    }
+
+    /// How many pods above `replicas`, and how many below, a rolling update may go. After `ResolveFenceposts` of
+    /// pkg/controller/deployment/util: surge is rounded up, unavailability down, and both are never zero.
+    pub(crate) fn surge_and_unavailable(&self) -> (i64, i64) {
+        let update = &self.spec.strategy.rolling_update;
+        let surge = Share::resolve(update.max_surge.as_ref(), self.desired(), true);
+        let unavailable = Share::resolve(update.max_unavailable.as_ref(), self.desired(), false);
+        if surge == 0 && unavailable == 0 { (0, 1) } else { (surge, unavailable) }
+    }
+
     /// Whether the controller has seen the newest spec; without it no other status field means anything.
     pub(crate) fn is_observed(&self) -> bool {
         self.status.observed_generation.is_some_and(|seen| seen >= self.metadata.generation)
@@ -179,6 +223,21 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn surge_is_rounded_up_and_unavailability_down() {
+        let of = |spec: &str| {
+            let body: WorkloadBody = serde_json::from_str(&format!(r#"{{"spec":{spec}}}"#)).unwrap();
+            body.into_workload(Kind::Deployment).surge_and_unavailable()
+        };
+        assert_eq!(of(r#"{"replicas":3}"#), (1, 0));
+        assert_eq!(of(r#"{"replicas":4}"#), (1, 1));
+        let given =
+            r#"{"replicas":10,"strategy":{"rollingUpdate":{"maxSurge":"0%","maxUnavailable":"33%"}}}"#;
+        assert_eq!(of(given), (0, 3));
+        let none = r#"{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":"25%"}}}"#;
+        assert_eq!(of(none), (0, 1));
+    }
 
     #[test]
     fn a_missing_observed_generation_is_not_observed() {

@@ -281,6 +281,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             Some((kind.plural(), refusal))
         }
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
+        (Want::Nodes, Answer::Refused(refusal)) => Some(("nodes", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
     });
@@ -305,6 +306,7 @@ fn consequence(resource: &str) -> &'static str {
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",
+        "nodes" => "labels, taints and sizes of nodes are known only from the scheduler's message",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",
         "serviceaccounts" => "pull secrets of the ServiceAccount are not known",

@@ -73,6 +73,7 @@ fn asked(want: &Want) -> String {
         Want::Keys { kind, .. } => format!("get {}", kind.plural()),
         Want::Names { kind, .. } => format!("list {}", kind.plural()),
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
+        Want::Nodes => "list nodes".to_owned(),
         Want::PullSecrets { .. } => "get serviceaccounts".to_owned(),
     }
 }
@@ -91,6 +92,10 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
         Want::LimitRanges { namespace } => {
             let path = request::path(Kind::LimitRange, namespace, None);
             Ok(Answer::LimitRanges(list(&path, &[], JSON, access).await?))
+        }
+        Want::Nodes => {
+            let path = request::path(Kind::Node, "", None);
+            Ok(Answer::Nodes(list(&path, &[], JSON, access).await?))
         }
         Want::PullSecrets { namespace, service_account } => {
             let path = request::path(Kind::ServiceAccount, namespace, Some(service_account));

@@ -12,7 +12,7 @@ pub(super) fn path(kind: Kind, namespace: &str, name: Option<&str>) -> String {
     let api_version = kind.api_version();
     let root = if api_version.contains('/') { "apis" } else { "api" };
     let mut path = format!("/{root}/{api_version}");
-    if kind != Kind::Namespace {
+    if !matches!(kind, Kind::Namespace | Kind::Node) {
         path.push_str("/namespaces/");
         encode(&mut path, namespace);
     }

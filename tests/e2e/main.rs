@@ -19,6 +19,7 @@
 )]
 #![expect(clippy::needless_pass_by_value, reason = "manifests are written in place with json!")]
 
+mod admission;
 mod case;
 mod check;
 mod cluster;
@@ -31,7 +32,9 @@ mod junit;
 mod limits;
 mod manifest;
 mod options;
+mod placement;
 mod probe;
+mod quota;
 mod registry;
 mod rollout;
 mod run;
@@ -106,6 +109,9 @@ fn every_case() -> Vec<Case> {
         rollout::cases,
         stateful_set::cases,
         daemon_set::cases,
+        quota::cases,
+        admission::cases,
+        placement::cases,
     ] {
         cases.extend(family());
     }

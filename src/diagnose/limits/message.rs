@@ -120,41 +120,12 @@ pub(super) fn request_above_limit(message: &str) -> Option<RequestAboveLimit> {
     })
 }
 
-/// The refusal itself: without `Error creating: ` and, in the key of a finding, without the name of the pod that
-/// was never made.
-pub(super) fn refusal(message: &str) -> &str {
-    if let Some(refusal) = message.strip_prefix("Error creating: ") {
-        return refusal;
-    }
-    // A StatefulSet: `create Pod web-0 in StatefulSet web failed error: …`, and `Create Claim …` alike.
-    let begins = message.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("create "));
-    match message.split_once(" failed error: ") {
-        Some((_, refusal)) if begins => refusal,
-        _ => message,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn amount(what: &str, amount: &str) -> Got {
         Got::Amount { what: what.into(), amount: amount.into() }
-    }
-
-    #[test]
-    fn every_controller_wraps_the_refusal_in_words_of_its_own() {
-        let refused = "pods \"web-0\" is forbidden: exceeded quota";
-        for text in [
-            refused.to_owned(),
-            format!("Error creating: {refused}"),
-            format!("create Pod web-0 in StatefulSet web failed error: {refused}"),
-            format!("Create Pod web-0 in StatefulSet web failed error: {refused}"),
-        ] {
-            assert_eq!(refusal(&text), refused, "{text}");
-        }
-        let other = "the webhook failed error: none";
-        assert_eq!(refusal(other), other);
     }
 
     #[test]

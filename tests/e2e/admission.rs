@@ -1,0 +1,137 @@
+//! Reason 9: admission refuses the pods.
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, Step, apply, kubectl};
+use crate::manifest::{app, one, web};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = refused();
+    cases.extend(healthy());
+    cases
+}
+
+fn naming(field: &str, name: &str) -> Value {
+    let mut spec = one(app(json!({})));
+    if let Some(fields) = spec.as_object_mut() {
+        fields.insert(field.to_owned(), name.into());
+    }
+    web(spec)
+}
+
+fn enforce(level: &str) -> Step {
+    kubectl(&format!("label namespace $NS pod-security.kubernetes.io/enforce={level}"))
+}
+
+/// What the level `restricted` wants, all of it.
+fn restricted() -> Value {
+    web(json!({
+        "securityContext": {"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [app(json!({
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+        }))],
+    }))
+}
+
+/// Only this case's namespace. Objects of the whole cluster outlive the namespace and concern nobody else.
+fn here() -> Value {
+    json!({"matchLabels": {"kubernetes.io/metadata.name": "$NS"}})
+}
+
+fn pods() -> Value {
+    json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}])
+}
+
+/// A policy that wants limits, and its binding.
+fn policy() -> Vec<Value> {
+    let group = "admissionregistration.k8s.io/v1";
+    vec![
+        json!({"apiVersion": group, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "$NS"}, "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": pods()},
+            "validations": [{
+                "expression": "object.spec.containers.all(c, has(c.resources.limits))",
+                "message": "every container must have limits",
+            }],
+        }}),
+        json!({"apiVersion": group, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "$NS"}, "spec": {
+            "policyName": "$NS",
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": here()},
+        }}),
+    ]
+}
+
+/// A webhook that nobody answers for: nothing listens on that port.
+fn absent_webhook() -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "$NS"},
+        "webhooks": [{
+            "name": "check.policy.example.com",
+            "clientConfig": {"url": "https://127.0.0.1:9/validate"},
+            "rules": pods(),
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "namespaceSelector": here(),
+        }],
+    })
+}
+
+fn refused() -> Vec<Case> {
+    let fails = |name, code| Case::fails("admission", name, code).lasts(25);
+    vec![
+        fails("pod-security-restricted", "pod-security-violation")
+            .before(enforce("restricted"))
+            .object(web(one(app(json!({})))))
+            .says(&[
+                "Pod Security level restricted",
+                "4 of its rules",
+                r#""capabilities":{"drop":["ALL"]}"#,
+                r#""runAsNonRoot":true"#,
+            ]),
+        fails("pod-security-baseline", "pod-security-violation")
+            .before(enforce("baseline"))
+            .object(web(json!({"hostNetwork": true, "containers": [app(json!({}))]})))
+            .says(&["Pod Security level baseline", "Remove from the pod template: host namespaces"]),
+        fails("service-account-missing", "service-account-missing")
+            .object(naming("serviceAccountName", "deployer"))
+            .says(&["ServiceAccount deployer", "kubectl -n $NS create serviceaccount deployer"])
+            .lasts(45),
+        fails("priority-class-missing", "priority-class-missing")
+            .object(naming("priorityClassName", "urgent"))
+            .says(&["PriorityClass urgent", "kubectl get priorityclasses"]),
+        fails("runtime-class-missing", "runtime-class-missing")
+            .object(naming("runtimeClassName", "gvisor"))
+            .says(&["RuntimeClass gvisor", "kubectl get runtimeclasses"]),
+        fails("policy-denied", "admission-policy-denied")
+            .before(Step::Apply(policy()))
+            // The API server takes a moment to compile a policy.
+            .before(Step::Pass(5))
+            .object(web(one(app(json!({})))))
+            .says(&["ValidatingAdmissionPolicy $NS", "every container must have limits"]),
+        fails("webhook-unavailable", "admission-webhook-unavailable")
+            .before(apply(absent_webhook()))
+            .before(Step::Pass(3))
+            .object(web(one(app(json!({})))))
+            .says(&["check.policy.example.com", "connection refused", "trouble"])
+            .lasts(140),
+    ]
+}
+
+fn healthy() -> Vec<Case> {
+    let passes = |name| Case::passes("admission", name).lasts(30);
+    vec![
+        passes("restricted-and-allowed-near-miss").before(enforce("restricted")).object(restricted()),
+        passes("service-account-late-near-miss")
+            .object(naming("serviceAccountName", "deployer"))
+            .at(5, kubectl("create serviceaccount deployer"))
+            .lasts(45),
+        passes("policy-kept-near-miss")
+            .before(Step::Apply(policy()))
+            .before(Step::Pass(5))
+            .object(web(one(app(json!({"resources": {"limits": {"memory": "64Mi"}}}))))),
+    ]
+}

@@ -1,0 +1,99 @@
+//! Reason 6: a ResourceQuota refuses the pods.
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, apply, rolled_out};
+use crate::manifest::{app, deployment, one, with_spec};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = refused();
+    cases.extend(healthy());
+    cases
+}
+
+/// ResourceQuota `team`.
+fn quota(hard: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": hard}})
+}
+
+/// Pods that ask for that much memory, of a version.
+fn asking(version: &str, memory: &str, replicas: u32) -> Value {
+    let container = app(json!({
+        "env": [{"name": "VERSION", "value": version}],
+        "resources": {"requests": {"memory": memory}},
+    }));
+    deployment("web", replicas, one(container))
+}
+
+fn rolling(version: &str, max_surge: u32, max_unavailable: u32) -> Value {
+    let update = json!({"maxSurge": max_surge, "maxUnavailable": max_unavailable});
+    with_spec(
+        asking(version, "32Mi", 3),
+        json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": update}}),
+    )
+}
+
+fn refused() -> Vec<Case> {
+    let fails = |name, code| Case::fails("quota", name, code).says(&["ResourceQuota team", "$NS"]);
+    vec![
+        fails("memory-full", "quota-exceeded")
+            .object(quota(json!({"requests.memory": "100Mi"})))
+            .object(asking("1", "64Mi", 3))
+            .says(&[
+                "64Mi",
+                "36Mi of 100Mi are free",
+                "kubectl -n $NS set resources deployment/web -c app --requests=memory=33Mi",
+                "kubectl -n $NS scale deployment/web --replicas=1",
+            ])
+            .lasts(40),
+        fails("replica-sets-full", "quota-exceeded")
+            .object(quota(json!({"count/replicasets.apps": "0"})))
+            .object(asking("1", "16Mi", 1))
+            .says(&["count/replicasets.apps", "revisionHistoryLimit"])
+            .lasts(40),
+        fails("limits-not-given", "quota-requires-resources")
+            .object(quota(json!({"limits.cpu": "1", "limits.memory": "1Gi"})))
+            .object(asking("1", "16Mi", 1))
+            .says(&["container app has no limits.cpu and no limits.memory", "--limits=cpu="])
+            .lasts(25),
+        // Three old pods hold the quota, and 25 % of three is rounded down to none.
+        fails("surge-deadlock", "quota-surge-deadlock")
+            .before(apply(quota(json!({"requests.memory": "100Mi"}))))
+            .before(apply(asking("1", "32Mi", 3)))
+            .before(rolled_out("deploy/web"))
+            .object(asking("2", "32Mi", 3))
+            .says(&["the rollout blocks itself", "3 old pods", r#""maxSurge":0,"maxUnavailable":1"#])
+            .field("/targets/0/impact/oldPodsReady", 3)
+            .lasts(50),
+    ]
+}
+
+fn healthy() -> Vec<Case> {
+    let full = || apply(quota(json!({"requests.memory": "100Mi", "pods": "3"})));
+    let passes = |name| Case::passes("quota", name).lasts(35);
+    vec![
+        passes("within-quota-near-miss")
+            .object(quota(json!({"requests.memory": "200Mi", "pods": "5"})))
+            .object(asking("1", "32Mi", 2)),
+        // The quota is full all the while, and old pods go first.
+        passes("old-pods-first-near-miss")
+            .before(full())
+            .before(apply(rolling("1", 0, 1)))
+            .before(rolled_out("deploy/web"))
+            .object(rolling("2", 0, 1))
+            .lasts(50),
+        passes("recreated-at-full-quota-near-miss")
+            .before(full())
+            .before(apply(asking("1", "32Mi", 3)))
+            .before(rolled_out("deploy/web"))
+            .object(with_spec(
+                asking("2", "32Mi", 3),
+                json!({"strategy": {"type": "Recreate", "rollingUpdate": null}}),
+            )),
+        passes("raised-late-near-miss")
+            .object(quota(json!({"requests.memory": "64Mi"})))
+            .object(asking("1", "32Mi", 3))
+            .at(5, apply(quota(json!({"requests.memory": "200Mi"}))))
+            .lasts(45),
+    ]
+}
