@@ -53,7 +53,7 @@ fn failures() -> Vec<Case> {
             .object(daemon_set(one(app(json!({"command": shell("echo no device; exit 3")})))))
             .says(&["no device"])
             .lasts(45),
-        Case::fails("daemon-set", "refused-by-an-invalid-class", "pod-invalid")
+        Case::fails("daemon-set", "refused-by-an-invalid-class", "priority-class-missing")
             .object(daemon_set(json!({
                 "containers": [app(json!({}))],
                 "priorityClassName": "not-there",
