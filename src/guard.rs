@@ -6,7 +6,7 @@ use crate::diagnose::{CauseCode, diagnose, stalled, superseded, target_deleted};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, Rollout, Store, Workload, streams};
-use crate::observation::{Request, Stream, Want};
+use crate::observation::{Request, Stream, StreamHealth, Want};
 use crate::policy::Policy;
 use crate::report::Replicas;
 use crate::settle::{Settled, Settling, is_settled};
@@ -177,7 +177,7 @@ impl Guard {
         let mut settled = Settled::NotComplete;
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(&rollout, status == Status::Complete, policy);
-            settled = state;
+            settled = self.believed(state, store, workload);
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(&rollout);
@@ -210,6 +210,20 @@ impl Guard {
         self.last.old_ready =
             i64::try_from(rollout.old_pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
         self.last.workload = Some(workload.clone());
+        settled
+    }
+
+    /// While a stream is interrupted the pods may have died unseen: nothing has settled until it is back.
+    fn believed(&self, settled: Settled, store: &Store, workload: &Workload) -> Settled {
+        let interrupted = |stream: &Stream| {
+            store.sight(stream).is_some_and(|sight| matches!(sight.health, StreamHealth::Interrupted { .. }))
+        };
+        let blind = interrupted(&self.stream) || streams(workload).iter().any(interrupted);
+        if settled == Settled::Settled && blind {
+            let until = store.now() + Duration::from_secs(1);
+            let reason = "the connection to the API server to come back".to_owned();
+            return Settled::Waiting { until, reason };
+        }
         settled
     }
 

@@ -1,77 +1,77 @@
-//! A target over several looks.
+//! A target over a run, on small worlds.
 
 use serde_json::json;
 
 use super::*;
 use crate::model::Kind;
-use crate::observation::{Observed, Refusal, StreamHealth};
+use crate::observation::Observed;
 use crate::testing::World;
 
-fn guard(kind: Kind) -> Guard {
-    Guard::new(Stream::of(kind, "shop", "web"))
+/// A complete Deployment with one pod that has been Ready since before we looked.
+fn complete() -> World {
+    let mut world = World::with_app(json!({}));
+    let since = "2026-11-24T09:50:00Z";
+    world.deployment(
+        json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}),
+    );
+    world.listed_pod(
+        "web-1",
+        json!({"phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}],
+            "containerStatuses": [{"name": "app", "ready": true, "state": {"running": {"startedAt": since}}}]}),
+    );
+    world
 }
 
-fn verdict(guard: &mut Guard, world: &World) -> Option<Verdict> {
-    let _outlook = guard.look(&world.store, &Policy::default());
-    guard.verdict().map(|(verdict, _)| verdict.clone())
-}
-
-#[test]
-fn another_update_revision_is_another_rollout_and_a_scaling_is_not() {
-    let mut world = World::of(Kind::StatefulSet);
-    let mut guard = guard(Kind::StatefulSet);
-    world.workload(json!({"replicas": 1}), json!({"observedGeneration": 1, "updateRevision": "web-a"}));
-    assert_eq!(verdict(&mut guard, &world), None);
-    world.workload(json!({"replicas": 3}), json!({"observedGeneration": 1, "updateRevision": "web-a"}));
-    assert_eq!(verdict(&mut guard, &world), None);
-    // Not looked at yet: whatever the status says is of the spec before.
-    world.workload(json!({}), json!({"observedGeneration": 0, "updateRevision": "web-b"}));
-    assert_eq!(verdict(&mut guard, &world), None);
-    world.workload(json!({}), json!({"observedGeneration": 1, "updateRevision": "web-b"}));
-    assert_eq!(verdict(&mut guard, &world), Some(Verdict::Superseded));
+fn reason(guard: &Guard) -> &'static str {
+    guard.verdict().map_or("none", |(verdict, _)| verdict.reason())
 }
 
 #[test]
-fn a_newer_controller_revision_is_another_rollout_of_a_daemon_set() {
-    let mut world = World::of(Kind::DaemonSet);
-    let mut guard = guard(Kind::DaemonSet);
-    let status = json!({"observedGeneration": 1, "desiredNumberScheduled": 1});
-    world.workload(json!({}), status.clone());
-    assert_eq!(verdict(&mut guard, &world), None, "no revision has been seen");
-    world.controller_revision("aaa", 1);
-    assert_eq!(verdict(&mut guard, &world), None);
-    // The same object with a higher number: the template is the same.
-    world.controller_revision("aaa", 2);
-    assert_eq!(verdict(&mut guard, &world), None);
-    world.controller_revision("bbb", 3);
-    assert_eq!(verdict(&mut guard, &world), Some(Verdict::Superseded));
+fn what_settled_long_ago_passes_at_the_first_look() {
+    let world = complete();
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "complete");
 }
 
 #[test]
-fn what_tells_new_pods_from_old_must_be_readable_and_nothing_else() {
-    let refuse = |kind: Kind| Observed::Health {
-        stream: Stream::selected(kind, "shop", "app=web".to_owned()),
-        health: StreamHealth::Refused(Refusal {
-            code: 403,
-            asked: format!("list {}", kind.plural()),
-            message: "forbidden".to_owned(),
-        }),
-    };
-    for (workload, refused, blind) in [
-        (Kind::DaemonSet, Kind::ControllerRevision, true),
-        (Kind::DaemonSet, Kind::Pod, true),
-        (Kind::DaemonSet, Kind::ReplicaSet, false),
-        (Kind::StatefulSet, Kind::ControllerRevision, false),
-        (Kind::StatefulSet, Kind::Pod, true),
-    ] {
-        let mut world = World::of(workload);
-        world.workload(json!({}), json!({"observedGeneration": 1}));
-        world.observe(refuse(refused));
-        let ended = verdict(&mut guard(workload), &world);
-        assert_eq!(
-            matches!(ended, Some(Verdict::Indeterminate(_))),
-            blind,
-            "{workload} {refused}: {ended:?}"
-        );
-    }
+fn nothing_passes_while_a_stream_is_interrupted() {
+    let mut world = complete();
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    let health = |message: &str| StreamHealth::Interrupted { message: message.to_owned() };
+    world.observe(Observed::Health { stream: pods.clone(), health: health("connection refused") });
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none");
+    world.observe(Observed::Health { stream: pods, health: StreamHealth::Live });
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
+fn a_target_that_goes_away_has_two_seconds_to_come_back() {
+    let mut world = World::with_app(json!({}));
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    world.at(5);
+    world.observe(Observed::Listed { stream: World::target(), objects: Vec::new() });
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none");
+    world.at(7);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "target-deleted");
+}
+
+#[test]
+fn a_target_that_was_never_there_is_not_found() {
+    let mut world = World::with_app(json!({}));
+    let other = Stream::of(Kind::Deployment, "shop", "wbe");
+    world.observe(Observed::Listed { stream: other.clone(), objects: Vec::new() });
+    let mut guard = Guard::new(other);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "the names near it are on their way");
+    world.at(4);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "not-found");
 }

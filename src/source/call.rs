@@ -89,7 +89,12 @@ impl Access {
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
         let client = self.current().client;
-        let response = client.send(request).await.map_err(|error| failure::of_client(&error, &self.url))?;
+        let response = client.send(request).await.map_err(|error| {
+            let failure = failure::of_client(&error, &self.url);
+            tracing::debug!("GET {path}: {}", failure.message());
+            failure
+        })?;
+        tracing::debug!("GET {path}: {}", response.status());
         if response.status().is_success() {
             return Ok(response);
         }

@@ -4,6 +4,7 @@
 //! tests/cluster/cluster up && eval "$(tests/cluster/cluster env)"
 //! cargo test --test e2e                      # every case, eight at once
 //! cargo test --test e2e -- image:: tag-late  # those whose name contains one of these
+//! cargo test --test e2e -- --retry               # what failed runs once more, alone
 //! cargo test --test e2e -- --list
 //! cargo test --test e2e -- --manifest image::tag-missing | kubectl apply -n shop -f -
 //! cargo test --test e2e -- --compare         # `kubectl rollout status --timeout=90s` beside ours: a table
@@ -84,7 +85,10 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     println!("\nrunning {} tests", cases.len());
-    let outcomes = run_all(cases, &cluster, &options);
+    let mut outcomes = run_all(cases, options.jobs, &cluster, &options);
+    if options.retry {
+        outcomes = run_failed_again(outcomes, &cluster, &options);
+    }
     let mut tally = Tally { filtered: known - outcomes.len(), ..Tally::default() };
     for outcome in &outcomes {
         tally.count(outcome);
@@ -120,11 +124,11 @@ fn every_case() -> Vec<Case> {
 }
 
 /// Runs the cases on `options.jobs` threads; each has its own namespace.
-fn run_all(cases: Vec<Case>, cluster: &Cluster, options: &Options) -> Vec<Outcome> {
+fn run_all(cases: Vec<Case>, jobs: usize, cluster: &Cluster, options: &Options) -> Vec<Outcome> {
     let queue = Mutex::new(VecDeque::from(cases));
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..options.jobs {
+        for _ in 0..jobs {
             scope.spawn(|| {
                 loop {
                     let Some(case) = hold(&queue).pop_front() else { return };
@@ -139,6 +143,22 @@ fn run_all(cases: Vec<Case>, cluster: &Cluster, options: &Options) -> Vec<Outcom
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|outcome: &Outcome| outcome.case.id());
     outcomes
+}
+
+/// Runs the failed cases once more, one at a time, and puts the new outcomes in place of the old ones.
+fn run_failed_again(outcomes: Vec<Outcome>, cluster: &Cluster, options: &Options) -> Vec<Outcome> {
+    let (failed, mut kept): (Vec<Outcome>, Vec<Outcome>) =
+        outcomes.into_iter().partition(|outcome| !outcome.problems.is_empty());
+    if failed.is_empty() {
+        return kept;
+    }
+    report_failures(&failed);
+    let names: Vec<String> = failed.iter().map(|outcome| outcome.case.id()).collect();
+    println!("\nonce more, alone: {}", names.join(", "));
+    let again = every_case().into_iter().filter(|case| names.contains(&case.id())).collect();
+    kept.extend(run_all(again, 1, cluster, options));
+    kept.sort_by_key(|outcome| outcome.case.id());
+    kept
 }
 
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,6 +15,9 @@ pub(crate) struct Options {
     pub(crate) manifest: Option<String>,
     /// Run `kubectl rollout status` beside ours and print a table.
     pub(crate) compare: bool,
+    /// Run what failed once more, alone: a machine that stalls for seconds is no fault of the product. What passes
+    /// only then is named.
+    pub(crate) retry: bool,
     /// Leave the namespaces, to look at them by hand.
     pub(crate) keep: bool,
     /// Show what the binary printed for passing cases as well.
@@ -33,6 +36,7 @@ impl Options {
             manifest: None,
             compare: false,
             keep: false,
+            retry: false,
             show: false,
             recordings: std::env::var_os("ROLLOUT_GUARD_KEEP_RECORDINGS").map(PathBuf::from),
         };
@@ -49,6 +53,7 @@ impl Options {
                 "--list" => options.list = true,
                 "--compare" => options.compare = true,
                 "--keep" => options.keep = true,
+                "--retry" => options.retry = true,
                 "--show" | "--nocapture" | "--no-capture" => options.show = true,
                 "--manifest" => options.manifest = Some(value("the name of a case")?),
                 "--skip" => options.skips.push(value("a part of a name")?),
