@@ -61,9 +61,10 @@ pub(super) fn finding(
         let field = format!("status.used.{}", shortage.resource);
         finding.with_evidence(Evidence::field(of, field, held_sentence(shortage, &old)))
     });
-    let finding = with_raise(rollout, quota, shortages, 1, finding)
-        .with_help("A rolling update needs room for replicas + maxSurge pods at its peak.");
-    Some(finding.with_command(kubectl(namespace, &["describe", "resourcequota", quota])))
+    Some(
+        with_raise(rollout, quota, shortages, 1, finding)
+            .with_help("A rolling update needs room for replicas + maxSurge pods at its peak."),
+    )
 }
 
 /// How many old pods must go so that one new pod fits; `None` if all of them are not enough.
