@@ -9,7 +9,7 @@ use crate::model::{Accepted, Rollout, Store, Workload, streams};
 use crate::observation::{Request, Stream, StreamHealth, Want};
 use crate::policy::Policy;
 use crate::report::Replicas;
-use crate::settle::{Settled, Settling, is_settled};
+use crate::settle::{Settled, Settling, some_have_settled};
 use crate::status::{Status, assess};
 use crate::verdict::{Facts, Judgement, Presence, Verdict, judge};
 
@@ -109,13 +109,14 @@ impl Guard {
             return outlook;
         }
         let workload = store.workload(&self.stream);
-        let presence = self.presence(store, workload, policy);
+        let rollout = workload.map(|workload| Rollout::new(store, workload, accepted(policy)));
+        let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = workload.filter(|_| presence == Presence::Replaced).map(|workload| {
             superseded(workload, self.uid.as_deref().unwrap_or_default(), self.revision.as_deref())
         });
         let mut settled = Settled::NotComplete;
-        if let Some(workload) = workload {
-            settled = self.examine(store, workload, policy, &mut outlook);
+        if let Some(rollout) = &rollout {
+            settled = self.examine(rollout, policy, &mut outlook);
         } else {
             "the API server to show the target".clone_into(&mut self.last.waiting_for);
         }
@@ -159,42 +160,36 @@ impl Guard {
     }
 
     /// Status, causes, settling: everything that needs the workload to be there.
-    fn examine(
-        &mut self,
-        store: &Store,
-        workload: &Workload,
-        policy: &Policy,
-        outlook: &mut Outlook,
-    ) -> Settled {
+    fn examine(&mut self, rollout: &Rollout<'_>, policy: &Policy, outlook: &mut Outlook) -> Settled {
+        let (store, workload) = (rollout.store(), rollout.workload);
         let now = store.now();
-        let rollout = Rollout::new(store, workload, accepted(policy));
         for stream in streams(workload) {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
-        let status = assess(&rollout);
+        let status = assess(rollout);
         // Between a change of the spec (a scaling, too) and the controller's look at it nothing is known; what
         // was settling goes on settling.
         let mut settled = Settled::NotComplete;
         if !matches!(status, Status::NotObserved { .. }) {
-            let (state, requests) = self.settling.update(&rollout, status == Status::Complete, policy);
+            let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
             settled = self.believed(state, store, workload);
             outlook.requests.extend(requests);
         }
-        let mut found = diagnose(&rollout);
+        let mut found = diagnose(rollout);
         found.requests.retain(|request| policy.logs || !matches!(request.want, Want::Logs(_)));
         outlook.requests.append(&mut found.requests);
-        let counters = replicas(&rollout);
+        let counters = replicas(rollout);
         let still = self.stands_still(counters, now);
         if still >= STALLED_AFTER && settled == Settled::NotComplete && !matches!(status, Status::Complete) {
-            found.findings.push(stalled(&rollout, still.as_secs()));
+            found.findings.push(stalled(rollout, still.as_secs()));
         }
-        let fine = rollout.live_pods().any(|pod| is_settled(&rollout, pod, policy));
+        let fine = some_have_settled(rollout, policy);
         self.last.standing = if policy.instant {
-            self.ledger.update_from_ages(&rollout, found.findings, fine, policy.patience)
+            self.ledger.update_from_ages(rollout, found.findings, fine, policy.patience)
         } else {
             self.ledger.update(now, found.findings, fine, policy.patience)
         };
-        self.history.observe(&rollout, &self.last.standing);
+        self.history.observe(rollout, &self.last.standing);
         for moment in self.last.standing.iter().filter_map(|standing| standing.ends_at) {
             if moment > now {
                 outlook.wake = outlook.wake.min(moment);
@@ -228,9 +223,9 @@ impl Guard {
     }
 
     /// Where the target is, against the baseline of the first look.
-    fn presence(&mut self, store: &Store, workload: Option<&Workload>, policy: &Policy) -> Presence {
+    fn presence(&mut self, store: &Store, rollout: Option<&Rollout<'_>>, policy: &Policy) -> Presence {
         let now = store.now();
-        let Some(workload) = workload else {
+        let Some(rollout) = rollout else {
             let listed = store.sight(&self.stream).is_some_and(|sight| sight.listed);
             return match (listed, &self.uid) {
                 (false, None) => Presence::Unknown,
@@ -238,8 +233,8 @@ impl Guard {
                 (true, None) => Presence::Absent,
             };
         };
+        let workload = rollout.workload;
         let uid = &workload.metadata.uid;
-        let rollout = Rollout::new(store, workload, accepted(policy));
         let current = rollout.template_identity().map(ToOwned::to_owned);
         let same_object = self.uid.as_ref().is_none_or(|known| known == uid);
         let same_template = match (&self.template, &current) {

@@ -149,10 +149,10 @@ fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration, policy: &Policy
     PodSettles { at: memory.changed + required, reason }
 }
 
-/// Whether a pod has settled by itself: the rest of the rollout may be as it is.
-pub(crate) fn is_settled(rollout: &Rollout<'_>, pod: &Pod, policy: &Policy) -> bool {
-    is_well(pod)
-        && settles(rollout, pod, required_age(rollout, policy.stable_for), policy).at <= rollout.now()
+/// Whether some pod of the newest template has settled by itself: the rest of the rollout may be as it is.
+pub(crate) fn some_have_settled(rollout: &Rollout<'_>, policy: &Policy) -> bool {
+    let required = required_age(rollout, policy.stable_for);
+    rollout.live_pods().any(|pod| is_well(pod) && settles(rollout, pod, required, policy).at <= rollout.now())
 }
 
 /// The age of a pod by the API server's clock: since the latest of its readiness and the starts of the
