@@ -1,0 +1,143 @@
+//! A program under measurement: started, waited for, weighed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wait4::Wait4 as _;
+
+/// Who is measured.
+#[derive(Clone)]
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    /// What its user agent begins with.
+    pub(crate) agent: &'static str,
+    pub(crate) program: PathBuf,
+}
+
+/// What one run of it took.
+pub(crate) struct Taken {
+    pub(crate) started: Instant,
+    pub(crate) ended: Instant,
+    pub(crate) code: Option<i32>,
+    /// Processor time, user and system.
+    pub(crate) cpu: Duration,
+    /// Largest resident size in KiB, read every two milliseconds; 0 where it was not asked for.
+    pub(crate) resident: u64,
+    /// The first line it wrote to standard output.
+    pub(crate) said: String,
+}
+
+/// A run that has begun.
+pub(crate) struct Running {
+    child: Child,
+    started: Instant,
+    resident: Arc<AtomicU64>,
+    done: Arc<AtomicBool>,
+}
+
+impl Contender {
+    pub(crate) fn ours() -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_rollout-guard"));
+        Self { name: "rollout-guard", agent: "rollout-guard", program }
+    }
+
+    pub(crate) fn kubectl(cache: &Path) -> Result<Self, String> {
+        let mut versions: Vec<PathBuf> = fs::read_dir(cache.join("kubectl"))
+            .map_err(|error| format!("kubectl is not built: {error}"))?
+            .flatten()
+            .map(|entry| entry.path().join("kubectl"))
+            .filter(|path| path.exists())
+            .collect();
+        versions.sort();
+        let program = versions.pop().ok_or("kubectl is not built")?;
+        Ok(Self { name: "kubectl", agent: "kubectl", program })
+    }
+
+    /// The command line that waits for those Deployments of a namespace.
+    pub(crate) fn waiting(&self, namespace: &str, targets: &[String], settling: bool) -> Vec<String> {
+        let mut args: Vec<String> = match self.name {
+            "kubectl" => ["rollout", "status", "--timeout=120s"].map(str::to_owned).to_vec(),
+            _ => ["wait", "--timeout=120s", "--progress=none"].map(str::to_owned).to_vec(),
+        };
+        if self.name != "kubectl" && !settling {
+            args.push("--stable-for=0".to_owned());
+        }
+        args.extend(["-n".to_owned(), namespace.to_owned()]);
+        args.extend(targets.iter().cloned());
+        args
+    }
+
+    /// Starts it with nothing of our environment but what it needs.
+    pub(crate) fn start(&self, args: &[String], kubeconfig: &Path, weigh: bool) -> Result<Running, String> {
+        let home = kubeconfig.parent().unwrap_or(Path::new("/"));
+        // A home without a cache: a step of a pipeline starts with none.
+        drop(fs::remove_dir_all(home.join(".kube")));
+        let started = Instant::now();
+        let child = Command::new(&self.program)
+            .args(args)
+            .env_clear()
+            .env("KUBECONFIG", kubeconfig)
+            .env("HOME", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", self.program.display()))?;
+        let (resident, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        if weigh {
+            let (resident, done, pid) = (Arc::clone(&resident), Arc::clone(&done), child.id());
+            thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    resident.fetch_max(high_water(pid), Ordering::Relaxed);
+                    thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        Ok(Running { child, started, resident, done })
+    }
+
+    pub(crate) fn run(&self, args: &[String], kubeconfig: &Path, weigh: bool) -> Result<Taken, String> {
+        self.start(args, kubeconfig, weigh)?.end()
+    }
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Result<Taken, String> {
+        use std::io::Read as _;
+        let mut out = String::new();
+        if let Some(mut pipe) = self.child.stdout.take() {
+            drop(pipe.read_to_string(&mut out));
+        }
+        let used = self.child.wait4().map_err(|error| error.to_string())?;
+        let ended = Instant::now();
+        self.done.store(true, Ordering::Relaxed);
+        Ok(Taken {
+            started: self.started,
+            ended,
+            code: used.status.code(),
+            cpu: used.rusage.utime + used.rusage.stime,
+            resident: self.resident.load(Ordering::Relaxed),
+            said: out.lines().next().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Ends it by a signal, as a pipeline would.
+    pub(crate) fn interrupt(self) -> Result<Taken, String> {
+        let pid = self.child.id().to_string();
+        drop(Command::new("kill").args(["-INT", &pid]).status());
+        self.end()
+    }
+}
+
+/// `VmHWM` of a process in KiB; 0 once it is gone.
+fn high_water(pid: u32) -> u64 {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return 0 };
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
