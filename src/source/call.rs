@@ -3,13 +3,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 use super::failure::{self, Class, Failure};
 use super::transport::Recipe;
+
+/// How the API server's audit log names us.
+const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
 
 /// Accepted for everything that is not metadata only.
 pub(super) const JSON: &str = "application/json";
@@ -86,6 +89,7 @@ impl Access {
     pub(super) async fn open(&self, path: &str, accept: &str) -> Result<Response<Body>, Failure> {
         let request = Request::get(path)
             .header(ACCEPT, accept)
+            .header(USER_AGENT, WHO)
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
         let client = self.current().client;
