@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, ReplicaSet, Workload};
+use crate::model::{
+    ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, PodAsk, ReplicaSet, ResourceQuota,
+    Workload,
+};
 
 /// One fact and when it reached us.
 #[derive(Clone, Debug)]
@@ -123,6 +126,10 @@ pub(crate) enum Want {
     Names { kind: Kind, namespace: String },
     /// The LimitRanges of a namespace.
     LimitRanges { namespace: String },
+    /// A ResourceQuota by name.
+    Quota { namespace: String, name: String },
+    /// What every pod of a namespace asks for.
+    PodAsks { namespace: String },
     /// All nodes: their labels, taints and what they offer.
     Nodes,
     /// The pull secrets that a ServiceAccount adds to its pods.
@@ -155,6 +162,8 @@ pub(crate) enum Answer {
     Keys(Vec<String>),
     Names(Vec<String>),
     LimitRanges(Vec<LimitRange>),
+    Quota(ResourceQuota),
+    PodAsks(Vec<PodAsk>),
     Nodes(Vec<Node>),
     /// The object does not exist.
     Missing,

@@ -12,6 +12,9 @@ use super::{CauseCode, Diagnosis, Finding, Hold, Prognosis, admission, quota};
 use crate::model::{Creator, Rollout};
 use crate::observation::{Request, Want};
 
+/// Seconds between two looks at the LimitRanges.
+const RANGES_EVERY: u64 = 5;
+
 /// Every rule of this family: why a ReplicaSet has not the pods it should have.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let Some(refusal) = refusal::of_pods(rollout, diagnosis) else { return };
@@ -22,13 +25,21 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
 fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
     let violations = message::violations(refusal.text);
     if !violations.is_empty() {
-        diagnosis.ask(Request::every(30, limit_ranges(rollout)));
+        diagnosis.ask(Request::every(RANGES_EVERY, limit_ranges(rollout)));
+        let newer = refusal.is_older_than(rollout, &limit_ranges(rollout));
         let finding = bounds::exceeded(rollout, set, &violations, refusal.evidence.clone());
-        diagnosis.add(refusal.finish(rollout, finding));
+        let finding = match bounds::no_longer(rollout, &violations) {
+            Some(headline) if newer => {
+                let finding = Finding { headline, help: Vec::new(), commands: Vec::new(), ..finding };
+                refusal.heals(rollout, finding)
+            }
+            _ => refusal.finish(rollout, finding),
+        };
+        diagnosis.add(finding);
         return;
     }
     if let Some(read) = message::request_above_limit(refusal.text) {
-        diagnosis.ask(Request::every(30, limit_ranges(rollout)));
+        diagnosis.ask(Request::every(RANGES_EVERY, limit_ranges(rollout)));
         if let Some(finding) = conflict::default_conflict(rollout, set, &read, refusal.evidence.clone()) {
             diagnosis.add(refusal.finish(rollout, finding));
             return;

@@ -2,10 +2,10 @@
 //!
 //! No such pod exists, so the only witnesses are the events and conditions of the object that should have made it.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::place::kubectl;
-use super::{Confidence, Diagnosis, Evidence, Finding};
+use super::{Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{Condition, Creator, Event, ObjectRef, Rollout, condition, find_condition, reason};
 use crate::observation::{Request, Want};
 
@@ -22,6 +22,8 @@ pub(super) struct Refusal<'a> {
     pub(super) evidence: Evidence,
     /// From a condition: that is the first error, and perhaps not the present one.
     may_be_stale: bool,
+    /// When it was last said, by the API server's clock.
+    at: Option<Timestamp>,
     /// Whose pods are refused; absent where the ReplicaSet itself is.
     pub(super) set: Option<Creator<'a>>,
 }
@@ -52,11 +54,12 @@ pub(super) fn of_pods<'a>(rollout: &Rollout<'a>, diagnosis: &mut Diagnosis) -> O
             return None;
         }
         let evidence = Evidence::event(object, event);
-        return Some(Refusal { text: bare(event.text()), evidence, may_be_stale: false, set: Some(set) });
+        let at = event.last_seen();
+        return Some(Refusal { text: bare(event.text()), evidence, may_be_stale: false, at, set: Some(set) });
     }
     let text = failing?;
     let evidence = Evidence::field(object, "status.conditions[ReplicaFailure].message", text);
-    Some(Refusal { text: bare(text), evidence, may_be_stale: true, set: Some(set) })
+    Some(Refusal { text: bare(text), evidence, may_be_stale: true, at: None, set: Some(set) })
 }
 
 /// Why the Deployment has no ReplicaSet of the newest template (reason `ReplicaSetCreateError`).
@@ -72,7 +75,7 @@ fn of_replica_set<'a>(rollout: &Rollout<'a>) -> Option<Refusal<'a>> {
     let text = text
         .strip_prefix("Failed to create new replica set ")
         .map_or(text, |rest| rest.split_once(": ").map_or(rest, |(_, words)| words));
-    Some(Refusal { text, evidence, may_be_stale: false, set: None })
+    Some(Refusal { text, evidence, may_be_stale: false, at: progressing.last_update_time, set: None })
 }
 
 fn newest<'a>(events: &[&'a Event], reason: &str) -> Option<&'a Event> {
@@ -123,7 +126,7 @@ impl Refusal<'_> {
 
     /// How many pods of the new revision do not exist.
     pub(super) fn missing(&self, rollout: &Rollout<'_>) -> i64 {
-        self.set.map_or_else(|| rollout.workload.desired(), |set| (set.desired() - set.replicas).max(0))
+        self.set.map_or_else(|| rollout.workload.desired(), |set| missing_of(&set))
     }
 
     /// `kubectl describe` of the object with the events.
@@ -148,28 +151,34 @@ impl Refusal<'_> {
         }
     }
 
+    /// Whether an answer was given after the refusal, so that it shows what holds now. Events have whole seconds.
+    pub(super) fn is_older_than(&self, rollout: &Rollout<'_>, want: &Want) -> bool {
+        let Some(age) = rollout.store().answer_age(want) else { return false };
+        let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+        let answered = rollout.server_now().checked_sub(age).unwrap_or(Timestamp::MIN);
+        self.at.is_none_or(|at| answered.duration_since(at) >= SignedDuration::from_secs(1))
+    }
+
+    /// In place of [`Self::finish`] where what refused the pods does so no longer: nothing need be corrected.
+    pub(super) fn heals(&self, rollout: &Rollout<'_>, finding: Finding) -> Finding {
+        let subject = self.subject(rollout);
+        let now = rollout.server_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let touched = format!("{}/{}", subject.kind.command_word(), subject.name);
+        self.with_absence(finding)
+            .with_prognosis(Prognosis::Transient)
+            .with_hold(Hold::Announce)
+            .with_help(format!(
+                "The controller tries again by itself, after a pause that grows up to 16m40s; a touch of {touched} makes it try at once."
+            ))
+            .with_command(kubectl(
+                rollout.namespace(),
+                &["annotate", &touched, &format!("touched-at={now}"), "--overwrite"],
+            ))
+    }
+
     /// What all findings about objects that were not made have in common; the last thing added to them.
     pub(super) fn finish(&self, rollout: &Rollout<'_>, finding: Finding) -> Finding {
-        let absence = match self.set {
-            None => "no ReplicaSet and no pod of the new revision exists, so `kubectl get pods` shows nothing of it"
-                .to_owned(),
-            Some(set) if set.replicas == 0 => {
-                "no pod of the new revision exists, so `kubectl get pods` shows nothing of it".to_owned()
-            }
-            Some(set) if !set.is_of_one_template() => {
-                format!("{} of {} pods do not exist", self.missing(rollout), set.desired())
-            }
-            Some(set) => {
-                let missing = self.missing(rollout);
-                format!("{missing} of {} pods of the new revision do not exist", set.desired())
-            }
-        };
-        let finding = finding.with_evidence(Evidence::absence(absence));
-        let finding = if self.may_be_stale && finding.confidence == Confidence::Certain {
-            finding.with_confidence(Confidence::Likely)
-        } else {
-            finding
-        };
+        let finding = self.with_absence(finding);
         let target = rollout.workload.command_target();
         let restart = kubectl(rollout.namespace(), &["rollout", "restart", &target]);
         finding
@@ -178,6 +187,35 @@ impl Refusal<'_> {
             ))
             .with_command(restart)
     }
+
+    /// That the pods do not exist.
+    fn with_absence(&self, finding: Finding) -> Finding {
+        let absence = match self.set {
+            None => "no ReplicaSet and no pod of the new revision exists, so `kubectl get pods` shows nothing of it"
+                .to_owned(),
+            Some(set) if set.replicas == 0 => {
+                "no pod of the new revision exists, so `kubectl get pods` shows nothing of it".to_owned()
+            }
+            Some(set) if !set.is_of_one_template() => {
+                format!("{} of {} pods do not exist", missing_of(&set), set.desired())
+            }
+            Some(set) => {
+                let missing = missing_of(&set);
+                format!("{missing} of {} pods of the new revision do not exist", set.desired())
+            }
+        };
+        let finding = finding.with_evidence(Evidence::absence(absence));
+        if self.may_be_stale && finding.confidence == Confidence::Certain {
+            finding.with_confidence(Confidence::Likely)
+        } else {
+            finding
+        }
+    }
+}
+
+const fn missing_of(set: &Creator<'_>) -> i64 {
+    let missing = set.desired() - set.replicas;
+    if missing > 0 { missing } else { 0 }
 }
 
 /// Trouble of the API server or of something it asks, which says nothing about the pod.

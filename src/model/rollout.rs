@@ -12,6 +12,7 @@ use super::meta::{Kind, ObjectRef};
 use super::pod::Pod;
 use super::pod_memory::{ContainerMemory, PodMemory};
 use super::replica_set::ReplicaSet;
+use super::resource_quota::{PodAsk, ResourceQuota};
 use super::scheduling::Node;
 use super::store::Store;
 use super::vocabulary::{condition, label, reason};
@@ -201,6 +202,23 @@ impl<'a> Rollout<'a> {
     pub(crate) fn nodes(&self) -> Lookup<'a, [Node]> {
         match self.store.answer(&Want::Nodes) {
             Some(Answer::Nodes(nodes)) => Lookup::Found(nodes),
+            other => unanswered(other),
+        }
+    }
+
+    /// A ResourceQuota of the workload's namespace, as it was when last asked for.
+    pub(crate) fn quota(&self, name: &str) -> Lookup<'a, ResourceQuota> {
+        let want = Want::Quota { namespace: self.namespace().to_owned(), name: name.to_owned() };
+        match self.store.answer(&want) {
+            Some(Answer::Quota(quota)) => Lookup::Found(quota),
+            other => unanswered(other),
+        }
+    }
+
+    /// What the pods of the workload's namespace ask for.
+    pub(crate) fn pod_asks(&self) -> Lookup<'a, [PodAsk]> {
+        match self.store.answer(&Want::PodAsks { namespace: self.namespace().to_owned() }) {
+            Some(Answer::PodAsks(asks)) => Lookup::Found(asks),
             other => unanswered(other),
         }
     }

@@ -10,6 +10,8 @@ pub(crate) mod condition {
 
 /// Keys of labels.
 pub(crate) mod label {
+    /// Which template a pod of a ReplicaSet was made from.
+    pub(crate) const POD_TEMPLATE_HASH: &str = "pod-template-hash";
     /// Which template a pod of a StatefulSet or DaemonSet was made from.
     pub(crate) const CONTROLLER_REVISION_HASH: &str = "controller-revision-hash";
 }

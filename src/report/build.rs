@@ -281,6 +281,8 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             Some((kind.plural(), refusal))
         }
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
+        (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
+        (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
         (Want::Nodes, Answer::Refused(refusal)) => Some(("nodes", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
@@ -306,6 +308,8 @@ fn consequence(resource: &str) -> &'static str {
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",
+        "resourcequotas" => "quotas are known only as they were when the API server refused a pod",
+        "pods of others" => "who uses most of the quota is not known",
         "nodes" => "labels, taints and sizes of nodes are known only from the scheduler's message",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",

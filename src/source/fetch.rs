@@ -13,7 +13,7 @@ use super::failure::{Class, Failure};
 use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
 use super::request::{self, PAGE};
-use crate::model::{Kind, ObjectRef};
+use crate::model::{Kind, ObjectRef, Pod, PodAsk};
 use crate::observation::{Answer, LogRequest, Want};
 
 /// Faults of the way are retried within this time, and no longer: nothing may wait for ever for an answer.
@@ -59,7 +59,7 @@ fn refused(want: &Want, failure: &Failure) -> Answer {
             let Failure::Status(status) = failure else { return Answer::Missing };
             Answer::NoLogs(status.message.clone())
         }
-        Want::Keys { .. } | Want::PullSecrets { .. } if missing => Answer::Missing,
+        Want::Keys { .. } | Want::PullSecrets { .. } | Want::Quota { .. } if missing => Answer::Missing,
         _ => Answer::Refused(failure.refusal(asked(want))),
     }
 }
@@ -73,6 +73,8 @@ fn asked(want: &Want) -> String {
         Want::Keys { kind, .. } => format!("get {}", kind.plural()),
         Want::Names { kind, .. } => format!("list {}", kind.plural()),
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
+        Want::Quota { .. } => "get resourcequotas".to_owned(),
+        Want::PodAsks { .. } => "list pods".to_owned(),
         Want::Nodes => "list nodes".to_owned(),
         Want::PullSecrets { .. } => "get serviceaccounts".to_owned(),
     }
@@ -92,6 +94,15 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
         Want::LimitRanges { namespace } => {
             let path = request::path(Kind::LimitRange, namespace, None);
             Ok(Answer::LimitRanges(list(&path, &[], JSON, access).await?))
+        }
+        Want::Quota { namespace, name } => {
+            let path = request::path(Kind::ResourceQuota, namespace, Some(name));
+            Ok(Answer::Quota(decoded(&access.get_renewed(&path, JSON).await?.body)?))
+        }
+        Want::PodAsks { namespace } => {
+            let path = request::path(Kind::Pod, namespace, None);
+            let pods: Vec<Pod> = list(&path, &[], JSON, access).await?;
+            Ok(Answer::PodAsks(pods.iter().filter_map(PodAsk::of).collect()))
         }
         Want::Nodes => {
             let path = request::path(Kind::Node, "", None);

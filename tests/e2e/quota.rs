@@ -50,6 +50,13 @@ fn refused() -> Vec<Case> {
                 "kubectl -n $NS scale deployment/web --replicas=1",
             ])
             .lasts(40),
+        // Somebody else holds it.
+        under(fails("held-by-others", "quota-exceeded"), json!({"requests.memory": "100Mi"}))
+            .before(apply(others()))
+            .before(rolled_out("deploy/big"))
+            .object(asking("1", "64Mi", 1))
+            .says(&["64Mi of 100Mi: 64Mi by 2 pods of Deployment big"])
+            .lasts(40),
         under(fails("replica-sets-full", "quota-exceeded"), json!({"count/replicasets.apps": "0"}))
             .object(asking("1", "16Mi", 1))
             .says(&["count/replicasets.apps", "revisionHistoryLimit"])
@@ -70,6 +77,12 @@ fn refused() -> Vec<Case> {
             .field("/targets/0/impact/oldPodsReady", 3)
             .lasts(50),
     ]
+}
+
+/// Two pods that ask for 64Mi together.
+fn others() -> Value {
+    let container = app(json!({"resources": {"requests": {"memory": "32Mi"}}}));
+    deployment("big", 2, one(container))
 }
 
 fn healthy() -> Vec<Case> {
@@ -98,5 +111,11 @@ fn healthy() -> Vec<Case> {
             .at(5, apply(quota(json!({"requests.memory": "200Mi"}))))
             .at(6, kubectl("annotate replicasets --all touched=yes"))
             .lasts(45),
+        // The quota has room long before the controller tries again: at about 41 s by itself.
+        passes("raised-before-the-next-try-near-miss", json!({"requests.memory": "16Mi"}))
+            .object(asking("1", "32Mi", 1))
+            .at(25, apply(quota(json!({"requests.memory": "200Mi"}))))
+            .at(75, kubectl("annotate replicasets --all touched=yes"))
+            .lasts(80),
     ]
 }

@@ -3,7 +3,7 @@
 use super::super::{CauseCode, Evidence, Finding, Prognosis};
 use super::message::{Bound, Got, Violation};
 use super::range::{Origin, edit, factor, find, same, whose};
-use crate::model::{Container, Creator, Quantity, Rollout, human_bytes};
+use crate::model::{Container, Creator, Lookup, Quantity, Rollout, human_bytes};
 
 /// A bound that the pods do not keep.
 pub(super) fn exceeded(
@@ -44,6 +44,23 @@ pub(super) fn exceeded(
             finding.with_help(format!("also: {}", sentence(rollout, other, origin(rollout, other).as_ref())));
     }
     options(rollout, finding, main, range.as_ref())
+}
+
+/// A sentence, if no LimitRange has any of these bounds now: they were raised, or the LimitRange is gone.
+pub(super) fn no_longer(rollout: &Rollout<'_>, violations: &[Violation]) -> Option<String> {
+    let Lookup::Found(_) = rollout.limit_ranges() else { return None };
+    let main = violations.first()?;
+    if violations.iter().any(|violation| origin(rollout, violation).is_some()) {
+        return None;
+    }
+    Some(format!(
+        "no LimitRange of namespace {} has the {} {} of {} per {} any more that the pods were refused for",
+        rollout.namespace(),
+        main.resource,
+        word(main.bound),
+        Quantity::new(&main.allowed).human(),
+        main.scope
+    ))
 }
 
 /// The LimitRange that a violation names only by its numbers.

@@ -275,3 +275,22 @@ fn a_refusal_is_found_on_whatever_makes_the_pods() {
         assert!(finding.commands.iter().any(|command| command.contains("rollout restart")), "{kind}");
     }
 }
+
+#[test]
+fn a_bound_that_is_gone_is_waited_for() {
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}, "limits": {"memory": "5Gi"}}));
+    refused(
+        &mut world,
+        "pods \"x\" is forbidden: maximum memory usage per Container is 100Mi, but limit is 5Gi",
+    );
+    world.at(20);
+    ranges(&mut world, &json!([{"type": "Container", "max": {"memory": "100Mi"}}]));
+    assert_eq!(world.run(rules).the(CauseCode::LimitRangeExceeded).hold, Hold::Tolerance);
+    ranges(&mut world, &json!([{"type": "Container", "max": {"memory": "8Gi"}}]));
+    let finding = world.run(rules).the(CauseCode::LimitRangeExceeded).clone();
+    assert_eq!(finding.hold, Hold::Announce);
+    assert_eq!(
+        finding.headline,
+        "no LimitRange of namespace shop has the memory maximum of 100Mi per Container any more that the pods were refused for"
+    );
+}

@@ -204,8 +204,9 @@ fn with_lower(
     }
     let each = written(resource, each);
     let finding = finding.with_help(format!(
-        "Or lower {} of each pod to at most {each}: that is what {desired} replicas can have.",
-        shortage.resource
+        "Or lower {} of each pod to at most {each}: that is what {desired} replica{} can have.",
+        shortage.resource,
+        if desired == 1 { "" } else { "s" }
     ));
     let [(container, _)] = askers(rollout, ask, resource).as_slice()[..] else { return finding };
     let target = rollout.workload.command_target();

@@ -7,17 +7,17 @@ use crate::diagnose::{CauseCode, Hold, Prognosis, admission, limits, rollout};
 use crate::model::Kind;
 use crate::testing::World;
 
-const EXCEEDED: &str = "pods \"web-new-ksfsp\" is forbidden: exceeded quota: team, requested: requests.memory=64Mi, used: requests.memory=64Mi, limited: requests.memory=100Mi";
+pub(super) const EXCEEDED: &str = "pods \"web-new-ksfsp\" is forbidden: exceeded quota: team, requested: requests.memory=64Mi, used: requests.memory=64Mi, limited: requests.memory=100Mi";
 
 /// A world whose ReplicaSet has no pod.
-fn world(resources: &Value) -> World {
+pub(super) fn world(resources: &Value) -> World {
     let mut world = World::with_app(json!({ "resources": resources }));
     world.replica_set("web-new", "1", json!({"replicas": 0}));
     world.at(5);
     world
 }
 
-fn refused(world: &mut World, message: &str) {
+pub(super) fn refused(world: &mut World, message: &str) {
     world.events(
         Kind::ReplicaSet,
         "web-new",
@@ -26,7 +26,7 @@ fn refused(world: &mut World, message: &str) {
     );
 }
 
-fn asks(memory: &str) -> Value {
+pub(super) fn asks(memory: &str) -> Value {
     json!({"requests": {"memory": memory}})
 }
 
