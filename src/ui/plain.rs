@@ -59,6 +59,9 @@ fn without_numbers(text: &str) -> String {
     text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
+/// What is complete already is known before this; until then its state is not worth a line.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
 /// How long nothing is said of a target that the API server has not shown yet.
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
 
@@ -89,7 +92,8 @@ impl Plain {
         }
         // The first answer is normally there in a moment; only a wait for it is worth a line.
         let unanswered = |target: &&TargetProgress| {
-            target.replicas.is_none() && target.done.is_none() && now < FIRST_ANSWER
+            let patience = if target.replicas.is_none() { FIRST_ANSWER } else { FIRST_LOOK };
+            target.done.is_none() && now < patience
         };
         for target in progress.targets.iter().filter(|target| !unanswered(target)) {
             let key = Key::of(target);
@@ -210,6 +214,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_complete_before_we_looked_is_one_line() {
+        let soon = |state| Progress { elapsed: Duration::from_millis(40), ..progress(0, vec![state]) };
+        let unsettled = target("web", [3, 3, 3, 3], "the pods to be seen");
+        let done = TargetProgress { done: Some(VerdictName::Complete), ..unsettled.clone() };
+        assert_eq!(shown(vec![soon(unsettled), soon(done)]), "12:03:00Z deployment/web: complete\n");
+    }
+
+    #[test]
     fn a_state_that_flips_is_told_once_in_two_seconds_and_a_new_cause_at_once() {
         let ready = |seconds: u64| progress(seconds, vec![target("web", [1, 1, 1, 1], "pod to settle")]);
         let dead = |seconds: u64| progress(seconds, vec![target("web", [1, 1, 0, 0], "pod to be ready")]);
@@ -230,7 +242,7 @@ mod tests {
             ..progress(seconds, waiting())
         };
         let text = shown(vec![
-            progress(0, waiting()),
+            progress(1, waiting()),
             blind(5),
             blind(6),
             progress(8, waiting()),
@@ -252,7 +264,7 @@ mod tests {
             likely: Some(likely("a\r\n\u{1b}[2J::error::b s3cr3t", None)),
             ..target("web", [1, 1, 0, 0], "\n##vso[task.setvariable]")
         };
-        let text = shown(vec![progress(0, vec![web])]);
+        let text = shown(vec![progress(1, vec![web])]);
         assert_eq!(text.lines().count(), 1, "{text}");
         for forbidden in ["\u{1b}", "##vso[", "s3cr3t"] {
             assert!(!text.contains(forbidden), "{text}");
@@ -269,9 +281,9 @@ mod tests {
                 })
                 .collect()
         };
-        let text = shown(vec![progress(0, targets()), progress(30, targets())]);
+        let text = shown(vec![progress(1, targets()), progress(31, targets())]);
         assert_eq!(text.lines().count(), 6);
-        assert!(text.ends_with("12:03:30Z 1 of 5 rollouts complete, 4 under way (4m30s left)\n"), "{text}");
+        assert!(text.ends_with("12:03:31Z 1 of 5 rollouts complete, 4 under way (4m29s left)\n"), "{text}");
     }
 
     #[test]
@@ -282,10 +294,10 @@ mod tests {
             likely: Some(likely("no image", None)),
             ..target("web", [1, 1, 0, 0], "")
         };
-        let text = shown(vec![progress(0, vec![failed, other])]);
+        let text = shown(vec![progress(1, vec![failed, other])]);
         let expected = "\
-12:03:00Z deployment/web in shop: failed (image-not-found)
-12:03:00Z deployment/web in blog: 0 of 1 updated replicas available; waiting for a pod (5m left)
+12:03:01Z deployment/web in shop: failed (image-not-found)
+12:03:01Z deployment/web in blog: 0 of 1 updated replicas available; waiting for a pod (4m59s left)
 ";
         assert_eq!(text, expected);
     }
