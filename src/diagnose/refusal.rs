@@ -2,6 +2,8 @@
 //!
 //! No such pod exists, so the only witnesses are the events and conditions of the object that should have made it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::place::kubectl;
@@ -14,6 +16,9 @@ const EVENTS_EVERY: u64 = 3;
 
 /// The controller needs this long to make the first pods; a younger ReplicaSet is not asked about.
 const FIRST_PODS: SignedDuration = SignedDuration::from_secs(1);
+
+/// Nor is one whose number of pods has just moved: in a rolling update it is short of a pod at every step.
+const MOVING: Duration = Duration::from_secs(2);
 
 /// Why the newest object was not made.
 pub(super) struct Refusal<'a> {
@@ -41,7 +46,9 @@ pub(super) fn of_pods<'a>(rollout: &Rollout<'a>, diagnosis: &mut Diagnosis) -> O
         return None;
     }
     let age = set.created().map(|created| rollout.server_now().duration_since(created));
-    if failing.is_none() && age.is_some_and(|age| age < FIRST_PODS) {
+    let moving = rollout.store().counts_age(set.uid()).is_some_and(|age| age < MOVING);
+    let asked = rollout.events_age(&set.object_ref()).is_some();
+    if failing.is_none() && !asked && (moving || age.is_some_and(|age| age < FIRST_PODS)) {
         return None;
     }
     diagnosis.ask(Request::every(EVENTS_EVERY, Want::Events(set.object_ref())));

@@ -46,6 +46,10 @@ impl<'a> Creator<'a> {
         ObjectRef::new(self.kind, self.metadata)
     }
 
+    pub(crate) fn uid(&self) -> &'a str {
+        &self.metadata.uid
+    }
+
     /// Pods it should have.
     pub(crate) const fn desired(&self) -> i64 {
         self.desired

@@ -33,6 +33,8 @@ pub(crate) struct Store {
     controller_revisions: BTreeMap<String, ControllerRevision>,
     pods: BTreeMap<String, Pod>,
     memories: BTreeMap<String, PodMemory>,
+    /// Pods that an object should have and has, and when we saw that change.
+    counts: BTreeMap<String, Counts>,
     /// Uids of ReplicaSets, ControllerRevisions and pods by the uid of their controller.
     owned: BTreeMap<String, BTreeSet<String>>,
     members: BTreeMap<Stream, BTreeSet<String>>,
@@ -48,6 +50,14 @@ pub(crate) struct Sight {
     pub(crate) since: Duration,
     /// A consistent snapshot has been received at least once.
     pub(crate) listed: bool,
+}
+
+#[derive(Debug)]
+struct Counts {
+    desired: i64,
+    replicas: i64,
+    /// `None`: as we found it.
+    changed: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +78,7 @@ impl Store {
             controller_revisions: BTreeMap::new(),
             pods: BTreeMap::new(),
             memories: BTreeMap::new(),
+            counts: BTreeMap::new(),
             owned: BTreeMap::new(),
             members: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -140,12 +151,14 @@ impl Store {
         match object {
             Object::Workload(workload) => {
                 let uid = workload.metadata.uid.clone();
+                self.note_counts(&uid, workload.desired(), workload.status.replicas, first);
                 self.workloads.insert(uid.clone(), *workload);
                 uid
             }
             Object::ReplicaSet(replica_set) => {
                 let uid = replica_set.metadata.uid.clone();
                 self.note_owner(&replica_set.metadata);
+                self.note_counts(&uid, replica_set.desired(), replica_set.status.replicas, first);
                 self.replica_sets.insert(uid.clone(), *replica_set);
                 uid
             }
@@ -170,7 +183,16 @@ impl Store {
         }
     }
 
+    fn note_counts(&mut self, uid: &str, desired: i64, replicas: i64, first: bool) {
+        let changed = (!first).then_some(self.now);
+        let counts = self.counts.entry(uid.to_owned()).or_insert(Counts { desired, replicas, changed });
+        if (counts.desired, counts.replicas) != (desired, replicas) {
+            *counts = Counts { desired, replicas, changed: Some(self.now) };
+        }
+    }
+
     fn remove(&mut self, kind: Kind, uid: &str) {
+        drop(self.counts.remove(uid));
         let meta = match kind {
             Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),
             Kind::ControllerRevision => {
@@ -270,6 +292,12 @@ impl Store {
 
     pub(crate) fn memory(&self, pod_uid: &str) -> Option<&PodMemory> {
         self.memories.get(pod_uid)
+    }
+
+    /// How long ago we saw a change of the pods that an object should have or has; `None`: they are as we found
+    /// them.
+    pub(crate) fn counts_age(&self, uid: &str) -> Option<Duration> {
+        self.counts.get(uid)?.changed.map(|changed| self.now.saturating_sub(changed))
     }
 
     pub(crate) fn sight(&self, stream: &Stream) -> Option<&Sight> {
