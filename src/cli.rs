@@ -1,23 +1,25 @@
 //! The command line: what may be typed. What it means here is decided in [`crate::settings`].
 
-mod duration;
 mod help;
 mod manual;
+mod selection;
 mod target;
 mod variables;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use crate::duration;
 use crate::env::Env;
 use crate::exit_code::ExitCode;
-use crate::policy::StableFor;
+use crate::policy::{Knob, MinAvailable, StableFor};
 
-pub(crate) use duration::short as short_duration;
+pub(crate) use selection::{Selection, SelectionArguments};
 pub(crate) use target::{TargetName, parse as parse_targets};
 
 /// Waits for Kubernetes rollouts, says why they fail, and exits with a code a pipeline can act on.
@@ -37,6 +39,9 @@ pub(crate) struct Arguments {
     /// Say on stderr what the client does; -vv says more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = help::DISPLAY)]
     pub(crate) verbose: u8,
+    /// What the user, or a variable, has decided and no annotation of a workload can.
+    #[arg(skip)]
+    pub(crate) given: BTreeSet<Knob>,
 }
 
 /// The commands.
@@ -85,6 +90,11 @@ pub(crate) struct WaitArguments {
     /// Stop at the first target that fails, instead of judging all
     #[arg(long, help_heading = help::JUDGEMENT)]
     pub(crate) fail_fast: bool,
+    /// Wait that long for a target that is not there yet, or for something that matches
+    ///
+    /// Without it a target that does not exist is a mistake in the command: exit code 2, at once.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s", hide_default_value = true, help_heading = help::TARGETS)]
+    pub(crate) wait_for_create: Duration,
     /// How progress is shown on stderr
     ///
     /// tty: one live line for each target. plain: a line for each change, and one every 30 seconds. auto: tty on a
@@ -100,15 +110,14 @@ pub(crate) struct WaitArguments {
 #[derive(Debug, Args)]
 #[command(after_help = help::DIAGNOSE)]
 pub(crate) struct GateArguments {
-    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, deployment.apps/NAME, or a type followed by names
-    #[arg(value_name = "TARGET")]
-    pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
     /// How long a complete rollout must stay up before it is believed: auto, or a duration
     ///
     /// auto: 10 seconds, or longer where a liveness probe or the lives of earlier containers demand it, at most 60
     /// seconds. The age that pods already have counts. 0 believes the controller at once, as kubectl does, and so
     /// passes containers that crash a second after they became ready.
-    #[arg(long, value_name = "DURATION", value_parser = parse_stable_for, default_value = "auto", help_heading = help::JUDGEMENT)]
+    #[arg(long, value_name = "DURATION", value_parser = StableFor::parse, default_value = "auto", help_heading = help::JUDGEMENT)]
     pub(crate) stable_for: StableFor,
     /// Factor on the time each cause is tolerated: 2 is twice as patient
     #[arg(long, value_name = "FACTOR", value_parser = parse_patience, default_value = "1", help_heading = help::JUDGEMENT)]
@@ -125,6 +134,18 @@ pub(crate) struct GateArguments {
     /// them until somebody deletes them. With it the report has a warning, and only pods of the new template settle.
     #[arg(long, help_heading = help::JUDGEMENT)]
     pub(crate) allow_on_delete: bool,
+    /// Pass once that many pods of the new template are available and have stayed up: a number or a percentage
+    ///
+    /// One bad node of 500 then does not fail the gate: 95% of the pods are enough, a cause that concerns no more
+    /// than the rest does not end the wait, and the rest is named in a warning.
+    #[arg(long, value_name = "N|N%", value_parser = MinAvailable::parse, help_heading = help::JUDGEMENT)]
+    pub(crate) min_available: Option<MinAvailable>,
+    /// Do not judge containers of this name, for example an injected sidecar (repeatable)
+    ///
+    /// What happens in them is no cause and no restart. Kubernetes still counts them: while such a container is not
+    /// ready, neither is its pod.
+    #[arg(long, value_name = "NAME", help_heading = help::JUDGEMENT)]
+    pub(crate) ignore_container: Vec<String>,
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
     /// Record what the API server said, for `replay`
@@ -235,13 +256,6 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
-fn parse_stable_for(text: &str) -> Result<StableFor, String> {
-    match text {
-        "auto" => Ok(StableFor::Auto),
-        text => duration::parse(text).map(StableFor::For).map_err(|why| format!("{why} (or auto)")),
-    }
-}
-
 fn parse_patience(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if factor > 0.0 && factor <= 100.0 => Ok(factor),
@@ -289,7 +303,20 @@ pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Earl
         let hint = variable_hint(&error);
         early(error, &hint)
     })?;
-    Arguments::from_arg_matches(&matches).map_err(|error| early(error, ""))
+    let given = given(&matches);
+    let arguments = Arguments::from_arg_matches(&matches).map_err(|error| early(error, ""))?;
+    Ok(Arguments { given, ..arguments })
+}
+
+/// The knobs whose flag stands on the completed command line.
+fn given(matches: &ArgMatches) -> BTreeSet<Knob> {
+    let Some((_, matches)) = matches.subcommand() else { return BTreeSet::new() };
+    let is_given = |knob: &Knob| {
+        let id = knob.flag().replace('-', "_");
+        matches.ids().any(|known| *known == id)
+            && matches.value_source(&id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    Knob::ALL.into_iter().filter(is_given).collect()
 }
 
 /// Names the variable that an invalid value came from.

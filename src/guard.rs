@@ -1,13 +1,16 @@
 //! One target under watch: its baseline, its memory, and its verdict once there is one.
 
+mod enough;
+mod pinned;
+
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, diagnose, stalled, superseded, target_deleted};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, Rollout, Store, Workload, streams};
-use crate::observation::{Request, Stream, StreamHealth, Want};
-use crate::policy::Policy;
+use crate::observation::{Request, Stream, StreamHealth, Target, Want};
+use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
 use crate::settle::{Settled, Settling, some_have_settled};
 use crate::status::{Status, assess};
@@ -16,8 +19,8 @@ use crate::verdict::{Facts, Judgement, Presence, Verdict, judge};
 /// A target and all that is remembered of it.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    stream: Stream,
-    /// The uid the target had when we first saw it.
+    target: Target,
+    /// The uid the target had when it was applied, or when we first saw it.
     uid: Option<String>,
     /// The template that was the newest when the spec was first observed ([`Rollout::template_identity`]).
     template: Option<String>,
@@ -45,6 +48,10 @@ pub(crate) struct Look {
     pub(crate) standing: Vec<Standing>,
     /// Ready pods of older revisions.
     pub(crate) old_ready: i64,
+    /// So many pods were enough, and there are fewer than were asked for.
+    pub(crate) enough: Option<i64>,
+    /// By what policy it was judged.
+    pub(crate) applied: Applied,
 }
 
 /// The counters, and since when they stand.
@@ -70,10 +77,11 @@ const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(5);
 
 impl Guard {
-    pub(crate) fn new(stream: Stream) -> Self {
+    pub(crate) fn new(target: impl Into<Target>) -> Self {
+        let target = target.into();
         Self {
-            stream,
-            uid: None,
+            uid: target.uid.clone(),
+            target,
             template: None,
             revision: None,
             gone_since: None,
@@ -89,7 +97,12 @@ impl Guard {
 
     /// The stream of the object that the target names.
     pub(crate) const fn stream(&self) -> &Stream {
-        &self.stream
+        &self.target.stream
+    }
+
+    /// What was known of the target beforehand.
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The verdict and when it was reached, once there is one; it never changes.
@@ -103,12 +116,20 @@ impl Guard {
     /// Looks at the target and judges it.
     pub(crate) fn look(&mut self, store: &Store, policy: &Policy) -> Outlook {
         let now = store.now();
-        let mut outlook =
-            Outlook { requests: vec![Request::once(Want::Watch(self.stream.clone()))], wake: now + IDLE };
+        let shown = store.workload(&self.target.stream);
+        if let Some(workload) = shown {
+            self.last.applied = policy.for_workload(&workload.metadata.annotations.guard);
+        }
+        let applied = shown.map(|_| self.last.applied.policy.clone());
+        let policy = applied.as_ref().unwrap_or(policy);
+        let mut outlook = Outlook {
+            requests: vec![Request::once(Want::Watch(self.target.stream.clone()))],
+            wake: now + IDLE,
+        };
         if self.verdict.is_some() {
             return outlook;
         }
-        let workload = store.workload(&self.stream);
+        let workload = shown.filter(|workload| !self.is_outdated(workload));
         let rollout = workload.map(|workload| Rollout::new(store, workload, accepted(policy)));
         let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = workload.filter(|_| presence == Presence::Replaced).map(|workload| {
@@ -120,17 +141,24 @@ impl Guard {
         } else {
             "the API server to show the target".clone_into(&mut self.last.waiting_for);
         }
-        if let (Presence::Gone(since), Some(gone)) = (presence, &self.last.workload) {
+        if let Presence::Gone(since) = presence
+            && let Some(gone) = self.last.workload.clone().or_else(|| self.unseen())
+        {
             self.last.standing =
-                vec![Standing { finding: target_deleted(gone), since, ripe: true, ends_at: None }];
+                vec![Standing { finding: target_deleted(&gone), since, ripe: true, ends_at: None }];
         }
         if let Some(finding) = taken_over {
             self.last.standing = vec![Standing { finding, since: now, ripe: true, ends_at: None }];
         }
-        if presence == Presence::Absent {
-            let Stream { kind, namespace, .. } = &self.stream;
+        if presence == Presence::Absent && now < policy.wait_for_create {
+            "it to be created".clone_into(&mut self.last.waiting_for);
+            outlook.wake = outlook.wake.min(policy.wait_for_create);
+        } else if presence == Presence::Absent {
+            let Stream { kind, namespace, .. } = &self.target.stream;
             let names = Want::Names { kind: *kind, namespace: namespace.clone() };
             outlook.requests.push(Request::once(names));
+            let name = self.target.stream.name().unwrap_or_default().to_owned();
+            outlook.requests.push(Request::once(Want::Namespaces { kind: *kind, name }));
         }
         // Without what tells the pods of the newest template from others there are as good as no pods.
         let pods =
@@ -140,7 +168,7 @@ impl Guard {
             policy,
             signal: store.signal(),
             presence,
-            workload_sight: store.sight(&self.stream),
+            workload_sight: store.sight(&self.target.stream),
             pods_refused: pods,
             settled: &settled,
             standing: &self.last.standing,
@@ -172,6 +200,7 @@ impl Guard {
         let mut settled = Settled::NotComplete;
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
+            let state = self.enough(rollout, &status, state, policy);
             settled = self.believed(state, store, workload);
             outlook.requests.extend(requests);
         }
@@ -189,6 +218,7 @@ impl Guard {
         } else {
             self.ledger.update(now, found.findings, fine, policy.patience)
         };
+        Self::excuse(&mut self.last.standing, rollout, policy);
         self.history.observe(rollout, &self.last.standing);
         for moment in self.last.standing.iter().filter_map(|standing| standing.ends_at) {
             if moment > now {
@@ -213,7 +243,7 @@ impl Guard {
         let interrupted = |stream: &Stream| {
             store.sight(stream).is_some_and(|sight| matches!(sight.health, StreamHealth::Interrupted { .. }))
         };
-        let blind = interrupted(&self.stream) || streams(workload).iter().any(interrupted);
+        let blind = interrupted(&self.target.stream) || streams(workload).iter().any(interrupted);
         if settled == Settled::Settled && blind {
             let until = store.now() + Duration::from_secs(1);
             let reason = "the connection to the API server to come back".to_owned();
@@ -226,11 +256,13 @@ impl Guard {
     fn presence(&mut self, store: &Store, rollout: Option<&Rollout<'_>>, policy: &Policy) -> Presence {
         let now = store.now();
         let Some(rollout) = rollout else {
-            let listed = store.sight(&self.stream).is_some_and(|sight| sight.listed);
-            return match (listed, &self.uid) {
-                (false, None) => Presence::Unknown,
-                (_, Some(_)) => Presence::Gone(*self.gone_since.get_or_insert(now)),
-                (true, None) => Presence::Absent,
+            let listed = store.sight(&self.target.stream).is_some_and(|sight| sight.listed);
+            let outdated = store.workload(&self.target.stream).is_some();
+            let seen = self.last.workload.is_some();
+            return match &self.uid {
+                _ if outdated || !(listed || seen) => Presence::Unknown,
+                Some(_) => Presence::Gone(*self.gone_since.get_or_insert(now)),
+                None => Presence::Absent,
             };
         };
         let workload = rollout.workload;

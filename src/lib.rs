@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod diagnose;
+mod duration;
 mod env;
 mod error;
 mod exit_code;
@@ -11,6 +12,7 @@ mod gate;
 mod guard;
 mod history;
 mod ledger;
+mod manifest;
 mod model;
 mod observation;
 mod outputs;

@@ -3,11 +3,13 @@
 //! Only fields that some rule reads are declared; `serde` skips all others without keeping them, so that
 //! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
 
+mod annotations;
 mod container;
 mod controller_revision;
 mod creator;
 mod decode;
 mod event;
+mod ignored;
 mod limit_range;
 mod meta;
 mod pod;
@@ -44,6 +46,6 @@ pub(crate) use template::{
     VolumeMount,
 };
 pub(crate) use vocabulary::{condition, label, reason};
-pub(crate) use workload::Workload;
 #[cfg(test)]
 pub(crate) use workload::WorkloadBody;
+pub(crate) use workload::{Workload, WorkloadSpec, WorkloadStatus};

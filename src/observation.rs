@@ -4,9 +4,13 @@
 //! [`Want`], signals, and time itself ([`Observed::Tick`]). A run is a function of its observations, so a
 //! recording of them replays to the same report. Nothing here reads a clock.
 
+mod target;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use target::{Origin, Target};
 
 use crate::model::{
     ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, PodAsk, ReplicaSet, ResourceQuota,
@@ -69,6 +73,8 @@ pub(crate) enum Scope {
     Name(String),
     /// A label selector in query form.
     Selector(String),
+    /// All of the namespace.
+    All,
 }
 
 /// An object in our narrow view.
@@ -124,6 +130,8 @@ pub(crate) enum Want {
     Keys { kind: Kind, namespace: String, name: String },
     /// The names of all objects of a kind in a namespace.
     Names { kind: Kind, namespace: String },
+    /// The namespaces that have an object of that kind and name.
+    Namespaces { kind: Kind, name: String },
     /// The LimitRanges of a namespace.
     LimitRanges { namespace: String },
     /// A ResourceQuota by name.
@@ -192,6 +200,11 @@ impl Stream {
     /// The stream of one named object.
     pub(crate) fn of(kind: Kind, namespace: &str, name: &str) -> Self {
         Self { kind, namespace: namespace.to_owned(), scope: Scope::Name(name.to_owned()) }
+    }
+
+    /// The stream of all objects of the namespace, which shows what this one shows.
+    pub(crate) fn widened(&self) -> Self {
+        Self { kind: self.kind, namespace: self.namespace.clone(), scope: Scope::All }
     }
 
     /// The stream of all objects that a selector matches.

@@ -1,9 +1,18 @@
 //! What the user accepts: the knobs of a judgement, with the defaults of the product.
 
+mod applied;
+mod min_available;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub(crate) use applied::{Applied, Knob};
+pub(crate) use min_available::MinAvailable;
+
+use crate::duration;
+
 /// What `wait` and `diagnose` are allowed to tolerate.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Policy {
     /// One budget for all targets.
@@ -23,6 +32,14 @@ pub(crate) struct Policy {
     pub(crate) instant: bool,
     /// Under the strategy `OnDelete`, pods may keep the template they have.
     pub(crate) allow_on_delete: bool,
+    /// A target that is not there yet is waited for that long.
+    pub(crate) wait_for_create: Duration,
+    /// So many pods are enough; `None`: all that are asked for.
+    pub(crate) min_available: Option<MinAvailable>,
+    /// Containers that are not judged.
+    pub(crate) ignored_containers: BTreeSet<String>,
+    /// What flags have decided, so that no annotation does.
+    pub(crate) given: BTreeSet<Knob>,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -32,6 +49,16 @@ pub(crate) enum StableFor {
     Auto,
     /// That long; zero is kubectl's behaviour.
     For(Duration),
+}
+
+impl StableFor {
+    /// Reads `auto` or a duration. The error is a fragment that says what was expected.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            text => duration::parse(text).map(Self::For).map_err(|why| format!("{why} (or auto)")),
+        }
+    }
 }
 
 impl Policy {
@@ -55,6 +82,10 @@ impl Default for Policy {
             logs: true,
             instant: false,
             allow_on_delete: false,
+            wait_for_create: Duration::ZERO,
+            min_available: None,
+            ignored_containers: BTreeSet::new(),
+            given: BTreeSet::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod build;
 mod changes;
+mod terms;
 mod v1;
 mod warnings;
 

@@ -1,16 +1,18 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
+mod targets;
+
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use self::targets::Chosen;
 use crate::demo;
 use crate::diagnose::nearest;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind};
 use crate::exit_code::ExitCode;
 use crate::gate;
-use crate::observation::Stream;
 use crate::outputs::{Outputs, ReportFormat, open_stream};
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
@@ -34,13 +36,17 @@ const MOST_RECORDING_BYTES: u64 = 512 << 20;
 pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
     let redactor = &gate.reports.redactor;
     let started = env.now();
-    let placeholder = placeholder(gate, started);
+    let chosen = targets::choose(&gate.selection, &mut env.stdin)?;
+    let placeholder = placeholder(gate, &chosen, started);
     let outputs = Outputs::open(&gate.reports.files, |format| match format {
         ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
         ReportFormat::JUnit => render::placeholder_junit(&placeholder, redactor).into_bytes(),
     })?;
     let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
     let options = connect_options(gate, env);
+    if let Some(note) = chosen.note().filter(|_| !gate.quiet) {
+        env.complain(&note);
+    }
 
     // A fault of ours must leave the placeholder as it is and end with our code, not with a panic's.
     let judged = catch_unwind(AssertUnwindSafe(|| -> Result<Session, Error> {
@@ -51,10 +57,13 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
         let session = runtime.block_on(async {
             let Connected { mut live, default_namespace } = connected(options).await?;
             let namespace = if default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &default_namespace };
-            let targets: Vec<Stream> =
-                gate.targets.iter().map(|target| Stream::of(target.kind, namespace, &target.name)).collect();
-            let mut recorder = recording.map(|file| Writer::new(file, started, &targets, gate.policy));
-            let mut session = Session::new(started, targets, gate.policy);
+            let targets = chosen.targets(gate, &live, namespace).await?;
+            if targets.is_empty() && !gate.allow_empty {
+                return Err(chosen.nothing(gate, namespace));
+            }
+            let mut recorder =
+                recording.map(|file| Writer::new(file, started, &targets, gate.policy.clone()));
+            let mut session = Session::new(started, targets, gate.policy.clone());
             let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color, redactor);
             let stderr = &mut env.stderr;
             let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |progress| {
@@ -145,7 +154,7 @@ fn no_demo(name: &str) -> Error {
 }
 
 /// What stands on disk until there is a verdict.
-fn placeholder(gate: &Gate, started: jiff::Timestamp) -> PlaceholderReport {
+fn placeholder(gate: &Gate, chosen: &Chosen, started: jiff::Timestamp) -> PlaceholderReport {
     PlaceholderReport {
         schema_version: SCHEMA_VERSION,
         tool: report::tool(),
@@ -153,12 +162,16 @@ fn placeholder(gate: &Gate, started: jiff::Timestamp) -> PlaceholderReport {
         exit_code: None,
         reason: "not-finished".to_owned(),
         started_at: report::timestamp(started),
-        targets: gate
-            .targets
+        targets: chosen
+            .declared()
             .iter()
             .map(|target| PlaceholderTarget {
                 kind: target.kind.to_string(),
-                namespace: gate.connection.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+                namespace: target
+                    .namespace
+                    .clone()
+                    .or_else(|| gate.connection.namespace.clone())
+                    .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
                 name: target.name.clone(),
             })
             .collect(),

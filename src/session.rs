@@ -2,6 +2,7 @@
 //!
 //! Live and replay drive the same machine; the only difference is where observations come from.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,12 +10,15 @@ use jiff::Timestamp;
 use crate::exit_code::ExitCode;
 use crate::guard::Guard;
 use crate::model::Store;
-use crate::observation::{Observation, Request, Stream};
-use crate::observation::{Signal, StreamHealth};
+use crate::observation::{Observation, Request, Signal, StreamHealth, Target, Want};
 use crate::policy::Policy;
 use crate::progress::{LikelyCause, Progress, TargetProgress};
 use crate::report::Report;
 use crate::verdict::Verdict;
+
+/// More targets than this share their streams: a connection carries about a hundred, and each costs the API server
+/// a watch.
+const MOST_OWN_STREAMS: usize = 32;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -36,11 +40,18 @@ pub(crate) struct Step {
 }
 
 impl Session {
-    /// A run over targets, each given as the stream of its object.
-    pub(crate) fn new(started: Timestamp, targets: impl IntoIterator<Item = Stream>, policy: Policy) -> Self {
+    /// A run over targets.
+    pub(crate) fn new(
+        started: Timestamp,
+        targets: impl IntoIterator<Item = impl Into<Target>>,
+        policy: Policy,
+    ) -> Self {
+        let guards: Vec<Guard> = targets.into_iter().map(|target| Guard::new(target.into())).collect();
         Self {
-            store: Store::new(started, policy.instant),
-            guards: targets.into_iter().map(Guard::new).collect(),
+            store: Store::new(started, policy.instant)
+                .ignoring(policy.ignored_containers.clone())
+                .sharing(guards.len() > MOST_OWN_STREAMS),
+            guards,
             policy,
         }
     }
@@ -54,12 +65,16 @@ impl Session {
     pub(crate) fn judge(&mut self) -> Step {
         let now = self.store.now();
         let mut requests: Vec<Request> = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut wake = self.policy.timeout.max(now);
         for guard in &mut self.guards {
             let outlook = guard.look(&self.store, &self.policy);
             wake = wake.min(outlook.wake);
-            for request in outlook.requests {
-                if !requests.contains(&request) {
+            for mut request in outlook.requests {
+                if let Want::Watch(stream) = &request.want {
+                    request.want = Want::Watch(self.store.stream_for(stream).into_owned());
+                }
+                if seen.insert((request.want.clone(), request.refresh)) {
                     requests.push(request);
                 }
             }
@@ -70,9 +85,12 @@ impl Session {
     fn is_done(&self) -> bool {
         let mut verdicts = self.guards.iter().map(|guard| guard.verdict().map(|(verdict, _)| verdict));
         let all = self.guards.iter().all(|guard| guard.verdict().is_some());
-        // A target that does not exist is a mistake in the command, not a result to wait beside.
+        // A target that does not exist is a mistake in the command, not a result to wait beside; but all such
+        // mistakes are told at once.
+        let all_known =
+            self.guards.iter().all(|guard| guard.verdict().is_some() || guard.last.workload.is_some());
         let ends_all = |verdict: &Verdict| {
-            matches!(verdict, Verdict::NotFound)
+            (matches!(verdict, Verdict::NotFound) && all_known)
                 || (self.policy.fail_fast && matches!(verdict, Verdict::Failed(_)))
         };
         all || verdicts.any(|verdict| verdict.is_some_and(ends_all))
@@ -94,12 +112,13 @@ impl Session {
 
     /// The code with which the process ends.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        // A target without a verdict was not judged; without targets nothing was.
+        // A target without a verdict was not judged. Without targets nothing can fail: a run with none is only
+        // begun where the user accepts that.
         self.guards
             .iter()
             .map(|guard| guard.verdict().map_or(ExitCode::Indeterminate, |(verdict, _)| verdict.exit_code()))
             .reduce(ExitCode::worse)
-            .unwrap_or(ExitCode::Usage)
+            .unwrap_or(ExitCode::Complete)
     }
 
     /// The finished report.

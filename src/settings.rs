@@ -1,17 +1,18 @@
 //! What this run is to do: the command line, resolved against the environment. Everything that can be wrong
 //! before a cluster is asked is an error here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{
     Arguments, ColorWhen, CommandArguments, ConnectionArguments, GateArguments, LogsWhen, OutputFormat,
-    ProgressHow, ReplayArguments, ReportArguments, TargetName, WaitArguments, parse_targets,
+    ProgressHow, ReplayArguments, ReportArguments, Selection, WaitArguments,
 };
 use crate::env::Env;
 use crate::error::Error;
 use crate::outputs::{OutputPath, ReportFormat};
-use crate::policy::Policy;
+use crate::policy::{Knob, Policy};
 use crate::ui::UiKind;
 use crate::untrusted::Redactor;
 
@@ -45,8 +46,9 @@ pub(crate) enum Command {
 /// A judgement of a live cluster.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// At least one.
-    pub(crate) targets: Vec<TargetName>,
+    pub(crate) selection: Selection,
+    /// Nothing to judge is a pass.
+    pub(crate) allow_empty: bool,
     pub(crate) policy: Policy,
     pub(crate) connection: Connection,
     pub(crate) reports: Reports,
@@ -129,12 +131,14 @@ impl Display {
 impl Settings {
     /// Resolves the arguments.
     pub(crate) fn resolve(arguments: Arguments, env: &Env) -> Result<Self, Error> {
-        let Arguments { command, connection, color, verbose } = arguments;
+        let Arguments { command, connection, color, verbose, given } = arguments;
         let display = Display::new(color, env);
         let command = match command {
-            CommandArguments::Wait(wait) => Command::Gate(Box::new(wait_settings(*wait, connection, env)?)),
+            CommandArguments::Wait(wait) => {
+                Command::Gate(Box::new(wait_settings(*wait, given, connection, env)?))
+            }
             CommandArguments::Diagnose(gate) => {
-                let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, ..Policy::default() };
+                let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, given, ..Policy::default() };
                 Command::Gate(Box::new(gate_settings(gate, policy, UiKind::None, connection, env)?))
             }
             CommandArguments::Replay(replay) => replay_settings(replay)?,
@@ -146,11 +150,16 @@ impl Settings {
     }
 }
 
-fn wait_settings(wait: WaitArguments, connection: ConnectionArguments, env: &Env) -> Result<Gate, Error> {
-    let WaitArguments { gate, timeout, follow, fail_fast, progress } = wait;
+fn wait_settings(
+    wait: WaitArguments,
+    given: BTreeSet<Knob>,
+    connection: ConnectionArguments,
+    env: &Env,
+) -> Result<Gate, Error> {
+    let WaitArguments { gate, timeout, follow, fail_fast, wait_for_create, progress } = wait;
     let instant = timeout.is_zero();
     let timeout = if instant { Policy::ONE_LOOK } else { timeout };
-    let policy = Policy { timeout, follow, fail_fast, instant, ..Policy::default() };
+    let policy = Policy { timeout, follow, fail_fast, instant, wait_for_create, given, ..Policy::default() };
     let dumb = env.variable("TERM").is_some_and(|term| term == "dumb");
     let ui = match progress {
         _ if gate.quiet || instant => UiKind::None,
@@ -175,12 +184,15 @@ fn gate_settings(
         tolerated_restarts: i64::from(gate.tolerate_restarts),
         logs: gate.logs == LogsWhen::OnFailure,
         allow_on_delete: gate.allow_on_delete,
+        min_available: gate.min_available,
+        ignored_containers: gate.ignore_container.into_iter().collect(),
         ..policy
     };
     let reports = report_settings(gate.reports)?;
     let record = gate.record.map(|path| record_path(path, &reports)).transpose()?;
     Ok(Gate {
-        targets: parse_targets(&gate.targets)?,
+        selection: gate.selection.selection()?,
+        allow_empty: gate.selection.allow_empty,
         policy,
         connection: connection_settings(connection, env)?,
         reports,

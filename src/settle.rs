@@ -5,12 +5,16 @@
 //! age*, measured per pod from the last change we saw, or from the server's timestamps where the pod is old
 //! enough to make them trustworthy.
 
+mod enough;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{Event, Pod, PodMemory, Probe, Rollout, condition, reason};
 use crate::observation::{Request, Want};
 use crate::policy::{Policy, StableFor};
+
+pub(crate) use enough::{enough_have_settled, not_up};
 
 /// The least age of a pod under [`StableFor::Auto`].
 const LEAST: Duration = Duration::from_secs(10);

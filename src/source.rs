@@ -15,6 +15,7 @@ mod proxy;
 mod request;
 #[cfg(test)]
 mod scripted;
+mod select;
 mod stream;
 mod transport;
 mod watch;

@@ -126,6 +126,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
         return Judgement::Stop(Verdict::Indeterminate(Blindness::Refused(refusal.clone())));
     }
     match facts.presence {
+        Presence::Absent if facts.now < facts.policy.wait_for_create => {}
         Presence::Absent => return Judgement::Stop(Verdict::NotFound),
         Presence::Gone(since) if facts.now.saturating_sub(since) >= GONE_FOR => {
             return Judgement::Stop(Verdict::Failed(CauseCode::TargetDeleted));

@@ -7,6 +7,7 @@ use crate::exit_code::ExitCode;
 
 /// Headings of flags.
 pub(super) const CLUSTER: &str = "Cluster";
+pub(super) const TARGETS: &str = "Targets";
 pub(super) const JUDGEMENT: &str = "Judgement";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const DISPLAY: &str = "Display";
@@ -21,10 +22,11 @@ Examples:
 
 pub(super) const WAIT: &str = "\
 Examples:
-  kubectl apply -f web.yaml && rollout-guard wait deploy/web
+  kubectl apply -f k8s/ -o json | rollout-guard wait -f -
   rollout-guard wait deploy/web deploy/api -n shop --timeout 5m --junit report.xml
   rollout-guard wait deployment web api --fail-fast
-  rollout-guard wait deploy/web sts/db ds/agent -n shop";
+  rollout-guard wait deploy/web sts/db ds/agent -n shop
+  rollout-guard wait -l app=shop --min-available 95%";
 
 pub(super) const WAIT_LONG: &str = "\
 Examples:
@@ -33,6 +35,14 @@ Examples:
 
   Two Deployments within five minutes together, with a report for the CI system:
     rollout-guard wait deploy/web deploy/api -n shop --timeout 5m --junit report.xml
+
+  Every rollout of what was just applied, and only that:
+    kubectl apply -f k8s/ -o json | rollout-guard wait -f -
+    helm template shop ./chart | rollout-guard wait -f - -n shop
+
+  Everything with a label; everything there is:
+    rollout-guard wait -l app=shop -n shop
+    rollout-guard wait deploy,sts --all -A --fail-fast
 
   Workloads of several kinds:
     rollout-guard wait deploy/web sts/db ds/agent -n shop

@@ -137,7 +137,7 @@ fn type_and_name(argument: &str) -> Result<TargetName, Error> {
 }
 
 /// `deploy`, `Deployments`, `deployment.apps`, `deployment.v1.apps`.
-fn resource_type(written: &str) -> Result<Kind, Error> {
+pub(super) fn resource_type(written: &str) -> Result<Kind, Error> {
     let lower = written.to_ascii_lowercase();
     let (name, qualifier) = lower.split_once('.').unwrap_or((&lower, ""));
     let Some(found) = TYPES.iter().find(|known| known.names.contains(&name)) else {

@@ -6,6 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::annotations::Annotations;
+
 /// The kinds we watch or read, named as Kubernetes names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Kind {
@@ -183,15 +185,6 @@ impl ObjectMeta {
     }
 }
 
-/// The annotations we read; all others are dropped while decoding.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(crate) struct Annotations {
-    /// Written by the Deployment controller on a Deployment and on its ReplicaSets.
-    #[serde(rename = "deployment.kubernetes.io/revision")]
-    pub(crate) revision: Option<String>,
-}
-
 /// One entry of `metadata.ownerReferences`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -302,17 +295,5 @@ mod tests {
         )
         .unwrap();
         assert_eq!(selector.to_query(), "app=web,tier in (a,b),!old,x notin (y),z");
-    }
-
-    #[test]
-    fn annotations_other_than_the_revision_are_dropped() {
-        let meta: ObjectMeta = serde_json::from_str(
-            r#"{"name":"web","annotations":{"deployment.kubernetes.io/revision":"3",
-                "kubectl.kubernetes.io/last-applied-configuration":"{}"},
-                "managedFields":[{"manager":"kubectl"}]}"#,
-        )
-        .unwrap();
-        assert_eq!(meta.annotations.revision.as_deref(), Some("3"));
-        assert_eq!(meta.generation, 0);
     }
 }

@@ -3,12 +3,14 @@
 //! Objects are keyed by uid, so a re-created object of the same name is a different one. What a stream shows
 //! and what it showed before is kept per stream: after a new snapshot everything else of that stream is gone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::controller_revision::ControllerRevision;
+use super::ignored::Ignored;
 use super::meta::{Kind, ObjectMeta};
 use super::pod::Pod;
 use super::pod_memory::PodMemory;
@@ -41,6 +43,9 @@ pub(crate) struct Store {
     health: BTreeMap<Stream, Sight>,
     answers: BTreeMap<Want, Answered>,
     signal: Option<Signal>,
+    ignored: Ignored,
+    /// One stream of a kind and namespace stands for all narrower ones.
+    shared: bool,
 }
 
 /// The state of a stream and since when.
@@ -84,7 +89,35 @@ impl Store {
             health: BTreeMap::new(),
             answers: BTreeMap::new(),
             signal: None,
+            ignored: Ignored::default(),
+            shared: false,
         }
+    }
+
+    /// Containers of these names are not judged, whoever they belong to.
+    #[must_use]
+    pub(crate) fn ignoring(mut self, names: BTreeSet<String>) -> Self {
+        self.ignored = Ignored::everywhere(names);
+        self
+    }
+
+    /// With many targets, one stream shows all objects of a kind in a namespace in place of one for each target.
+    #[must_use]
+    pub(crate) const fn sharing(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// The stream that shows what this one would. Where the server refuses the shared one, each target has its
+    /// own: a Role may name the objects it allows.
+    pub(crate) fn stream_for<'a>(&self, stream: &'a Stream) -> Cow<'a, Stream> {
+        if !self.shared {
+            return Cow::Borrowed(stream);
+        }
+        let shared = stream.widened();
+        let refused =
+            self.health.get(&shared).is_some_and(|sight| matches!(sight.health, StreamHealth::Refused(_)));
+        if refused { Cow::Borrowed(stream) } else { Cow::Owned(shared) }
     }
 
     /// Takes in one observation. Total: nothing an API server can say makes it fail.
@@ -147,7 +180,8 @@ impl Store {
     }
 
     /// Stores an object and returns its uid. `first`: it was there before we looked for the first time.
-    fn insert(&mut self, object: Object, first: bool) -> String {
+    fn insert(&mut self, mut object: Object, first: bool) -> String {
+        self.ignored.remove_from(&mut object);
         match object {
             Object::Workload(workload) => {
                 let uid = workload.metadata.uid.clone();
@@ -263,7 +297,11 @@ impl Store {
 
     /// The workload that a stream by name shows, if it is there.
     pub(crate) fn workload(&self, stream: &Stream) -> Option<&Workload> {
-        self.members.get(stream)?.iter().find_map(|uid| self.workloads.get(uid))
+        let name = stream.name();
+        let mut shown = self.members.get(&*self.stream_for(stream))?.iter();
+        shown.find_map(|uid| {
+            self.workloads.get(uid).filter(|shown| Some(shown.metadata.name.as_str()) == name)
+        })
     }
 
     /// ReplicaSets controlled by the object of that uid, in order of their uid.
@@ -301,12 +339,12 @@ impl Store {
     }
 
     pub(crate) fn sight(&self, stream: &Stream) -> Option<&Sight> {
-        self.health.get(stream)
+        self.health.get(&*self.stream_for(stream))
     }
 
     /// The server's refusal to show a stream, if it refuses.
     pub(crate) fn refused(&self, stream: &Stream) -> Option<&Refusal> {
-        match &self.health.get(stream)?.health {
+        match &self.sight(stream)?.health {
             StreamHealth::Refused(refusal) => Some(refusal),
             StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
         }
@@ -357,7 +395,7 @@ impl Stream {
     pub(crate) fn name(&self) -> Option<&str> {
         match &self.scope {
             Scope::Name(name) => Some(name),
-            Scope::Selector(_) => None,
+            Scope::Selector(_) | Scope::All => None,
         }
     }
 }

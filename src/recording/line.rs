@@ -1,13 +1,14 @@
 //! The lines of a recording: serialisable mirrors of the observations.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::decode_value;
-use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Want};
-use crate::policy::{Policy, StableFor};
+use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
+use crate::policy::{Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
 pub(super) const FORMAT: Format = Format { major: 1, minor: 0 };
@@ -28,7 +29,7 @@ pub(crate) struct Header {
     pub(crate) tool: String,
     /// Wall clock at the start of the run, RFC 3339.
     pub(crate) started: jiff::Timestamp,
-    pub(crate) targets: Vec<Stream>,
+    pub(crate) targets: Vec<Target>,
     pub(crate) policy: RecordedPolicy,
     /// What was removed from the objects.
     pub(crate) removed: Vec<String>,
@@ -51,6 +52,21 @@ pub(crate) struct RecordedPolicy {
     instant: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     allow_on_delete: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    wait_for_create: u64,
+    /// `95%` or `3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_available: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    ignored_containers: BTreeSet<String>,
+    /// Flags that outrank annotations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    given: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl From<Policy> for RecordedPolicy {
@@ -68,6 +84,10 @@ impl From<Policy> for RecordedPolicy {
             logs: policy.logs,
             instant: policy.instant,
             allow_on_delete: policy.allow_on_delete,
+            wait_for_create: millis(policy.wait_for_create),
+            min_available: policy.min_available.map(|min| min.to_string()),
+            ignored_containers: policy.ignored_containers,
+            given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
         }
     }
 }
@@ -86,6 +106,13 @@ impl RecordedPolicy {
             logs: self.logs,
             instant: self.instant,
             allow_on_delete: self.allow_on_delete,
+            wait_for_create: Duration::from_millis(self.wait_for_create),
+            min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),
+            ignored_containers: self.ignored_containers.clone(),
+            given: Knob::ALL
+                .into_iter()
+                .filter(|knob| self.given.iter().any(|given| given == knob.annotation()))
+                .collect(),
         }
     }
 }

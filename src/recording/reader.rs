@@ -75,7 +75,7 @@ mod tests {
         let target = Stream::of(Kind::Deployment, "shop", "web");
         let mut out = Vec::new();
         let started = "2026-11-24T10:00:00Z".parse().unwrap();
-        let mut writer = Writer::new(&mut out, started, std::slice::from_ref(&target), Policy::default());
+        let mut writer = Writer::new(&mut out, started, &[target.clone().into()], Policy::default());
         let mut raw = json!({"metadata": {"name": "web", "uid": "d-1", "managedFields": [{"manager": "x"}]},
             "spec": {"futureField": 7}});
         redact(Kind::Deployment, &mut raw);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::line::{Entry, FORMAT, Header, What, millis};
 use super::redact::REMOVED;
-use crate::observation::{Observed, Stream};
+use crate::observation::{Observed, Target};
 use crate::policy::Policy;
 
 /// Writes one line per observation to `out`.
@@ -19,7 +19,7 @@ pub(crate) struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// Writes the header.
-    pub(crate) fn new(out: W, started: jiff::Timestamp, targets: &[Stream], policy: Policy) -> Self {
+    pub(crate) fn new(out: W, started: jiff::Timestamp, targets: &[Target], policy: Policy) -> Self {
         let mut writer = Self { out, failed: None };
         writer.line(&Header {
             format: FORMAT,

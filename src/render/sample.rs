@@ -77,6 +77,8 @@ pub(super) fn target(name: &str, verdict: VerdictName, reason: &str, seconds: f6
         timeline: Vec::new(),
         pods: Vec::new(),
         pods_omitted: 0,
+        origin: None,
+        policy: Vec::new(),
     }
 }
 

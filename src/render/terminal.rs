@@ -54,15 +54,15 @@ pub(super) fn headline(target: &Target, look: &Look<'_>) -> String {
 fn one(target: &Target, not_seen: &[NotSeen], page: &mut Page<'_>) {
     let name = name(target, page);
     verdict_line(target, &name, 0, page);
-    if target.verdict == VerdictName::Complete {
-        for warning in &target.warnings {
-            let message = page.text(&warning.message);
-            page.labelled(&coded("warning", &warning.code, page), Tone::Caution, &message);
-        }
-    } else {
+    if target.verdict != VerdictName::Complete {
         page.gap();
         detail::detail(target, page);
     }
+    for warning in &target.warnings {
+        let message = page.text(&warning.message);
+        page.labelled(&coded("warning", &warning.code, page), Tone::Caution, &message);
+    }
+    terms(target, page);
     notes(not_seen, page);
     if target.verdict != VerdictName::Complete {
         detail::pointer(target, page);
@@ -77,7 +77,9 @@ fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
     }
     let mut told: Vec<(&str, &str, &str)> = Vec::new();
     for (target, name) in targets.iter().zip(&names) {
-        if target.verdict == VerdictName::Complete {
+        // Of what was not judged the first line says all.
+        let unjudged = matches!(target.reason.as_str(), "not-found" | "not-finished");
+        if target.verdict == VerdictName::Complete || (unjudged && target.causes.is_empty()) {
             continue;
         }
         page.gap();
@@ -90,6 +92,7 @@ fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
             continue;
         }
         detail::detail(target, page);
+        terms(target, page);
         detail::pointer(target, page);
         if let Some((code, headline)) = root {
             told.push((code, headline, name));
@@ -102,13 +105,25 @@ fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
     page.line(&total(report, page));
 }
 
-/// Warnings of the complete targets, each text once.
+/// What the workload itself says about how it is judged; a person knows the flags.
+fn terms(target: &Target, page: &mut Page<'_>) {
+    let own: Vec<String> = target
+        .policy
+        .iter()
+        .filter(|setting| setting.from == "annotation")
+        .map(|setting| format!("{} {}", setting.name, page.text(&setting.value)))
+        .collect();
+    if !own.is_empty() {
+        let message = format!("judged by its annotations: {}", own.join(", "));
+        page.labelled("note", Tone::Strong, &message);
+    }
+}
+
+/// Warnings, each text once.
 fn warnings(targets: &[Target], names: &[String], page: &mut Page<'_>) {
     const NAMED: usize = 3;
     let mut grouped: Vec<(&str, &str, Vec<&str>)> = Vec::new();
-    for (target, name) in
-        targets.iter().zip(names).filter(|(target, _)| target.verdict == VerdictName::Complete)
-    {
+    for (target, name) in targets.iter().zip(names) {
         for warning in &target.warnings {
             match grouped.iter_mut().find(|(code, text, _)| *code == warning.code && *text == warning.message)
             {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::v1::{
-    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, Report, SCHEMA_VERSION, Target, TargetImage,
-    Tool, VerdictName,
+    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, Origin, Report, SCHEMA_VERSION, Target,
+    TargetImage, Tool, VerdictName,
 };
 use super::warnings::warnings;
 use crate::diagnose::{self, CauseCode};
@@ -28,7 +28,11 @@ pub(crate) fn build(session: &Session) -> Report {
         .zip(&session.guards)
         .filter_map(|(target, guard)| Some((guard.verdict()?.0.exit_code(), target.verdict)))
         .find(|(code, _)| *code == exit_code)
-        .map_or(VerdictName::Indeterminate, |(_, verdict)| verdict);
+        .map(|(_, verdict)| verdict);
+    let verdict = match verdict {
+        None if session.guards.is_empty() => VerdictName::Complete,
+        verdict => verdict.unwrap_or(VerdictName::Indeterminate),
+    };
     let server = store.server().cloned().unwrap_or_default();
     Report {
         schema_version: SCHEMA_VERSION,
@@ -75,7 +79,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
         revision: meta.annotations.revision.clone(),
         verdict: verdict.map_or(VerdictName::Interrupted, Verdict::name),
         reason: verdict.map_or("not-finished", Verdict::reason).to_owned(),
-        summary: summary(store, guard, verdict),
+        summary: summary(session, guard, verdict),
         duration_seconds: round(at.as_secs_f64()),
         replicas: look.replicas,
         images: rollout.as_ref().map_or_else(Vec::new, images),
@@ -85,10 +89,19 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
         changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
         causes: if is_complete { Vec::new() } else { causes(guard, total) },
-        warnings: rollout.as_ref().map_or_else(Vec::new, |rollout| warnings(rollout, guard, is_complete)),
+        warnings: super::terms::warnings(guard)
+            .into_iter()
+            .chain(rollout.iter().flat_map(|rollout| warnings(rollout, guard, is_complete)))
+            .collect(),
         timeline: guard.history.timeline.clone(),
         pods,
         pods_omitted,
+        origin: guard
+            .target()
+            .origin
+            .as_ref()
+            .map(|origin| Origin { file: origin.file.clone(), line: origin.line }),
+        policy: super::terms::settings(guard),
     }
 }
 
@@ -98,7 +111,8 @@ fn round(seconds: f64) -> f64 {
 }
 
 /// The verdict in one sentence.
-fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
+fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> String {
+    let store = &session.store;
     let look = &guard.last;
     let replicas = look.replicas;
     let counters = format!(
@@ -110,6 +124,12 @@ fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
             "no node matches".to_owned()
         }
         Some(Verdict::Complete(_)) if replicas.desired == 0 => "0 replicas are asked for".to_owned(),
+        Some(Verdict::Complete(_)) if look.enough.is_some() => format!(
+            "{} of {} replicas are available, {} are enough",
+            replicas.available,
+            replicas.desired,
+            look.enough.unwrap_or_default()
+        ),
         Some(Verdict::Complete(_)) if replicas.updated < replicas.desired => {
             format!(
                 "{} of {} replicas updated, which is as far as its update strategy goes",
@@ -142,7 +162,14 @@ fn summary(store: &Store, guard: &Guard, verdict: Option<&Verdict>) -> String {
         Some(Verdict::Superseded) => "another rollout of this workload took over".to_owned(),
         Some(Verdict::Interrupted(_)) => format!("interrupted while waiting for {}", look.waiting_for),
         Some(Verdict::NotFound) => not_found(store, guard.stream()),
-        None => format!("not judged any more; last seen: {counters}"),
+        None => {
+            let is_mistaken = |other: &Guard| matches!(other.verdict(), Some((Verdict::NotFound, _)));
+            if session.guards.iter().any(is_mistaken) {
+                "not judged, because another target does not exist".to_owned()
+            } else {
+                format!("not judged any more, because another target failed; last seen: {counters}")
+            }
+        }
     }
 }
 
@@ -155,6 +182,14 @@ fn headline(guard: &Guard) -> Option<String> {
 fn not_found(store: &Store, stream: &Stream) -> String {
     let name = stream.name().unwrap_or_default();
     let base = format!("there is no {} {name} in namespace {}", stream.kind, stream.namespace);
+    let elsewhere = Want::Namespaces { kind: stream.kind, name: name.to_owned() };
+    if let Some(Answer::Names(namespaces)) = store.answer(&elsewhere)
+        && !namespaces.is_empty()
+    {
+        let some: Vec<&str> = namespaces.iter().take(5).map(String::as_str).collect();
+        let more = if namespaces.len() > some.len() { ", …" } else { "" };
+        return format!("{base}, but there is one in {}{more}", some.join(", "));
+    }
     let want = Want::Names { kind: stream.kind, namespace: stream.namespace.clone() };
     let Some(Answer::Names(names)) = store.answer(&want) else { return base };
     let near = diagnose::nearest(name, names.iter().map(String::as_str));

@@ -132,6 +132,31 @@ pub(crate) struct Target {
     pub(crate) pods: Vec<PodLine>,
     /// How many pods were left out of `pods`.
     pub(crate) pods_omitted: u64,
+    /// Where the manifest of `-f` declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<Origin>,
+    /// What of the policy is not the default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) policy: Vec<PolicySetting>,
+}
+
+/// A place in a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The path as it was given.
+    pub(crate) file: String,
+    /// The line in which the object begins, from 1.
+    pub(crate) line: u64,
+}
+
+/// A part of the policy that was set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PolicySetting {
+    /// `timeout`, `min-available`, …
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// `flag`, or `annotation` of the workload.
+    pub(crate) from: String,
 }
 
 /// Counters of the workload.

@@ -3,6 +3,7 @@
 use super::v1::Warning;
 use crate::guard::Guard;
 use crate::model::{Kind, Rollout};
+use crate::settle::not_up;
 
 /// The warnings of a target. Those about the proof are given only with a pass.
 pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) -> Vec<Warning> {
@@ -24,7 +25,9 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         warn("zero-replicas", message.to_owned());
         return warnings;
     }
-    if let Some((code, message)) = not_updated(rollout) {
+    if let Some(message) = not_available(rollout, guard) {
+        warn("not-all-available", message);
+    } else if let Some((code, message)) = not_updated(rollout) {
         warn(code, message);
     }
     let without: Vec<&str> = spec
@@ -92,6 +95,30 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         warn(standing.finding.code.as_str(), standing.finding.headline.clone());
     }
     warnings
+}
+
+/// The pods that `--min-available` does without.
+fn not_available(rollout: &Rollout<'_>, guard: &Guard) -> Option<String> {
+    const NAMED: usize = 5;
+    guard.last.enough?;
+    let desired = rollout.workload.desired();
+    let missing: Vec<String> = not_up(rollout)
+        .map(|pod| match pod.node() {
+            Some(node) => format!("{} on {node}", pod.metadata.name),
+            None => pod.metadata.name.clone(),
+        })
+        .collect();
+    let up = rollout.live_pods().count().saturating_sub(missing.len());
+    let mut message = format!("{up} of {desired} pods are up, which is enough");
+    if !missing.is_empty() {
+        let more = missing.len().saturating_sub(NAMED);
+        let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
+        message = format!("{message}; not up: {}", named.join(", "));
+        if more > 0 {
+            message = format!("{message} and {more} more");
+        }
+    }
+    Some(message)
 }
 
 /// Pods that the update strategy leaves as they are.

@@ -43,6 +43,8 @@ fn flags_become_the_policy() {
         logs: false,
         instant: false,
         allow_on_delete: true,
+        given: BTreeSet::from([Knob::Timeout, Knob::StableFor, Knob::TolerateRestarts]),
+        ..Policy::default()
     };
     assert_eq!(policy, expected);
     assert_eq!(gate("rollout-guard wait deploy/web").policy, Policy::default());

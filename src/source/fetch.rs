@@ -13,6 +13,7 @@ use super::failure::{Class, Failure};
 use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
 use super::request::{self, PAGE};
+use super::select;
 use crate::model::{Kind, ObjectRef, Pod, PodAsk};
 use crate::observation::{Answer, LogRequest, Want};
 
@@ -71,7 +72,7 @@ fn asked(want: &Want) -> String {
         Want::Events(_) => "list events".to_owned(),
         Want::Logs(_) => "get pods/log".to_owned(),
         Want::Keys { kind, .. } => format!("get {}", kind.plural()),
-        Want::Names { kind, .. } => format!("list {}", kind.plural()),
+        Want::Names { kind, .. } | Want::Namespaces { kind, .. } => format!("list {}", kind.plural()),
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
         Want::Quota { .. } => "get resourcequotas".to_owned(),
         Want::PodAsks { .. } => "list pods".to_owned(),
@@ -91,6 +92,7 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
             keys(&whole.body)
         }
         Want::Names { kind, namespace } => names(*kind, namespace, access).await,
+        Want::Namespaces { kind, name } => select::namespaces(*kind, name, access).await,
         Want::LimitRanges { namespace } => {
             let path = request::path(Kind::LimitRange, namespace, None);
             Ok(Answer::LimitRanges(list(&path, &[], JSON, access).await?))
@@ -141,10 +143,21 @@ async fn list<T: DeserializeOwned>(
     accept: &str,
     access: &Access,
 ) -> Result<Vec<T>, Failure> {
+    pages(path, parameters, accept, access, MOST_PAGES).await
+}
+
+/// [`list`] up to that many pages.
+pub(super) async fn pages<T: DeserializeOwned>(
+    path: &str,
+    parameters: &[(&str, &str)],
+    accept: &str,
+    access: &Access,
+    most: usize,
+) -> Result<Vec<T>, Failure> {
     let limit = PAGE.to_string();
     let mut all = Vec::new();
     let mut token = String::new();
-    for _ in 0..MOST_PAGES {
+    for _ in 0..most {
         let mut parameters = parameters.to_vec();
         parameters.push(("limit", &limit));
         if !token.is_empty() {

@@ -7,12 +7,12 @@ use crate::observation::{Scope, Stream};
 /// Items of one page.
 pub(super) const PAGE: u32 = 500;
 
-/// The path of a kind in a namespace, or of one object of it.
+/// The path of a kind in a namespace, or of one object of it. Without a namespace: of all.
 pub(super) fn path(kind: Kind, namespace: &str, name: Option<&str>) -> String {
     let api_version = kind.api_version();
     let root = if api_version.contains('/') { "apis" } else { "api" };
     let mut path = format!("/{root}/{api_version}");
-    if !matches!(kind, Kind::Namespace | Kind::Node) {
+    if !matches!(kind, Kind::Namespace | Kind::Node) && !namespace.is_empty() {
         path.push_str("/namespaces/");
         encode(&mut path, namespace);
     }
@@ -40,11 +40,13 @@ pub(super) fn query(mut path: String, parameters: &[(&str, &str)]) -> String {
 pub(super) fn read(stream: &Stream, how: &Read) -> String {
     match (how, &stream.scope) {
         (Read::Object, Scope::Name(name)) => path(stream.kind, &stream.namespace, Some(name)),
-        (Read::Object, Scope::Selector(_)) => read(stream, &Read::Page { continue_token: None }),
+        (Read::Object, Scope::Selector(_) | Scope::All) => read(stream, &Read::Page { continue_token: None }),
         (Read::Page { continue_token }, scope) => {
-            let (field, selector) = selection(scope);
+            let selection = selection(scope);
             let limit = PAGE.to_string();
-            let mut parameters = vec![(field, selector.as_str()), ("limit", limit.as_str())];
+            let mut parameters: Vec<(&str, &str)> =
+                selection.iter().map(|(field, selector)| (*field, selector.as_str())).collect();
+            parameters.push(("limit", limit.as_str()));
             if let Some(token) = continue_token {
                 parameters.push(("continue", token));
             }
@@ -55,14 +57,15 @@ pub(super) fn read(stream: &Stream, how: &Read) -> String {
 
 /// The request of a watch, from a version or with a consistent snapshot first.
 pub(super) fn watch(stream: &Stream, resource_version: Option<&str>, timeout_seconds: u64) -> String {
-    let (field, selector) = selection(&stream.scope);
+    let selection = selection(&stream.scope);
     let timeout = timeout_seconds.to_string();
-    let mut parameters = vec![
-        (field, selector.as_str()),
+    let mut parameters: Vec<(&str, &str)> =
+        selection.iter().map(|(field, selector)| (*field, selector.as_str())).collect();
+    parameters.extend([
         ("watch", "true"),
         ("allowWatchBookmarks", "true"),
         ("timeoutSeconds", timeout.as_str()),
-    ];
+    ]);
     match resource_version {
         Some(version) => parameters.push(("resourceVersion", version)),
         None => parameters.extend([("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]),
@@ -70,10 +73,11 @@ pub(super) fn watch(stream: &Stream, resource_version: Option<&str>, timeout_sec
     query(path(stream.kind, &stream.namespace, None), &parameters)
 }
 
-fn selection(scope: &Scope) -> (&'static str, String) {
+fn selection(scope: &Scope) -> Option<(&'static str, String)> {
     match scope {
-        Scope::Name(name) => ("fieldSelector", format!("metadata.name={}", escape_field(name))),
-        Scope::Selector(selector) => ("labelSelector", selector.clone()),
+        Scope::Name(name) => Some(("fieldSelector", format!("metadata.name={}", escape_field(name)))),
+        Scope::Selector(selector) => Some(("labelSelector", selector.clone())),
+        Scope::All => None,
     }
 }
 
@@ -112,6 +116,21 @@ mod tests {
         assert_eq!(
             read(&stream, &Read::Page { continue_token: None }),
             "/apis/apps/v1/namespaces/shop/deployments?fieldSelector=metadata.name%3Dweb&limit=500"
+        );
+    }
+
+    #[test]
+    fn without_a_namespace_the_path_is_that_of_all() {
+        assert_eq!(path(Kind::Deployment, "", None), "/apis/apps/v1/deployments");
+    }
+
+    #[test]
+    fn a_shared_stream_selects_nothing() {
+        let stream = Stream::of(Kind::Pod, "shop", "web").widened();
+        assert!(watch(&stream, Some("7"), 250).starts_with("/api/v1/namespaces/shop/pods?watch=true&"));
+        assert_eq!(
+            read(&stream, &Read::Page { continue_token: None }),
+            "/api/v1/namespaces/shop/pods?limit=500"
         );
     }
 

@@ -16,6 +16,7 @@ use super::frame::{Decoder, Shown};
 use super::pace::{self, Pace};
 use super::request;
 use super::watch::{Input, Output, Page, Read, Watch};
+use crate::model::Kind;
 use crate::observation::{Observed, Scope, Stream};
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
@@ -51,10 +52,15 @@ struct Driver {
 /// Runs a stream until it is refused or nobody listens any more.
 pub(super) async fn run(stream: Stream, shared: Arc<Shared>, arrivals: Sender<Arrival>) {
     let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw };
-    let named = matches!(stream.scope, Scope::Name(_));
+    // A target is read anew now and then, so that no lost event can make us wait for ever.
+    let shows_targets = match stream.scope {
+        Scope::Name(_) => true,
+        Scope::Selector(_) => false,
+        Scope::All => !matches!(stream.kind, Kind::Pod | Kind::ReplicaSet | Kind::ControllerRevision),
+    };
     let mut pace = Pace::new(pace::seed());
     let streaming_list = shared.streaming_list.load(Ordering::Relaxed);
-    let mut machine = Watch::new(stream.kind.plural(), named, streaming_list, pace.random());
+    let mut machine = Watch::new(stream.kind.plural(), shows_targets, streaming_list, pace.random());
     let mut driver = Driver {
         stream,
         shared,

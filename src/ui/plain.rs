@@ -133,7 +133,7 @@ fn heartbeat(progress: &Progress, redactor: &Redactor) -> Vec<String> {
     if waiting.len() <= FEW {
         return waiting.into_iter().map(|target| line(target, progress, redactor)).collect();
     }
-    let (of, left) = (progress.targets.len(), crate::cli::short_duration(progress.left));
+    let (of, left) = (progress.targets.len(), crate::duration::short(progress.left));
     let complete = progress.targets.iter().filter(|t| t.done == Some(VerdictName::Complete)).count();
     vec![format!("{complete} of {of} rollouts complete, {} under way ({left} left)", waiting.len())]
 }

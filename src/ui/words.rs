@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::short_duration;
+use crate::duration::short as short_duration;
 use crate::progress::{Progress, TargetProgress};
 use crate::report::Replicas;
 use crate::untrusted::{Redactor, Untrusted};

@@ -141,8 +141,11 @@ fn presence_decides_before_anything_else() {
 #[test]
 fn a_single_look_ends_with_what_it_sees() {
     let policy = Policy { instant: true, ..Policy::default() };
-    assert_eq!(Case { policy, ..Case::default() }.reason(), "progressing");
-    assert_eq!(Case { policy, presence: Presence::Unknown, ..Case::default() }.reason(), "wait");
+    assert_eq!(Case { policy: policy.clone(), ..Case::default() }.reason(), "progressing");
+    assert_eq!(
+        Case { policy: policy.clone(), presence: Presence::Unknown, ..Case::default() }.reason(),
+        "wait"
+    );
     let standing = vec![standing(CauseCode::ImageNotFound, false)];
     assert_eq!(Case { standing, policy, ..Case::default() }.reason(), "image-not-found");
 }

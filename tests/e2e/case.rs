@@ -32,6 +32,15 @@ pub(crate) enum Step {
     OpenLateRegistry,
 }
 
+/// Standard input of the binary, which then gets `-f -` in place of a target.
+#[derive(Clone)]
+pub(crate) enum Pipe {
+    /// What `kubectl apply -o FORMAT` prints of the objects of the case.
+    Apply(&'static str),
+    /// The objects of the case are applied; this is piped.
+    Text(Value),
+}
+
 pub(crate) fn kubectl(args: &str) -> Step {
     Step::Kubectl(words(args))
 }
@@ -88,6 +97,11 @@ pub(crate) struct Case {
     /// About how many seconds it takes, for the order.
     pub(crate) lasts: u64,
     pub(crate) needs: Vec<Need>,
+    pub(crate) pipe: Option<Pipe>,
+    /// The arguments choose the target.
+    pub(crate) chosen: bool,
+    /// Targets after the first; all of them complete.
+    pub(crate) others: usize,
 }
 
 impl Case {
@@ -104,6 +118,9 @@ impl Case {
             expect,
             lasts: 30,
             needs: Vec::new(),
+            pipe: None,
+            chosen: false,
+            others: 0,
         }
     }
 
@@ -171,6 +188,22 @@ impl Case {
 
     pub(crate) const fn lasts(mut self, seconds: u64) -> Self {
         self.lasts = seconds;
+        self
+    }
+
+    pub(crate) fn pipe(mut self, pipe: Pipe) -> Self {
+        self.pipe = Some(pipe);
+        self
+    }
+
+    /// The target is not named: the arguments choose it.
+    pub(crate) const fn chosen(mut self) -> Self {
+        self.chosen = true;
+        self
+    }
+
+    pub(crate) const fn others(mut self, others: usize) -> Self {
+        self.others = others;
         self
     }
 

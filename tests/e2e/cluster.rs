@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use crate::case::{Need, Step};
 use crate::manifest;
 use crate::registry::LateRegistry;
@@ -83,10 +85,7 @@ impl Cluster {
     /// Does one step; an error says which and why.
     pub(crate) fn perform(&self, namespace: &str, step: &Step) -> Result<(), String> {
         match step {
-            Step::Apply(objects) => {
-                let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
-                call(Command::new("kubectl").args(["-n", namespace, "apply", "-f", "-"]), &manifest).map(drop)
-            }
+            Step::Apply(objects) => self.apply(namespace, objects, &[]).map(drop),
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
             Step::Pass(seconds) => {
@@ -99,6 +98,13 @@ impl Cluster {
             }
             Step::OpenLateRegistry => self.late.open(),
         }
+    }
+
+    /// Applies objects and returns what kubectl prints.
+    pub(crate) fn apply(&self, namespace: &str, objects: &[Value], more: &[&str]) -> Result<String, String> {
+        let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
+        let mut command = Command::new("kubectl");
+        call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
     }
 
     fn kubectl(&self, namespace: &str, args: &[String]) -> Result<String, String> {

@@ -40,6 +40,7 @@ mod registry;
 mod rollout;
 mod run;
 mod stateful_set;
+mod targets;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -116,6 +117,7 @@ fn every_case() -> Vec<Case> {
         quota::cases,
         admission::cases,
         placement::cases,
+        targets::cases,
     ] {
         cases.extend(family());
     }

@@ -91,6 +91,23 @@ pub(crate) fn with_spec(mut deployment: Value, fields: Value) -> Value {
     deployment
 }
 
+/// A workload with labels of its own, beside those of its pods.
+pub(crate) fn labelled(workload: Value, labels: Value) -> Value {
+    with_metadata(workload, json!({ "labels": labels }))
+}
+
+/// A workload with annotations.
+pub(crate) fn annotated(workload: Value, annotations: Value) -> Value {
+    with_metadata(workload, json!({ "annotations": annotations }))
+}
+
+fn with_metadata(mut workload: Value, fields: Value) -> Value {
+    if let Some(metadata) = workload.get_mut("metadata") {
+        *metadata = merged(metadata.take(), fields);
+    }
+    workload
+}
+
 pub(crate) fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }

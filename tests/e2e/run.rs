@@ -7,7 +7,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Step};
+use serde_json::json;
+
+use crate::case::{Case, Pipe, Step};
 use crate::check;
 use crate::cluster::Cluster;
 use crate::options::Options;
@@ -95,7 +97,8 @@ fn in_namespace(
     for step in &case.before {
         cluster.perform(namespace, step)?;
     }
-    if !case.objects.is_empty() {
+    let applied_by_pipe = matches!(case.pipe, Some(Pipe::Apply(_)));
+    if !case.objects.is_empty() && !applied_by_pipe {
         cluster.perform(namespace, &Step::Apply(case.objects.clone()))?;
     }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -163,7 +166,23 @@ fn ours(
         ["report.json", "junit.xml", "recording.jsonl", "stdout", "stderr"].map(|name| folder.join(name));
     let create = |path: &Path| fs::File::create(path).map_err(|error| error.to_string());
     let mut command = binary();
-    command.arg("wait").arg(case.target).args(["-n", namespace, "--progress", "plain"]);
+    command.arg("wait");
+    let piped = match &case.pipe {
+        None => None,
+        Some(Pipe::Apply(format)) => Some(cluster.apply(namespace, &case.objects, &["-o", format])?),
+        Some(Pipe::Text(objects)) => {
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+            Some(cluster.fill(&list.to_string(), namespace))
+        }
+    };
+    if let Some(text) = piped {
+        let path = folder.join("stdin");
+        fs::write(&path, text).map_err(|error| error.to_string())?;
+        command.args(["-f", "-"]).stdin(fs::File::open(&path).map_err(|error| error.to_string())?);
+    } else if !case.chosen {
+        command.arg(case.target);
+    }
+    command.args(["-n", namespace, "--progress", "plain"]);
     command.arg(format!("--timeout={}s", case.timeout));
     command.arg("--json").arg(&json).arg("--junit").arg(&junit).arg("--record").arg(&recording);
     command.args(case.args.iter().map(|arg| cluster.fill(arg, namespace)));

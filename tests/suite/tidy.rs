@@ -45,7 +45,9 @@ fn no_file_is_longer_than_five_hundred_lines() {
 /// Which modules a module may name. Data flows one way: facts, judgement, report, bytes.
 const LAYERS: &[(&str, &[&str])] = &[
     ("untrusted", &[]),
-    ("policy", &[]),
+    ("duration", &[]),
+    ("policy", &["duration"]),
+    ("manifest", &["cli", "error", "model", "observation"]),
     ("exit_code", &[]),
     ("observation", &["model"]),
     ("model", &["observation"]),
@@ -72,7 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("session", &["exit_code", "guard", "model", "observation", "policy", "progress", "report", "verdict"]),
     ("progress", &["report"]),
-    ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "verdict"]),
+    ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "settle", "verdict"]),
     ("render", &["report", "untrusted"]),
     ("recording", &["model", "observation", "policy"]),
     ("source", &["model", "observation", "recording"]),
