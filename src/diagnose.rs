@@ -8,6 +8,7 @@ mod admission;
 mod cause;
 mod config;
 mod crash;
+mod creating;
 mod ends;
 mod evidence;
 mod finding;
@@ -22,6 +23,7 @@ mod refusal;
 mod rollout;
 mod root;
 mod text;
+mod volume;
 
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::Evidence;
@@ -70,6 +72,7 @@ const RULES: &[Rule] = &[
     quota::rules,
     admission::rules,
     placement::rules,
+    volume::rules,
     rollout::rules,
 ];
 

@@ -20,6 +20,7 @@ mod replica_set;
 mod resource_quota;
 mod rollout;
 mod scheduling;
+mod storage;
 mod store;
 mod template;
 mod vocabulary;
@@ -40,6 +41,7 @@ pub(crate) use replica_set::ReplicaSet;
 pub(crate) use resource_quota::{PodAsk, ResourceQuota};
 pub(crate) use rollout::{Accepted, Lookup, Rollout, streams};
 pub(crate) use scheduling::{Node, PodAffinityTerm, Taint};
+pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
     ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,

@@ -11,6 +11,7 @@ pub(crate) enum Family {
     Admission,
     Limits,
     Placement,
+    Volume,
     Rollout,
 }
 
@@ -25,6 +26,7 @@ impl Family {
             Self::Admission => "admission",
             Self::Limits => "limits",
             Self::Placement => "placement",
+            Self::Volume => "volume",
             Self::Rollout => "rollout",
         }
     }
@@ -110,6 +112,15 @@ causes! {
     SchedulingGated = "scheduling-gated", Placement;
     SchedulerMissing = "scheduler-missing", Placement;
     AutoscalerRefused = "autoscaler-refused", Placement;
+
+    ClaimMissing = "claim-missing", Volume;
+    ClaimUnbound = "claim-unbound", Volume;
+    StorageClassMissing = "storage-class-missing", Volume;
+    ProvisioningFailed = "provisioning-failed", Volume;
+    VolumeNodeMismatch = "volume-node-mismatch", Volume;
+    VolumeMultiAttach = "volume-multi-attach", Volume;
+    VolumeAttachFailed = "volume-attach-failed", Volume;
+    VolumeMountFailed = "volume-mount-failed", Volume;
 
     PodSecurityViolation = "pod-security-violation", Admission;
     AdmissionWebhookDenied = "admission-webhook-denied", Admission;

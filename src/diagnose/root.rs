@@ -70,8 +70,16 @@ const fn rank(code: CauseCode) -> u8 {
         | C::NoNodes
         | C::SchedulingGated
         | C::SchedulerMissing
-        | C::AutoscalerRefused => 2,
-        C::ImageNotFound
+        | C::AutoscalerRefused
+        | C::ClaimMissing
+        | C::ClaimUnbound
+        | C::StorageClassMissing
+        | C::ProvisioningFailed
+        | C::VolumeNodeMismatch
+        | C::VolumeMultiAttach
+        | C::VolumeAttachFailed => 2,
+        C::VolumeMountFailed
+        | C::ImageNotFound
         | C::ImageAccessDenied
         | C::ImagePullSecretMissing
         | C::ImagePullSecretRejected

@@ -89,6 +89,9 @@ pub(crate) struct Case {
     pub(crate) timeout: u64,
     /// Done one after the other before the objects are applied.
     pub(crate) before: Vec<Step>,
+    /// Objects of the whole cluster, applied before everything else and deleted in the end; their names begin with
+    /// `$NS`.
+    pub(crate) of_the_cluster: Vec<Value>,
     /// Applied right before the binary starts.
     pub(crate) objects: Vec<Value>,
     /// Done that many seconds after the binary has started.
@@ -113,6 +116,7 @@ impl Case {
             args: Vec::new(),
             timeout: 180,
             before: Vec::new(),
+            of_the_cluster: Vec::new(),
             objects: Vec::new(),
             during: Vec::new(),
             expect,
@@ -178,6 +182,11 @@ impl Case {
 
     pub(crate) fn object(mut self, object: Value) -> Self {
         self.objects.push(object);
+        self
+    }
+
+    pub(crate) fn of_the_cluster(mut self, object: Value) -> Self {
+        self.of_the_cluster.push(object);
         self
     }
 

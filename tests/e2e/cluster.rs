@@ -82,6 +82,17 @@ impl Cluster {
         drop(call(Command::new("kubectl").args(args), ""));
     }
 
+    /// Deletes objects of the whole cluster, if they are there.
+    pub(crate) fn delete(&self, namespace: &str, objects: &[Value], wait: bool) -> Result<(), String> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
+        let wait = if wait { "--timeout=60s" } else { "--wait=false" };
+        let args = ["delete", "--ignore-not-found", wait, "-f", "-"];
+        call(Command::new("kubectl").args(args), &manifest).map(drop)
+    }
+
     /// Does one step; an error says which and why.
     pub(crate) fn perform(&self, namespace: &str, step: &Step) -> Result<(), String> {
         match step {

@@ -82,6 +82,8 @@ pub(crate) fn run(case: Case, cluster: &Cluster, options: &Options) -> Outcome {
     }
     if !options.keep {
         Cluster::delete_namespace(&namespace);
+        // What is still in use goes with the namespace; what cannot be deleted now is by the next run of the case.
+        drop(cluster.delete(&namespace, &outcome.case.of_the_cluster, false));
     }
     outcome
 }
@@ -94,6 +96,10 @@ fn in_namespace(
 ) -> Result<(), String> {
     let case = outcome.case.clone();
     cluster.fresh_namespace(namespace)?;
+    cluster.delete(namespace, &case.of_the_cluster, true)?;
+    if !case.of_the_cluster.is_empty() {
+        cluster.perform(namespace, &Step::Apply(case.of_the_cluster.clone()))?;
+    }
     for step in &case.before {
         cluster.perform(namespace, step)?;
     }
