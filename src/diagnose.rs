@@ -15,6 +15,7 @@ mod finding;
 mod image;
 mod limits;
 mod logs;
+mod node;
 mod place;
 mod placement;
 mod probe;
@@ -73,6 +74,7 @@ const RULES: &[Rule] = &[
     admission::rules,
     placement::rules,
     volume::rules,
+    node::rules,
     rollout::rules,
 ];
 
@@ -85,6 +87,7 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     config::drop_consequences(&mut diagnosis.findings);
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
+    node::say_where(rollout, &mut diagnosis.findings);
     rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
     diagnosis
 }

@@ -23,6 +23,7 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Admission, "Admission"),
     (Family::Placement, "Placement"),
     (Family::Volume, "Volumes"),
+    (Family::Node, "Nodes"),
     (Family::Rollout, "Rollout"),
 ];
 
@@ -38,6 +39,7 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Admission => include_str!("diagnose/admission.md"),
         Family::Placement => include_str!("diagnose/placement.md"),
         Family::Volume => include_str!("diagnose/volume.md"),
+        Family::Node => include_str!("diagnose/node.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
     }
 }

@@ -71,7 +71,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::AdmissionPolicyDenied
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
-        | C::PodInvalid => 15,
+        | C::PodInvalid
+        | C::NodeRejectedPod
+        | C::PodEvicted => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound
         | C::ConfigMapMissing
@@ -102,7 +104,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         // An autoscaler looks every ten seconds and may change its mind once a node group has cooled down.
         C::AutoscalerRefused | C::NoNodes => 90,
         // T3: infrastructure that usually heals in this time.
-        C::AdmissionWebhookUnavailable | C::UntoleratedTaint | C::VolumeMountFailed => 120,
+        C::AdmissionWebhookUnavailable | C::UntoleratedTaint | C::VolumeMountFailed | C::SandboxFailed => 120,
         // T4: remote services and rate limits.
         C::RegistryRateLimited
         | C::RegistryUnreachable
@@ -123,6 +125,8 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::SchedulingGated
         | C::Stalled
         | C::Unknown => 300,
+        // Five minutes after a node has fallen silent its pods are made anew elsewhere.
+        C::NodeNotReady => 330,
         // The attach/detach controller takes a volume away by force after this time.
         C::VolumeMultiAttach => 360,
     };

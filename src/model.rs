@@ -4,6 +4,7 @@
 //! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
 
 mod annotations;
+mod casualty;
 mod container;
 mod controller_revision;
 mod creator;
@@ -26,6 +27,7 @@ mod template;
 mod vocabulary;
 mod workload;
 
+pub(crate) use casualty::Casualty;
 pub(crate) use container::{ContainerStatus, StateTerminated};
 pub(crate) use controller_revision::ControllerRevision;
 pub(crate) use creator::Creator;

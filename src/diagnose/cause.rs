@@ -12,6 +12,7 @@ pub(crate) enum Family {
     Limits,
     Placement,
     Volume,
+    Node,
     Rollout,
 }
 
@@ -27,6 +28,7 @@ impl Family {
             Self::Limits => "limits",
             Self::Placement => "placement",
             Self::Volume => "volume",
+            Self::Node => "node",
             Self::Rollout => "rollout",
         }
     }
@@ -121,6 +123,11 @@ causes! {
     VolumeMultiAttach = "volume-multi-attach", Volume;
     VolumeAttachFailed = "volume-attach-failed", Volume;
     VolumeMountFailed = "volume-mount-failed", Volume;
+
+    NodeNotReady = "node-not-ready", Node;
+    NodeRejectedPod = "node-rejected-pod", Node;
+    PodEvicted = "pod-evicted", Node;
+    SandboxFailed = "sandbox-failed", Node;
 
     PodSecurityViolation = "pod-security-violation", Admission;
     AdmissionWebhookDenied = "admission-webhook-denied", Admission;

@@ -59,7 +59,8 @@ const fn rank(code: CauseCode) -> u8 {
         | C::ServiceAccountMissing
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
-        | C::NamespaceTerminating => 1,
+        | C::NamespaceTerminating
+        | C::NodeNotReady => 1,
         C::InsufficientResources
         | C::UntoleratedTaint
         | C::NodeSelectorUnmatched
@@ -77,7 +78,10 @@ const fn rank(code: CauseCode) -> u8 {
         | C::ProvisioningFailed
         | C::VolumeNodeMismatch
         | C::VolumeMultiAttach
-        | C::VolumeAttachFailed => 2,
+        | C::VolumeAttachFailed
+        | C::NodeRejectedPod
+        | C::PodEvicted
+        | C::SandboxFailed => 2,
         C::VolumeMountFailed
         | C::ImageNotFound
         | C::ImageAccessDenied

@@ -43,7 +43,7 @@ fn on_a_node(rollout: &Rollout<'_>, pod: &Pod, diagnosis: &mut Diagnosis) {
         seen.push(volume.to_owned());
         let trouble = Trouble { pod, volume, words, event };
         let finding = match step {
-            Step::Attach => attach::finding(rollout, &trouble, diagnosis),
+            Step::Attach => Some(attach::finding(rollout, &trouble, diagnosis)),
             Step::Mount => mount::finding(rollout, &trouble),
         };
         explained |= finding.is_some() || mount::is_of_another_family(words);

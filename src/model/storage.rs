@@ -249,7 +249,7 @@ mod tests {
 
     use super::*;
 
-    fn volume(spec: serde_json::Value, phase: &str) -> PersistentVolume {
+    fn volume(spec: &serde_json::Value, phase: &str) -> PersistentVolume {
         serde_json::from_value(json!({"metadata": {"name": "pv"}, "spec": spec, "status": {"phase": phase}}))
             .unwrap()
     }
@@ -265,9 +265,9 @@ mod tests {
         let why = |field: &str, value: serde_json::Value, phase: &str| {
             let mut spec = fits.clone();
             spec[field] = value;
-            volume(spec, phase).misfit("shop", &claim)
+            volume(&spec, phase).misfit("shop", &claim)
         };
-        assert_eq!(volume(fits.clone(), "Available").misfit("shop", &claim), None);
+        assert_eq!(volume(&fits, "Available").misfit("shop", &claim), None);
         assert_eq!(why("capacity", json!({"storage": "1Gi"}), "Available").unwrap(), "has only 1Gi");
         assert_eq!(
             why("accessModes", json!(["ReadWriteOnce"]), "Available").unwrap(),

@@ -24,6 +24,12 @@ pub(crate) enum Step {
         args: Vec<String>,
         contains: String,
     },
+    /// Says what the kubelet of a node without a machine would say of the pods with these labels: they are ready.
+    Ready(String),
+    /// Says that the kubelet of a node without a machine lives.
+    Beat(String),
+    /// Says what the attacher of a driver without a machine would say: this volume is attached.
+    Attached(String),
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG` of the cluster program.
@@ -97,6 +103,8 @@ pub(crate) struct Case {
     /// Done that many seconds after the binary has started.
     pub(crate) during: Vec<(u64, Step)>,
     pub(crate) expect: Expect,
+    /// Done in the end, however the case went.
+    pub(crate) after: Vec<Step>,
     /// About how many seconds it takes, for the order.
     pub(crate) lasts: u64,
     pub(crate) needs: Vec<Need>,
@@ -119,6 +127,7 @@ impl Case {
             of_the_cluster: Vec::new(),
             objects: Vec::new(),
             during: Vec::new(),
+            after: Vec::new(),
             expect,
             lasts: 30,
             needs: Vec::new(),
@@ -182,6 +191,11 @@ impl Case {
 
     pub(crate) fn object(mut self, object: Value) -> Self {
         self.objects.push(object);
+        self
+    }
+
+    pub(crate) fn after(mut self, step: Step) -> Self {
+        self.after.push(step);
         self
     }
 

@@ -32,6 +32,7 @@ mod image;
 mod junit;
 mod limits;
 mod manifest;
+mod node;
 mod options;
 mod placement;
 mod probe;
@@ -120,6 +121,7 @@ fn every_case() -> Vec<Case> {
         placement::cases,
         targets::cases,
         volume::cases,
+        node::cases,
     ] {
         cases.extend(family());
     }

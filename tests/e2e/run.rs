@@ -80,6 +80,11 @@ pub(crate) fn run(case: Case, cluster: &Cluster, options: &Options) -> Outcome {
     if let Err(problem) = in_namespace(&mut outcome, &namespace, cluster, options) {
         outcome.problems.push(problem);
     }
+    for step in &outcome.case.after {
+        if let Err(problem) = cluster.perform(&namespace, step) {
+            outcome.problems.push(problem);
+        }
+    }
     if !options.keep {
         Cluster::delete_namespace(&namespace);
         // What is still in use goes with the namespace; what cannot be deleted now is by the next run of the case.

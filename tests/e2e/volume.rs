@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, apply, rolled_out};
-use crate::manifest::{app, deployment, one, shell, stateful_set, web, with_spec};
+use crate::case::{Case, Step, apply, rolled_out, until};
+use crate::manifest::{app, deployment, node_without_machine, one, shell, stateful_set, web, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = unbound();
@@ -178,7 +178,41 @@ fn held() -> Vec<Case> {
             ])
             .field("/targets/0/impact/oldPodsReady", 1)
             .lasts(45),
+        // One machine has one kubelet; the other node is an object, and what its kubelet and the driver would say is
+        // written by the suite. The error is the controller's own.
+        fails("held-on-another-node", "volume-multi-attach")
+            .of_the_cluster(node_without_machine("$NS-old"))
+            .of_the_cluster(volume(
+                "$NS-csi",
+                "$NS-hand",
+                json!({"csi": {"driver": "none.example.com", "volumeHandle": "$NS"}}),
+            ))
+            .before(apply(of_class("$NS-hand", json!({}))))
+            .before(until("get pvc data", "Bound"))
+            .before(Step::Beat("$NS-old".to_owned()))
+            .before(apply(pinned(user("1"), "$NS-old")))
+            .before(Step::Attached("$NS-csi".to_owned()))
+            .before(Step::Beat("$NS-old".to_owned()))
+            .before(Step::Ready("app=web".to_owned()))
+            .before(rolled_out("deploy/web"))
+            .before(Step::Beat("$NS-old".to_owned()))
+            .object(pinned(user("2"), "node-1"))
+            .at(12, Step::Beat("$NS-old".to_owned()))
+            .says(&[
+                "$NS-csi (claim data) is held by old pod web-",
+                "on $NS-old, which stays until a new pod is ready",
+            ])
+            .field("/targets/0/impact/oldPodsReady", 1)
+            .lasts(60),
     ]
+}
+
+/// On that node, past the scheduler. Nobody ends the pods of a node without a machine, so they end at once.
+fn pinned(mut deployment: Value, node: &str) -> Value {
+    if let Some(spec) = deployment.pointer_mut("/spec/template/spec") {
+        extend(spec, json!({"nodeName": node, "terminationGracePeriodSeconds": 0}));
+    }
+    deployment
 }
 
 fn unmounted() -> Vec<Case> {

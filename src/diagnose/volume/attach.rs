@@ -18,14 +18,14 @@ pub(super) fn finding(
     rollout: &Rollout<'_>,
     trouble: &Trouble<'_, '_>,
     diagnosis: &mut Diagnosis,
-) -> Option<Finding> {
+) -> Finding {
     for (_, name) in trouble.pod.claims() {
         diagnosis.ask(Request::every(CLAIM_EVERY, want(rollout, &name)));
     }
     if trouble.event.text().starts_with("Multi-Attach error") {
-        return Some(holder::by_attachment(rollout, trouble, diagnosis));
+        return holder::by_attachment(rollout, trouble, diagnosis);
     }
-    Some(failed(rollout, trouble))
+    failed(rollout, trouble)
 }
 
 fn failed(rollout: &Rollout<'_>, trouble: &Trouble<'_, '_>) -> Finding {

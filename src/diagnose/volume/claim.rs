@@ -137,8 +137,8 @@ fn missing(link: &Link<'_, '_>, diagnosis: &mut Diagnosis) -> Finding {
     match (near.as_slice(), index) {
         ([], _) => {}
         ([one], Some(index)) => {
-            let path = format!("/spec/template/spec/volumes/{index}/persistentVolumeClaim/claimName");
-            let patch = serde_json::json!([{"op": "replace", "path": path, "value": one}]).to_string();
+            let field = format!("/spec/template/spec/volumes/{index}/persistentVolumeClaim/claimName");
+            let patch = serde_json::json!([{"op": "replace", "path": field, "value": one}]).to_string();
             let target = rollout.workload.command_target();
             finding = finding
                 .with_help(format!(

@@ -44,7 +44,7 @@ pub(super) fn by_attachment(
             holders.others.push(name);
         }
     }
-    held(rollout, trouble.pod, &trouble.name(rollout), trouble.evidence(), &holders, diagnosis)
+    held(rollout, trouble.pod, &trouble.name(rollout), &trouble.evidence(), &holders, diagnosis)
 }
 
 fn find<'a>(pods: &[&'a Pod], name: &str) -> Option<&'a Pod> {
@@ -74,14 +74,14 @@ pub(super) fn by_scheduler(
         [one] => format!("the volume of claim {one}"),
         _ => "a volume of the pods".to_owned(),
     };
-    held(rollout, pod, &name, evidence.clone(), &holders, diagnosis)
+    held(rollout, pod, &name, evidence, &holders, diagnosis)
 }
 
 fn held(
     rollout: &Rollout<'_>,
     pod: &Pod,
     volume: &str,
-    evidence: Evidence,
+    evidence: &Evidence,
     holders: &Holders<'_>,
     diagnosis: &mut Diagnosis,
 ) -> Finding {

@@ -1,7 +1,7 @@
 //! What is known of the claims, volumes and nodes of a rollout's pods.
 
 use super::{Lookup, Rollout, unanswered};
-use crate::model::{Claim, Node, OtherPod, PersistentVolume, Pod, StorageClass};
+use crate::model::{Casualty, Claim, Kind, Node, OtherPod, PersistentVolume, Pod, StorageClass};
 use crate::observation::{Answer, Want};
 
 impl<'a> Rollout<'a> {
@@ -10,6 +10,20 @@ impl<'a> Rollout<'a> {
         match self.store.answer(&Want::Node { name: name.to_owned() }) {
             Some(Answer::Nodes(nodes)) => nodes.first().map_or(Lookup::Missing, Lookup::Found),
             other => unanswered(other),
+        }
+    }
+
+    /// Pods of the newest template that their nodes rejected or evicted.
+    pub(crate) fn casualties(&self) -> Vec<&'a Casualty> {
+        let store = self.store();
+        match self.workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => {
+                let Some(revision) = self.template_identity() else { return Vec::new() };
+                store.casualties(&self.workload.metadata.uid, Some(revision)).collect()
+            }
+            _ => {
+                self.current.map_or_else(Vec::new, |set| store.casualties(&set.metadata.uid, None).collect())
+            }
         }
     }
 
