@@ -8,12 +8,14 @@ mod admission;
 mod cause;
 mod config;
 mod crash;
+mod creating;
 mod ends;
 mod evidence;
 mod finding;
 mod image;
 mod limits;
 mod logs;
+mod node;
 mod place;
 mod placement;
 mod probe;
@@ -22,6 +24,7 @@ mod refusal;
 mod rollout;
 mod root;
 mod text;
+mod volume;
 
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::Evidence;
@@ -70,6 +73,8 @@ const RULES: &[Rule] = &[
     quota::rules,
     admission::rules,
     placement::rules,
+    volume::rules,
+    node::rules,
     rollout::rules,
 ];
 
@@ -82,6 +87,7 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     config::drop_consequences(&mut diagnosis.findings);
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
+    node::say_where(rollout, &mut diagnosis.findings);
     rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
     diagnosis
 }

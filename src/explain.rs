@@ -22,6 +22,8 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Quota, "Quota"),
     (Family::Admission, "Admission"),
     (Family::Placement, "Placement"),
+    (Family::Volume, "Volumes"),
+    (Family::Node, "Nodes"),
     (Family::Rollout, "Rollout"),
 ];
 
@@ -36,6 +38,8 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Quota => include_str!("diagnose/quota.md"),
         Family::Admission => include_str!("diagnose/admission.md"),
         Family::Placement => include_str!("diagnose/placement.md"),
+        Family::Volume => include_str!("diagnose/volume.md"),
+        Family::Node => include_str!("diagnose/node.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
     }
 }

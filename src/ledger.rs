@@ -71,7 +71,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::AdmissionPolicyDenied
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
-        | C::PodInvalid => 15,
+        | C::PodInvalid
+        | C::NodeRejectedPod
+        | C::PodEvicted => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound
         | C::ConfigMapMissing
@@ -91,6 +93,10 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::InsufficientResources
         | C::NodeSelectorUnmatched
         | C::PodAffinityUnmatched
+        | C::ClaimMissing
+        | C::ClaimUnbound
+        | C::StorageClassMissing
+        | C::VolumeNodeMismatch
         | C::PodAntiAffinityConflict
         | C::TopologySpreadUnsatisfied
         | C::HostPortConflict
@@ -98,10 +104,12 @@ const fn tolerance(code: CauseCode) -> Duration {
         // An autoscaler looks every ten seconds and may change its mind once a node group has cooled down.
         C::AutoscalerRefused | C::NoNodes => 90,
         // T3: infrastructure that usually heals in this time.
-        C::AdmissionWebhookUnavailable | C::UntoleratedTaint => 120,
+        C::AdmissionWebhookUnavailable | C::UntoleratedTaint | C::VolumeMountFailed | C::SandboxFailed => 120,
         // T4: remote services and rate limits.
         C::RegistryRateLimited
         | C::RegistryUnreachable
+        | C::ProvisioningFailed
+        | C::VolumeAttachFailed
         // T5: rules count outcomes and say when they are ripe; this bounds what they leave to time.
         | C::ContainerCrashing
         | C::MemoryLimitExceeded
@@ -117,6 +125,10 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::SchedulingGated
         | C::Stalled
         | C::Unknown => 300,
+        // Five minutes after a node has fallen silent its pods are made anew elsewhere.
+        C::NodeNotReady => 330,
+        // The attach/detach controller takes a volume away by force after this time.
+        C::VolumeMultiAttach => 360,
     };
     Duration::from_secs(seconds)
 }
@@ -192,9 +204,24 @@ fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
 fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {
     let base = finding.tolerance.unwrap_or_else(|| tolerance(finding.code));
     // Room and admission are given pod by pod: that other pods got theirs says nothing about the template.
-    let pod_by_pod = matches!(finding.code.family(), Family::Quota | Family::Placement | Family::Admission);
+    let pod_by_pod = matches!(finding.code.family(), Family::Quota | Family::Placement | Family::Admission)
+        || is_about_one_claim(finding.code);
     let base = if some_are_fine && !pod_by_pod { base.max(TOLERANCE_WHEN_SOME_ARE_FINE) } else { base };
     base.mul_f64(patience.clamp(0.0, 1000.0))
+}
+
+/// Pods of a StatefulSet have a claim each, and a volume goes to one of several pods.
+const fn is_about_one_claim(code: CauseCode) -> bool {
+    use CauseCode as C;
+    matches!(
+        code,
+        C::ClaimMissing
+            | C::ClaimUnbound
+            | C::StorageClassMissing
+            | C::ProvisioningFailed
+            | C::VolumeNodeMismatch
+            | C::VolumeMultiAttach
+    )
 }
 
 impl Entry {

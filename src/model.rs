@@ -4,6 +4,7 @@
 //! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
 
 mod annotations;
+mod casualty;
 mod container;
 mod controller_revision;
 mod creator;
@@ -20,11 +21,13 @@ mod replica_set;
 mod resource_quota;
 mod rollout;
 mod scheduling;
+mod storage;
 mod store;
 mod template;
 mod vocabulary;
 mod workload;
 
+pub(crate) use casualty::Casualty;
 pub(crate) use container::{ContainerStatus, StateTerminated};
 pub(crate) use controller_revision::ControllerRevision;
 pub(crate) use creator::Creator;
@@ -40,6 +43,7 @@ pub(crate) use replica_set::ReplicaSet;
 pub(crate) use resource_quota::{PodAsk, ResourceQuota};
 pub(crate) use rollout::{Accepted, Lookup, Rollout, streams};
 pub(crate) use scheduling::{Node, PodAffinityTerm, Taint};
+pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
 pub(crate) use template::{
     ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,

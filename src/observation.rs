@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use target::{Origin, Target};
 
 use crate::model::{
-    ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, PodAsk, ReplicaSet, ResourceQuota,
-    Workload,
+    Claim, ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, OtherPod, PersistentVolume, Pod,
+    PodAsk, ReplicaSet, ResourceQuota, StorageClass, Workload,
 };
 
 /// One fact and when it reached us.
@@ -140,6 +140,18 @@ pub(crate) enum Want {
     PodAsks { namespace: String },
     /// All nodes: their labels, taints and what they offer.
     Nodes,
+    /// One node.
+    Node { name: String },
+    /// One claim.
+    Claim { namespace: String, name: String },
+    /// All storage classes.
+    StorageClasses,
+    /// All persistent volumes.
+    Volumes,
+    /// One persistent volume.
+    Volume { name: String },
+    /// One pod of somebody else: where it is and who made it.
+    OtherPod { namespace: String, name: String },
     /// The pull secrets that a ServiceAccount adds to its pods.
     PullSecrets { namespace: String, service_account: String },
 }
@@ -172,7 +184,13 @@ pub(crate) enum Answer {
     LimitRanges(Vec<LimitRange>),
     Quota(ResourceQuota),
     PodAsks(Vec<PodAsk>),
+    /// All nodes, or the one that was asked for.
     Nodes(Vec<Node>),
+    Claim(Box<Claim>),
+    StorageClasses(Vec<StorageClass>),
+    /// All volumes, or the one that was asked for.
+    Volumes(Vec<PersistentVolume>),
+    OtherPod(Box<OtherPod>),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

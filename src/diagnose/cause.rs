@@ -11,6 +11,8 @@ pub(crate) enum Family {
     Admission,
     Limits,
     Placement,
+    Volume,
+    Node,
     Rollout,
 }
 
@@ -25,6 +27,8 @@ impl Family {
             Self::Admission => "admission",
             Self::Limits => "limits",
             Self::Placement => "placement",
+            Self::Volume => "volume",
+            Self::Node => "node",
             Self::Rollout => "rollout",
         }
     }
@@ -110,6 +114,20 @@ causes! {
     SchedulingGated = "scheduling-gated", Placement;
     SchedulerMissing = "scheduler-missing", Placement;
     AutoscalerRefused = "autoscaler-refused", Placement;
+
+    ClaimMissing = "claim-missing", Volume;
+    ClaimUnbound = "claim-unbound", Volume;
+    StorageClassMissing = "storage-class-missing", Volume;
+    ProvisioningFailed = "provisioning-failed", Volume;
+    VolumeNodeMismatch = "volume-node-mismatch", Volume;
+    VolumeMultiAttach = "volume-multi-attach", Volume;
+    VolumeAttachFailed = "volume-attach-failed", Volume;
+    VolumeMountFailed = "volume-mount-failed", Volume;
+
+    NodeNotReady = "node-not-ready", Node;
+    NodeRejectedPod = "node-rejected-pod", Node;
+    PodEvicted = "pod-evicted", Node;
+    SandboxFailed = "sandbox-failed", Node;
 
     PodSecurityViolation = "pod-security-violation", Admission;
     AdmissionWebhookDenied = "admission-webhook-denied", Admission;

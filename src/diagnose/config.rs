@@ -58,6 +58,12 @@ fn environment(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, diagn
     }
 }
 
+/// Whether a text of kubelet about a volume says that a ConfigMap, Secret or key is missing, or only that its own
+/// caches of them are not filled yet.
+pub(super) fn is_about_configuration(text: &str) -> bool {
+    !gaps(text).is_empty() || text.contains("failed to sync ") || text.contains("\" not registered")
+}
+
 /// How often kubelet tried and failed, by its events; `None` where we may not read them, so that nothing waits
 /// for an attempt we could not see.
 fn attempts(rollout: &Rollout<'_>, pod: &ObjectRef, counts: impl Fn(&Event) -> bool) -> Option<u64> {

@@ -42,6 +42,13 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
                     asked += 1;
                     diagnosis.ask(Request::every(5, Want::Events(pod.object_ref())));
                 }
+                let sentence = message::read(&scheduled.message);
+                if let Some(group) = sentence.about_volumes() {
+                    let others = sentence.others_than(group);
+                    let evidence = scheduled_evidence(pod);
+                    super::volume::unplaced(rollout, pod, group.reason, &others, &evidence, diagnosis);
+                    continue;
+                }
                 let finding = unschedulable(rollout, pod, &scheduled.message);
                 diagnosis.add(finding.on_pod(&pod.metadata.name));
             }

@@ -59,7 +59,8 @@ const fn rank(code: CauseCode) -> u8 {
         | C::ServiceAccountMissing
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
-        | C::NamespaceTerminating => 1,
+        | C::NamespaceTerminating
+        | C::NodeNotReady => 1,
         C::InsufficientResources
         | C::UntoleratedTaint
         | C::NodeSelectorUnmatched
@@ -70,8 +71,19 @@ const fn rank(code: CauseCode) -> u8 {
         | C::NoNodes
         | C::SchedulingGated
         | C::SchedulerMissing
-        | C::AutoscalerRefused => 2,
-        C::ImageNotFound
+        | C::AutoscalerRefused
+        | C::ClaimMissing
+        | C::ClaimUnbound
+        | C::StorageClassMissing
+        | C::ProvisioningFailed
+        | C::VolumeNodeMismatch
+        | C::VolumeMultiAttach
+        | C::VolumeAttachFailed
+        | C::NodeRejectedPod
+        | C::PodEvicted
+        | C::SandboxFailed => 2,
+        C::VolumeMountFailed
+        | C::ImageNotFound
         | C::ImageAccessDenied
         | C::ImagePullSecretMissing
         | C::ImagePullSecretRejected

@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Namespace,
     Node,
     ResourceQuota,
+    PersistentVolumeClaim,
+    PersistentVolume,
+    StorageClass,
+    RuntimeClass,
 }
 
 impl Kind {
@@ -47,6 +51,10 @@ impl Kind {
             Self::Namespace => "Namespace",
             Self::Node => "Node",
             Self::ResourceQuota => "ResourceQuota",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::PersistentVolume => "PersistentVolume",
+            Self::StorageClass => "StorageClass",
+            Self::RuntimeClass => "RuntimeClass",
         }
     }
 
@@ -68,6 +76,10 @@ impl Kind {
             Self::Namespace => "namespaces",
             Self::Node => "nodes",
             Self::ResourceQuota => "resourcequotas",
+            Self::PersistentVolumeClaim => "persistentvolumeclaims",
+            Self::PersistentVolume => "persistentvolumes",
+            Self::StorageClass => "storageclasses",
+            Self::RuntimeClass => "runtimeclasses",
         }
     }
 
@@ -88,8 +100,20 @@ impl Kind {
             | Self::ServiceAccount
             | Self::Namespace
             | Self::Node
-            | Self::ResourceQuota => "v1",
+            | Self::ResourceQuota
+            | Self::PersistentVolumeClaim
+            | Self::PersistentVolume => "v1",
+            Self::StorageClass => "storage.k8s.io/v1",
+            Self::RuntimeClass => "node.k8s.io/v1",
         }
+    }
+
+    /// An object of the whole cluster, in no namespace.
+    pub(crate) const fn is_of_the_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::Namespace | Self::Node | Self::PersistentVolume | Self::StorageClass | Self::RuntimeClass
+        )
     }
 
     /// The short word in commands that a person pastes: `kubectl describe deployment web`.
@@ -110,6 +134,10 @@ impl Kind {
             Self::Namespace => "namespace",
             Self::Node => "node",
             Self::ResourceQuota => "resourcequota",
+            Self::PersistentVolumeClaim => "persistentvolumeclaim",
+            Self::PersistentVolume => "persistentvolume",
+            Self::StorageClass => "storageclass",
+            Self::RuntimeClass => "runtimeclass",
         }
     }
 }
@@ -233,7 +261,7 @@ pub(crate) struct LabelSelector {
 }
 
 /// One expression of a selector.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LabelRequirement {
     pub(crate) key: String,

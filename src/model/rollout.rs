@@ -1,5 +1,7 @@
 //! One target's rollout at one instant: the view that status and rules read.
 
+mod storage;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

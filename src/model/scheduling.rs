@@ -25,14 +25,14 @@ pub(crate) struct NodeAffinity {
 }
 
 /// A selector of nodes: one of the terms must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct NodeSelector {
     pub(crate) node_selector_terms: Vec<NodeSelectorTerm>,
 }
 
 /// One term: every expression must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct NodeSelectorTerm {
     pub(crate) match_expressions: Vec<LabelRequirement>,
@@ -135,6 +135,32 @@ pub(crate) struct Taint {
 pub(crate) struct NodeStatus {
     /// What pods may ask for together; quantities as written.
     pub(crate) allocatable: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) conditions: Vec<NodeCondition>,
+}
+
+/// One entry of `status.conditions` of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NodeCondition {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub(crate) status: String,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_transition_time: Option<jiff::Timestamp>,
+}
+
+impl Node {
+    /// The condition `Ready` where it is not `True`: kubelet says so, or has been silent.
+    pub(crate) fn not_ready(&self) -> Option<&NodeCondition> {
+        self.status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Ready" && condition.status != "True")
+    }
 }
 
 impl Taint {

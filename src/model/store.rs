@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
 use super::meta::{Kind, ObjectMeta};
@@ -37,6 +38,7 @@ pub(crate) struct Store {
     memories: BTreeMap<String, PodMemory>,
     /// Pods that an object should have and has, and when we saw that change.
     counts: BTreeMap<String, Counts>,
+    casualties: Casualties,
     /// Uids of ReplicaSets, ControllerRevisions and pods by the uid of their controller.
     owned: BTreeMap<String, BTreeSet<String>>,
     members: BTreeMap<Stream, BTreeSet<String>>,
@@ -84,6 +86,7 @@ impl Store {
             pods: BTreeMap::new(),
             memories: BTreeMap::new(),
             counts: BTreeMap::new(),
+            casualties: Casualties::default(),
             owned: BTreeMap::new(),
             members: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -206,7 +209,9 @@ impl Store {
                 let uid = pod.metadata.uid.clone();
                 let now = self.now;
                 self.note_owner(&pod.metadata);
-                let past_counts = self.instant && ended_lately(&pod, self.server_now());
+                let server_now = self.server_now();
+                self.casualties.observe(&pod, first && !self.instant, server_now);
+                let past_counts = self.instant && ended_lately(&pod, server_now);
                 self.memories
                     .entry(uid.clone())
                     .or_insert_with(|| PodMemory::new(now, first, past_counts))
@@ -326,6 +331,15 @@ impl Store {
         self.owned_by(owner)
             .filter_map(|uid| self.pods.get(uid))
             .filter(move |pod| pod.metadata.is_controlled_by(owner))
+    }
+
+    /// Pods of a controller that their nodes rejected or evicted ([`Casualties::of`]).
+    pub(crate) fn casualties<'a>(
+        &'a self,
+        owner: &str,
+        revision: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Casualty> {
+        self.casualties.of(owner, revision)
     }
 
     pub(crate) fn memory(&self, pod_uid: &str) -> Option<&PodMemory> {

@@ -209,6 +209,9 @@ pub(crate) struct Volume {
     pub(crate) secret: Option<SecretVolume>,
     pub(crate) projected: Option<ProjectedVolume>,
     pub(crate) persistent_volume_claim: Option<ClaimVolume>,
+    pub(crate) ephemeral: Option<EphemeralVolume>,
+    pub(crate) host_path: Option<HostPathVolume>,
+    pub(crate) nfs: Option<NfsVolume>,
 }
 
 /// `configMap` of a volume or of a projected source.
@@ -258,6 +261,28 @@ pub(crate) struct KeyToPath {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ClaimVolume {
     pub(crate) claim_name: String,
+}
+
+/// `ephemeral` of a volume: a claim named `POD-VOLUME` is made for each pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct EphemeralVolume {}
+
+/// `hostPath` of a volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct HostPathVolume {
+    pub(crate) path: String,
+    /// `Directory`, `File`, `Socket`, …; empty means that nothing is checked.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// `nfs` of a volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct NfsVolume {
+    pub(crate) server: String,
+    pub(crate) path: String,
 }
 
 /// A probe with Kubernetes' own defaults for absent numbers.

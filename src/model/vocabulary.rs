@@ -57,6 +57,17 @@ pub(crate) mod reason {
     pub(crate) const NOMINATED: &str = "Nominated";
     pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
     pub(crate) const FAILED_MOUNT: &str = "FailedMount";
+    pub(crate) const FAILED_ATTACH_VOLUME: &str = "FailedAttachVolume";
+    pub(crate) const FAILED_CREATE_POD_SANDBOX: &str = "FailedCreatePodSandBox";
+    pub(crate) const NETWORK_NOT_READY: &str = "NetworkNotReady";
+    pub(crate) const NODE_NOT_READY: &str = "NodeNotReady";
+    // Claims: pkg/controller/volume/persistentvolume and external provisioners.
+    pub(crate) const PROVISIONING_FAILED: &str = "ProvisioningFailed";
+    pub(crate) const EXTERNAL_PROVISIONING: &str = "ExternalProvisioning";
+    pub(crate) const PROVISIONING: &str = "Provisioning";
+    pub(crate) const VOLUME_MISMATCH: &str = "VolumeMismatch";
+    pub(crate) const FAILED_BINDING: &str = "FailedBinding";
+    pub(crate) const CLAIM_LOST: &str = "ClaimLost";
     pub(crate) const KILLING: &str = "Killing";
     pub(crate) const UNHEALTHY: &str = "Unhealthy";
     pub(crate) const FAILED_PULL_SECRET: &str = "FailedToRetrieveImagePullSecret";

@@ -318,7 +318,13 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
         (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
         (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
-        (Want::Nodes, Answer::Refused(refusal)) => Some(("nodes", refusal)),
+        (Want::Nodes | Want::Node { .. }, Answer::Refused(refusal)) => Some(("nodes", refusal)),
+        (Want::Claim { .. }, Answer::Refused(refusal)) => Some(("persistentvolumeclaims", refusal)),
+        (Want::StorageClasses, Answer::Refused(refusal)) => Some(("storageclasses", refusal)),
+        (Want::Volumes | Want::Volume { .. }, Answer::Refused(refusal)) => {
+            Some(("persistentvolumes", refusal))
+        }
+        (Want::OtherPod { .. }, Answer::Refused(refusal)) => Some(("other pods", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
     });
@@ -345,7 +351,11 @@ fn consequence(resource: &str) -> &'static str {
         "limitranges" => "bounds are known only from the API server's message",
         "resourcequotas" => "quotas are known only as they were when the API server refused a pod",
         "pods of others" => "who uses most of the quota is not known",
-        "nodes" => "labels, taints and sizes of nodes are known only from the scheduler's message",
+        "nodes" => "labels, taints, sizes and conditions of nodes are known only from messages about pods",
+        "persistentvolumeclaims" | "storageclasses" | "persistentvolumes" => {
+            "what keeps a claim from its volume is known only from messages"
+        }
+        "other pods" => "the node of a pod that holds a volume is not known",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",
         "serviceaccounts" => "pull secrets of the ServiceAccount are not known",

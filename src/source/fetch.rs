@@ -60,7 +60,17 @@ fn refused(want: &Want, failure: &Failure) -> Answer {
             let Failure::Status(status) = failure else { return Answer::Missing };
             Answer::NoLogs(status.message.clone())
         }
-        Want::Keys { .. } | Want::PullSecrets { .. } | Want::Quota { .. } if missing => Answer::Missing,
+        Want::Keys { .. }
+        | Want::PullSecrets { .. }
+        | Want::Quota { .. }
+        | Want::Node { .. }
+        | Want::Claim { .. }
+        | Want::Volume { .. }
+        | Want::OtherPod { .. }
+            if missing =>
+        {
+            Answer::Missing
+        }
         _ => Answer::Refused(failure.refusal(asked(want))),
     }
 }
@@ -77,6 +87,12 @@ fn asked(want: &Want) -> String {
         Want::Quota { .. } => "get resourcequotas".to_owned(),
         Want::PodAsks { .. } => "list pods".to_owned(),
         Want::Nodes => "list nodes".to_owned(),
+        Want::Node { .. } => "get nodes".to_owned(),
+        Want::Claim { .. } => "get persistentvolumeclaims".to_owned(),
+        Want::StorageClasses => "list storageclasses".to_owned(),
+        Want::Volumes => "list persistentvolumes".to_owned(),
+        Want::Volume { .. } => "get persistentvolumes".to_owned(),
+        Want::OtherPod { .. } => "get pods".to_owned(),
         Want::PullSecrets { .. } => "get serviceaccounts".to_owned(),
     }
 }
@@ -110,6 +126,26 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
             let path = request::path(Kind::Node, "", None);
             Ok(Answer::Nodes(list(&path, &[], JSON, access).await?))
         }
+        Want::Node { name } => one(Kind::Node, "", name, access).await.map(|node| Answer::Nodes(vec![node])),
+        Want::Claim { namespace, name } => {
+            let kind = Kind::PersistentVolumeClaim;
+            one(kind, namespace, name, access).await.map(|claim| Answer::Claim(Box::new(claim)))
+        }
+        Want::StorageClasses => {
+            let path = request::path(Kind::StorageClass, "", None);
+            Ok(Answer::StorageClasses(list(&path, &[], JSON, access).await?))
+        }
+        Want::Volumes => {
+            let path = request::path(Kind::PersistentVolume, "", None);
+            Ok(Answer::Volumes(list(&path, &[], JSON, access).await?))
+        }
+        Want::Volume { name } => {
+            let kind = Kind::PersistentVolume;
+            one(kind, "", name, access).await.map(|volume| Answer::Volumes(vec![volume]))
+        }
+        Want::OtherPod { namespace, name } => {
+            one(Kind::Pod, namespace, name, access).await.map(|pod| Answer::OtherPod(Box::new(pod)))
+        }
         Want::PullSecrets { namespace, service_account } => {
             let path = request::path(Kind::ServiceAccount, namespace, Some(service_account));
             pull_secrets(&access.get_renewed(&path, JSON).await?.body)
@@ -126,6 +162,15 @@ async fn events(object: &ObjectRef, access: &Access) -> Result<Answer, Failure> 
     };
     let parameters = [("fieldSelector", selector.as_str())];
     Ok(Answer::Events(list(&path, &parameters, JSON, access).await?))
+}
+
+async fn one<T: DeserializeOwned>(
+    kind: Kind,
+    namespace: &str,
+    name: &str,
+    access: &Access,
+) -> Result<T, Failure> {
+    decoded(&access.get_renewed(&request::path(kind, namespace, Some(name)), JSON).await?.body)
 }
 
 async fn names(kind: Kind, namespace: &str, access: &Access) -> Result<Answer, Failure> {

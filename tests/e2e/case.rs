@@ -24,6 +24,12 @@ pub(crate) enum Step {
         args: Vec<String>,
         contains: String,
     },
+    /// Says what the kubelet of a node without a machine would say of the pods with these labels: they are ready.
+    Ready(String),
+    /// Says that the kubelet of a node without a machine lives.
+    Beat(String),
+    /// Says what the attacher of a driver without a machine would say: this volume is attached.
+    Attached(String),
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG` of the cluster program.
@@ -89,11 +95,16 @@ pub(crate) struct Case {
     pub(crate) timeout: u64,
     /// Done one after the other before the objects are applied.
     pub(crate) before: Vec<Step>,
+    /// Objects of the whole cluster, applied before everything else and deleted in the end; their names begin with
+    /// `$NS`.
+    pub(crate) of_the_cluster: Vec<Value>,
     /// Applied right before the binary starts.
     pub(crate) objects: Vec<Value>,
     /// Done that many seconds after the binary has started.
     pub(crate) during: Vec<(u64, Step)>,
     pub(crate) expect: Expect,
+    /// Done in the end, however the case went.
+    pub(crate) after: Vec<Step>,
     /// About how many seconds it takes, for the order.
     pub(crate) lasts: u64,
     pub(crate) needs: Vec<Need>,
@@ -113,8 +124,10 @@ impl Case {
             args: Vec::new(),
             timeout: 180,
             before: Vec::new(),
+            of_the_cluster: Vec::new(),
             objects: Vec::new(),
             during: Vec::new(),
+            after: Vec::new(),
             expect,
             lasts: 30,
             needs: Vec::new(),
@@ -178,6 +191,16 @@ impl Case {
 
     pub(crate) fn object(mut self, object: Value) -> Self {
         self.objects.push(object);
+        self
+    }
+
+    pub(crate) fn after(mut self, step: Step) -> Self {
+        self.after.push(step);
+        self
+    }
+
+    pub(crate) fn of_the_cluster(mut self, object: Value) -> Self {
+        self.of_the_cluster.push(object);
         self
     }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::case::{Need, Step};
 use crate::manifest;
@@ -82,12 +82,34 @@ impl Cluster {
         drop(call(Command::new("kubectl").args(args), ""));
     }
 
+    /// Deletes objects of the whole cluster, if they are there.
+    pub(crate) fn delete(&self, namespace: &str, objects: &[Value], wait: bool) -> Result<(), String> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
+        let wait = if wait { "--timeout=60s" } else { "--wait=false" };
+        let args = ["delete", "--ignore-not-found", wait, "-f", "-"];
+        call(Command::new("kubectl").args(args), &manifest).map(drop)
+    }
+
     /// Does one step; an error says which and why.
     pub(crate) fn perform(&self, namespace: &str, step: &Step) -> Result<(), String> {
         match step {
             Step::Apply(objects) => self.apply(namespace, objects, &[]).map(drop),
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
+            Step::Ready(selector) => self.say_ready(namespace, selector),
+            Step::Beat(node) => {
+                let beat = json!({"type": "Ready", "status": "True", "reason": "KubeletReady",
+                    "message": "kubelet is posting ready status", "lastHeartbeatTime": now()?});
+                self.say(
+                    namespace,
+                    &["node", &self.fill(node, namespace)],
+                    &json!({"status": {"conditions": [beat]}}),
+                )
+            }
+            Step::Attached(volume) => self.say_attached(namespace, volume),
             Step::Pass(seconds) => {
                 std::thread::sleep(Duration::from_secs(*seconds));
                 Ok(())
@@ -105,6 +127,51 @@ impl Cluster {
         let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
         let mut command = Command::new("kubectl");
         call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
+    }
+
+    /// Writes the status of an object.
+    fn say(&self, namespace: &str, object: &[&str], status: &Value) -> Result<(), String> {
+        let status = status.to_string();
+        let mut args = vec!["patch"];
+        args.extend(object);
+        args.extend(["--subresource=status", "-p", &status]);
+        let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+        self.kubectl(namespace, &args).map(drop)
+    }
+
+    fn say_ready(&self, namespace: &str, selector: &str) -> Result<(), String> {
+        let args = ["get", "pods", "-l", selector, "-o", "name"].map(str::to_owned);
+        self.until(namespace, &args, "pod/")?;
+        let now = now()?;
+        let is = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now});
+        let status = json!({"status": {
+            "phase": "Running",
+            "startTime": now,
+            "conditions": [is("Initialized"), is("PodReadyToStartContainers"), is("ContainersReady"), is("Ready")],
+            "containerStatuses": [{"name": "app", "image": "busy", "imageID": "", "ready": true, "started": true,
+                "restartCount": 0, "state": {"running": {"startedAt": now}}}],
+        }});
+        for pod in self.kubectl(namespace, &args)?.lines() {
+            self.say(namespace, &[pod], &status)?;
+        }
+        Ok(())
+    }
+
+    fn say_attached(&self, namespace: &str, volume: &str) -> Result<(), String> {
+        let volume = self.fill(volume, namespace);
+        let columns = "custom-columns=V:.spec.source.persistentVolumeName,N:.metadata.name";
+        let args = ["get", "volumeattachments", "--no-headers", "-o", columns].map(str::to_owned);
+        self.until(namespace, &args, &volume)?;
+        let listed = self.kubectl(namespace, &args)?;
+        let lines = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        for line in lines {
+            if let [of, name] = line.as_slice()
+                && *of == volume
+            {
+                self.say(namespace, &["volumeattachment", name], &json!({"status": {"attached": true}}))?;
+            }
+        }
+        Ok(())
     }
 
     fn kubectl(&self, namespace: &str, args: &[String]) -> Result<String, String> {
@@ -125,6 +192,11 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// The time, as Kubernetes writes it.
+fn now() -> Result<String, String> {
+    call(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]), "").map(|time| time.trim().to_owned())
 }
 
 /// A variable that is set and not empty.

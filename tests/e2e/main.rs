@@ -32,6 +32,7 @@ mod image;
 mod junit;
 mod limits;
 mod manifest;
+mod node;
 mod options;
 mod placement;
 mod probe;
@@ -41,6 +42,7 @@ mod rollout;
 mod run;
 mod stateful_set;
 mod targets;
+mod volume;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -118,6 +120,8 @@ fn every_case() -> Vec<Case> {
         admission::cases,
         placement::cases,
         targets::cases,
+        volume::cases,
+        node::cases,
     ] {
         cases.extend(family());
     }

@@ -132,6 +132,19 @@ pub(crate) fn limit_range(item: Value) -> Value {
     })
 }
 
+/// A Node object without a machine, on which the scheduler puts nothing; its kubelet is silent from the start.
+pub(crate) fn node_without_machine(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name,
+            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}},
+        "spec": {"taints": [{"key": "example.com/no-machine", "effect": "NoSchedule"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+            "message": "kubelet is posting ready status"}]},
+    })
+}
+
 /// Several objects as one.
 pub(crate) fn list(objects: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": objects})

@@ -80,8 +80,15 @@ pub(crate) fn run(case: Case, cluster: &Cluster, options: &Options) -> Outcome {
     if let Err(problem) = in_namespace(&mut outcome, &namespace, cluster, options) {
         outcome.problems.push(problem);
     }
+    for step in &outcome.case.after {
+        if let Err(problem) = cluster.perform(&namespace, step) {
+            outcome.problems.push(problem);
+        }
+    }
     if !options.keep {
         Cluster::delete_namespace(&namespace);
+        // What is still in use goes with the namespace; what cannot be deleted now is by the next run of the case.
+        drop(cluster.delete(&namespace, &outcome.case.of_the_cluster, false));
     }
     outcome
 }
@@ -94,6 +101,10 @@ fn in_namespace(
 ) -> Result<(), String> {
     let case = outcome.case.clone();
     cluster.fresh_namespace(namespace)?;
+    cluster.delete(namespace, &case.of_the_cluster, true)?;
+    if !case.of_the_cluster.is_empty() {
+        cluster.perform(namespace, &Step::Apply(case.of_the_cluster.clone()))?;
+    }
     for step in &case.before {
         cluster.perform(namespace, step)?;
     }

@@ -3,20 +3,14 @@
 //! Nothing in the pod's status tells: its containers are `ContainerCreating` for hours. Only the `FailedMount` events
 //! say what is missing.
 
-use std::time::Duration;
-
+use super::super::creating::{MAX_PODS, is_stuck, pending_events};
 use super::super::{Diagnosis, Evidence};
 use super::advice::{Missing, finding, with_attempts};
 use super::attempts;
 use super::gap::{Gap, gaps};
 use super::usage::{Via, sources};
-use crate::model::{ContainerStatus, Event, Pod, Rollout, Volume, reason};
+use crate::model::{Event, Pod, Rollout, Volume, reason};
 use crate::observation::{Request, Want};
-
-/// How long a pod on a node may create its containers before we look at its events.
-const SUSPICIOUS_AFTER: Duration = Duration::from_secs(3);
-/// Pods of one template fail alike: more need not be looked at.
-const MAX_PODS: usize = 5;
 
 /// Finds what the volumes of pods that do not start lack.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
@@ -25,18 +19,9 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         let own =
             pod.spec.volumes.iter().any(|volume| !is_token_volume(volume) && !sources(volume).is_empty());
         diagnosis.ask(Request::every(if own { 3 } else { 10 }, Want::Events(object.clone())));
-        let events = rollout.events(&object);
-        let mounted = events
-            .iter()
-            .filter(|event| matches!(event.reason.as_str(), "Pulling" | "Pulled" | "Created" | "Started"))
-            .filter_map(|event| event.last_seen())
-            .max();
         let mut seen: Vec<(String, String)> = Vec::new();
+        let events = pending_events(rollout, pod);
         for event in events.iter().filter(|event| event.reason == reason::FAILED_MOUNT) {
-            // Images are pulled after all volumes are mounted.
-            if mounted.is_some_and(|mounted| event.last_seen().is_none_or(|at| at <= mounted)) {
-                continue;
-            }
             let Some(volume) = failed_volume(event.text()) else { continue };
             let known = (volume.to_owned(), event.text().to_owned());
             if seen.contains(&known) {
@@ -85,28 +70,6 @@ fn report(rollout: &Rollout<'_>, pod: &Pod, volume: &str, event: &Event, diagnos
         );
         diagnosis.add(with_attempts(rollout, &missing, tries, found));
     }
-}
-
-/// On a node for a while, and its containers are still being created.
-fn is_stuck(rollout: &Rollout<'_>, pod: &Pod) -> bool {
-    let creating = pod.status.container_statuses.iter().all(ContainerStatus::is_being_created)
-        && pod.status.init_container_statuses.iter().all(|status| {
-            status.is_being_created() || status.state.terminated.is_some() || status.state.running.is_some()
-        });
-    if pod.node().is_none() || pod.is_ready() || !creating {
-        return false;
-    }
-    // Once the sandbox is there, all volumes are mounted.
-    if pod.condition("PodReadyToStartContainers").is_some_and(crate::model::Condition::is_true) {
-        return false;
-    }
-    let watched =
-        rollout.memory(pod).map_or(Duration::ZERO, |memory| rollout.now().saturating_sub(memory.first_seen));
-    let started = pod
-        .status
-        .start_time
-        .map_or(0, |started| rollout.server_now().as_second().saturating_sub(started.as_second()));
-    watched >= SUSPICIOUS_AFTER || started >= 3
 }
 
 /// The volume of the ServiceAccount's token, which every pod has.

@@ -1,6 +1,7 @@
 //! The scheduler's sentence, node group by node group (`FitError` of pkg/scheduler/framework).
 
 use crate::diagnose::CauseCode;
+use crate::diagnose::volume::topic;
 
 /// `0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. preemption: …`.
 ///
@@ -79,6 +80,9 @@ impl<'a> Group<'a> {
     /// The cause it belongs to; `None` for volumes and for what later versions say.
     pub(super) fn code(&self) -> Option<CauseCode> {
         let has = |sign: &str| self.reason.contains(sign);
+        if topic(self.reason).is_some() {
+            return None;
+        }
         Some(if self.resource().is_some() {
             CauseCode::InsufficientResources
         } else if has("anti-affinity") {
@@ -89,8 +93,6 @@ impl<'a> Group<'a> {
             CauseCode::TopologySpreadUnsatisfied
         } else if has("free ports") {
             CauseCode::HostPortConflict
-        } else if has("PersistentVolume") {
-            return None;
         } else if has("node affinity") || has("node selector") || has("requested node name") {
             CauseCode::NodeSelectorUnmatched
         } else if has(" taint") || has("were unschedulable") {
@@ -132,6 +134,22 @@ impl<'a> Sentence<'a> {
             .iter()
             .filter_map(|group| Some((group.code()?, *group)))
             .max_by_key(|(code, group)| (group.count, late(*code)))
+    }
+
+    /// The group about volumes, if it says more than the others: it is checked before any node is, or counts as
+    /// many nodes as any other.
+    pub(super) fn about_volumes(&self) -> Option<&Group<'a>> {
+        let volumes = self.groups.iter().filter(|group| topic(group.reason).is_some());
+        // A claim that is not there keeps the pod from every node.
+        let group = volumes.max_by_key(|group| (group.count == 0, group.count))?;
+        let most = self.main().map_or(0, |(_, group)| group.count);
+        (group.count == 0 || group.count >= most).then_some(group)
+    }
+
+    /// The other groups, in the scheduler's words.
+    pub(super) fn others_than(&self, main: &Group<'_>) -> Vec<String> {
+        let others = self.groups.iter().filter(|group| group.reason != main.reason);
+        others.map(|group| format!("{} {}", group.count, group.reason)).collect()
     }
 
     /// Every resource that some node has too little of.
