@@ -11,7 +11,7 @@ use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, 
 use crate::policy::{Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
-pub(super) const FORMAT: Format = Format { major: 1, minor: 0 };
+pub(super) const FORMAT: Format = Format { major: 1, minor: 1 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +137,7 @@ pub(super) enum What {
     Listed { stream: Stream, objects: Vec<Value> },
     Applied { stream: Stream, object: Value },
     Deleted { stream: Stream, object: Value },
+    Seen { stream: Stream },
     Health { stream: Stream, health: StreamHealth },
     Answered { want: Want, answer: Answer },
     Tick,
@@ -154,6 +155,7 @@ impl What {
             }
             Observed::Applied { stream, .. } => Self::Applied { stream: stream.clone(), object: first() },
             Observed::Deleted { stream, .. } => Self::Deleted { stream: stream.clone(), object: first() },
+            Observed::Seen { stream } => Self::Seen { stream: stream.clone() },
             Observed::Health { stream, health } => {
                 Self::Health { stream: stream.clone(), health: health.clone() }
             }
@@ -183,6 +185,7 @@ impl Entry {
             What::Deleted { stream, object } => {
                 Observed::Deleted { object: decode_value(stream.kind, object)?, stream }
             }
+            What::Seen { stream } => Observed::Seen { stream },
             What::Health { stream, health } => Observed::Health { stream, health },
             What::Answered { want, answer } => Observed::Answered { want, answer },
             What::Tick => Observed::Tick,

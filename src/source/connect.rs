@@ -84,10 +84,10 @@ pub(crate) struct Connected {
 /// There is no usable configuration, or its credentials cannot be had.
 pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, ConnectError> {
     let recipe = Recipe { options };
-    let Built { client, url, context, default_namespace } = recipe.clone().client().await?;
+    let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
     let server = Server { context, url: url.clone(), ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, request_timeout, wall_clock, .. } = recipe.options;
-    let access = Arc::new(Access::new(recipe, client, url, request_timeout));
+    let access = Arc::new(Access::new(recipe, [client, logs], url, request_timeout));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.
     drop(live.arrivals.try_send(Arrival { what: Observed::Connected(server.clone()), raw: Vec::new() }));

@@ -120,6 +120,7 @@ impl ConnectError {
             kube::Error::HttpError(_) => {
                 Self::Headers { url, why: "a header holds characters that HTTP does not allow".to_owned() }
             }
+            kube::Error::Service(error) => Self::Tls { url, why: error.to_string() },
             _ => Self::Tls { url, why: "the client could not be built".to_owned() },
         }
     }
