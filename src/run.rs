@@ -187,6 +187,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         context,
         namespace,
         request_timeout,
+        exec_plugins,
         impersonate_user,
         impersonate_groups,
     } = gate.connection.clone();
@@ -198,6 +199,8 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     options.home = home;
     options.context = context;
     options.namespace = namespace;
+    options.exec_plugins = exec_plugins;
+    options.path = env.variable("PATH");
     options.impersonate_user = impersonate_user;
     options.impersonate_groups = impersonate_groups;
     if let Some(timeout) = request_timeout {

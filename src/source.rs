@@ -6,6 +6,7 @@
 mod call;
 mod connect;
 mod connect_error;
+mod exec;
 mod failure;
 mod fetch;
 mod frame;
@@ -27,8 +28,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Notify, Semaphore};
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -168,7 +169,9 @@ impl Live {
             Observed::Answered { want, .. } => {
                 self.fetches.insert(want.clone(), Fetch::AnsweredAt(Instant::now()));
             }
-            Observed::Seen { stream } | Observed::Applied { stream, .. } | Observed::Deleted { stream, .. } => {
+            Observed::Seen { stream }
+            | Observed::Applied { stream, .. }
+            | Observed::Deleted { stream, .. } => {
                 if let Some(watched) = self.streams.get_mut(stream) {
                     watched.proved = Instant::now();
                 }

@@ -33,7 +33,7 @@ const LONGEST_BODY: usize = 256 << 20;
 /// Of an answer that is not a success, no more is read.
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// A credential plugin that runs again while the wait goes on has this long.
-const RENEWAL: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(45);
 /// A body that keeps coming, but slowly, is given up after this many request timeouts.
 const SLOW_BODY: u32 = 6;
 

@@ -16,6 +16,7 @@ use super::proxy::ProxySettings;
 use super::transport::{Built, Recipe};
 use super::{Arrival, FetchSettings, Live};
 use crate::observation::{Observed, Server};
+use crate::policy::ExecPlugins;
 
 /// What a connection is made from. The environment is read elsewhere and comes in as values.
 #[derive(Clone, Debug)]
@@ -38,6 +39,9 @@ pub(crate) struct ConnectOptions {
     pub(crate) request_timeout: Duration,
     /// Whether a credential plugin may read standard input.
     pub(crate) stdin_is_terminal: bool,
+    pub(crate) exec_plugins: ExecPlugins,
+    /// The value of `PATH`, to know which file a plugin's bare name stands for.
+    pub(crate) path: Option<String>,
     pub(crate) proxy: ProxySettings,
     /// Keep the redacted JSON of objects beside the narrow view.
     pub(crate) keep_raw: bool,
@@ -63,6 +67,8 @@ impl ConnectOptions {
             impersonate_groups: Vec::new(),
             request_timeout: Duration::from_secs(10),
             stdin_is_terminal: false,
+            exec_plugins: ExecPlugins::Allow,
+            path: None,
             proxy: ProxySettings::default(),
             keep_raw: false,
             log_lines: 50,

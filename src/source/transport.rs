@@ -13,11 +13,11 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::config::ExecInteractiveMode;
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
+use super::exec::{self, PluginFailure};
 use super::kubeconfig::{self, Found};
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
@@ -64,7 +64,7 @@ impl Recipe {
     }
 
     async fn build(self) -> Result<Built, ConnectError> {
-        let Found { mut config, context, install_hint, proxy } = kubeconfig::find(&self.options).await?;
+        let Found { mut config, context, proxy } = kubeconfig::find(&self.options).await?;
         config.proxy_url =
             match proxy {
                 Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy {
@@ -72,19 +72,25 @@ impl Recipe {
                 })?),
                 None => None,
             };
-        if let Some(exec) = &mut config.auth_info.exec
-            && !self.options.stdin_is_terminal
-        {
-            // else the plugin reads what was piped to us
-            exec.interactive_mode = Some(ExecInteractiveMode::Never);
-        }
-        if let Some(user) = self.options.impersonate_user {
-            config.auth_info.impersonate = Some(user);
+        if let Some(user) = &self.options.impersonate_user {
+            config.auth_info.impersonate = Some(user.clone());
         }
         if !self.options.impersonate_groups.is_empty() {
-            config.auth_info.impersonate_groups = Some(self.options.impersonate_groups);
+            config.auth_info.impersonate_groups = Some(self.options.impersonate_groups.clone());
         }
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        if let Some(exec) = config.auth_info.exec.take() {
+            let Self { options: ConnectOptions { exec_plugins, stdin_is_terminal, path, .. } } = &self;
+            let credential = exec::run(&exec, exec_plugins, *stdin_is_terminal, path.as_deref()).map_err(
+                |PluginFailure { why, help }| ConnectError::Credentials { url: url.clone(), why, help },
+            )?;
+            let auth = &mut config.auth_info;
+            auth.token = credential.token.map(Into::into);
+            if let Some((certificate, key)) = credential.certificate {
+                auth.client_certificate_data = Some(STANDARD.encode(certificate));
+                auth.client_key_data = Some(STANDARD.encode(key).into());
+            }
+        }
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
         let clients = match &config.proxy_url {
@@ -95,23 +101,17 @@ impl Recipe {
             }
             _ => clients(&config),
         };
-        let [client, logs] =
-            clients.map_err(|error| ConnectError::of_client(&error, &url, install_hint.as_deref()))?;
+        let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
         Ok(Built { client, logs, url, context, default_namespace })
     }
 }
 
 /// Builds two clients over connectors of ours, in place of kube's, which speak HTTP/1.1 only and set no keepalive.
 fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
-    // runs the credential plugin; once it has given a token there is no certificate to ask it for again
     let auth = config.auth_layer()?;
-    let mut tls = config.clone();
-    if auth.is_some() {
-        tls.auth_info.exec = None;
-    }
     macro_rules! one_over {
         ($connector:expr) => {{
-            let http: HttpClient<_, Body> = http_client().build(https(&tls, $connector)?);
+            let http: HttpClient<_, Body> = http_client().build(https(config, $connector)?);
             let http = ServiceExt::<Request<Body>>::map_err(http, BoxError::from);
             let builder = ClientBuilder::new(http, config.default_namespace.clone())
                 .with_layer(&config.extra_headers_layer()?);

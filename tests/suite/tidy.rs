@@ -77,7 +77,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "settle", "verdict"]),
     ("render", &["report", "untrusted"]),
     ("recording", &["model", "observation", "policy"]),
-    ("source", &["model", "observation", "recording"]),
+    ("source", &["model", "observation", "policy", "recording"]),
     ("gate", &["observation", "progress", "recording", "session", "source"]),
 ];
 
