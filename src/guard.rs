@@ -78,6 +78,8 @@ const PROVED_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the streams beside it, where a proof can be a list of thousands of pods: bookmarks, which come about
 /// every 60 s, are enough, because a pod that is not well shows in the workload, too.
 const OTHERS_PROVED_WITHIN: Duration = Duration::from_secs(90);
+/// While a complete workload is not settled its pods are read anew at this interval.
+const REREAD_WITHIN: Duration = Duration::from_secs(20);
 /// Looks are at least this frequent while nothing arrives.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -207,6 +209,13 @@ impl Guard {
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
             let state = self.enough(rollout, &status, state, policy);
+            if status == Status::Complete && state != Settled::Settled {
+                // The workload and its pods may contradict each other because an event was lost.
+                let streams = streams(workload).into_iter();
+                outlook.requests.extend(
+                    streams.map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) }),
+                );
+            }
             settled = self.believed(state, store, workload, policy, outlook);
             outlook.requests.extend(requests);
         }

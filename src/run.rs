@@ -206,6 +206,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     if let Some(timeout) = request_timeout {
         options.request_timeout = timeout;
     }
+    options.budget = gate.policy.timeout;
     options.stdin_is_terminal = env.stdin_is_terminal;
     options.proxy = ProxySettings {
         https_proxy: either("HTTPS_PROXY", "https_proxy"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::redact::redact_answer;
 use crate::model::decode_value;
 use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
 use crate::policy::{Knob, MinAvailable, Policy, StableFor};
@@ -160,7 +161,7 @@ impl What {
                 Self::Health { stream: stream.clone(), health: health.clone() }
             }
             Observed::Answered { want, answer } => {
-                Self::Answered { want: want.clone(), answer: answer.clone() }
+                Self::Answered { want: want.clone(), answer: redact_answer(answer) }
             }
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),

@@ -13,8 +13,10 @@ use http::{HeaderMap, Request, Response, Version};
 >>>>>>> 911658a (source: HTTP/2 with pings, logs on their own connection; nothing passes without a recent proof; a history that moved back is indeterminate)
 use http_body_util::BodyExt as _;
 use kube::client::Body;
+use tokio::time::Instant;
 
-use super::failure::{self, Class, Failure};
+use super::connect::ConnectOptions;
+use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
@@ -42,6 +44,8 @@ pub(super) struct Access {
     recipe: Recipe,
     url: String,
     timeout: Duration,
+    /// When the run is over.
+    ends: Instant,
     /// An answer has come over HTTP/2: pings notice a dead connection.
     pinged: AtomicBool,
     current: Mutex<Current>,
@@ -62,15 +66,18 @@ pub(super) struct Whole {
 }
 
 impl Access {
-    pub(super) fn new(
-        recipe: Recipe,
-        [client, logs]: [kube::Client; 2],
-        url: String,
-        timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], url: String) -> Self {
+        let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
+        let ends = Instant::now() + budget;
         let current = Mutex::new(Current { client, logs, generation: 0 });
         let pinged = AtomicBool::new(false);
-        Self { recipe, url, timeout, pinged, current, renewing: tokio::sync::Mutex::new(()) }
+        Self { recipe, url, timeout, ends, pinged, current, renewing: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The longest that a server may make us wait: a quarter of the time that is left.
+    pub(super) fn patience(&self) -> Duration {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        (left / 4).clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER)
     }
 
     /// Whether a dead connection is noticed by pings, and not only by what does not come.

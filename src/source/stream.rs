@@ -85,6 +85,7 @@ pub(super) async fn run(
     let mut input = Input::Time;
     loop {
         machine.streaming_list &= driver.shared.streaming_list.load(Ordering::Relaxed);
+        machine.patience = driver.shared.access.patience();
         machine.pinged = driver.shared.access.is_pinged();
         for output in machine.step(begun.elapsed(), input) {
             if !driver.carry_out(output).await {

@@ -17,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::failure::{Class, Failure, Status};
+use super::failure::{Class, Failure, LONGEST_RETRY_AFTER, Status};
 use super::pace::Pace;
 use crate::observation::StreamHealth;
 
@@ -165,6 +165,8 @@ pub(super) struct Watch<T> {
     pub(super) streaming_list: bool,
     /// Whether pings notice a dead connection; set by whoever drives this.
     pub(super) pinged: bool,
+    /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
+    pub(super) patience: Duration,
     feed: Feed<T>,
     /// What has been read so far, while a read is under way.
     reading: Option<Vec<Item<T>>>,
@@ -211,6 +213,7 @@ impl<T> Watch<T> {
             plural,
             streaming_list,
             pinged: true,
+            patience: LONGEST_RETRY_AFTER,
             feed: Feed::Waiting { until: Duration::ZERO },
             reading: None,
             read_at: None,
@@ -376,7 +379,7 @@ impl<T> Watch<T> {
 
     /// The delay after a fault that may heal.
     fn delay(&mut self, failure: &Failure) -> Duration {
-        self.pace.next().max(failure.retry_after().unwrap_or_default())
+        self.pace.next().max(failure.retry_after().unwrap_or_default().min(self.patience))
     }
 
     /// A refusal of a stream that has worked is tried again a few times.

@@ -76,7 +76,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("progress", &["report"]),
     ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "settle", "verdict"]),
     ("render", &["report", "untrusted"]),
-    ("recording", &["model", "observation", "policy"]),
+    ("recording", &["model", "observation", "policy", "untrusted"]),
     ("source", &["model", "observation", "policy", "recording"]),
     ("gate", &["observation", "progress", "recording", "session", "source"]),
 ];
