@@ -17,7 +17,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use crate::duration;
 use crate::env::Env;
 use crate::exit_code::ExitCode;
-use crate::policy::{Knob, MinAvailable, StableFor};
+use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 
 pub(crate) use selection::{Selection, SelectionArguments};
 pub(crate) use target::{TargetName, parse as parse_targets};
@@ -217,6 +217,11 @@ pub(crate) struct ConnectionArguments {
     /// Longest time for one request; 0 leaves it to the program
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse, help_heading = help::CLUSTER)]
     pub(crate) request_timeout: Option<Duration>,
+    /// Which credential plugins of the kubeconfig may run: allow, deny, or names and paths with commas between
+    ///
+    /// A kubeconfig names programs that run as you. A name allows what PATH finds under it, a path that file.
+    #[arg(long, global = true, value_name = "WHICH", value_parser = parse_exec_plugins, default_value = "allow", help_heading = help::CLUSTER)]
+    pub(crate) exec_plugins: ExecPlugins,
     /// Impersonate this user
     #[arg(long = "as", global = true, value_name = "USER", help_heading = help::CLUSTER)]
     pub(crate) as_user: Option<String>,
@@ -254,6 +259,18 @@ pub(crate) enum LogsWhen {
 pub(crate) enum OutputFormat {
     Text,
     Json,
+}
+
+fn parse_exec_plugins(text: &str) -> Result<ExecPlugins, String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    match text {
+        "allow" => Ok(ExecPlugins::Allow),
+        "deny" => Ok(ExecPlugins::Deny),
+        _ if names.iter().any(String::is_empty) => {
+            Err("expected allow, deny, or names such as aws,gke-gcloud-auth-plugin".to_owned())
+        }
+        _ => Ok(ExecPlugins::Only(names)),
+    }
 }
 
 fn parse_patience(text: &str) -> Result<f64, String> {

@@ -3,14 +3,23 @@
 //! Everything else receives values, so that a test can run the whole program with an [`Env`] made by hand.
 //! Where the time of a decision matters it is not read here but arrives as an observation.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::error::Error;
+use stream::Stream;
+
+/// Nobody waits longer than this for a reader of stdout that takes nothing: the verdict stands and is on disk.
+const STDOUT_STANDSTILL: Duration = Duration::from_secs(15);
+/// The same for progress and complaints, which must not hold up the wait.
+const STDERR_STANDSTILL: Duration = Duration::from_secs(1);
 
 /// What a run knows of, and does to, the process around it.
 pub struct Env {
@@ -40,8 +49,8 @@ impl Env {
         Self {
             variables: std::env::vars_os().collect(),
             stdin: Box::new(io::stdin()),
-            stdout: Box::new(QuietPipe(io::stdout())),
-            stderr: Box::new(QuietPipe(io::stderr())),
+            stdout: Box::new(Stream::new(io::stdout(), STDOUT_STANDSTILL)),
+            stderr: Box::new(Stream::new(io::stderr(), STDERR_STANDSTILL)),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -100,26 +109,6 @@ impl Env {
     }
 }
 
-/// Ends quietly when the reader of a pipe goes away (`rollout-guard … | head`): what we decide and the reports
-/// do not depend on who listens.
-struct QuietPipe<W>(W);
-
-impl<W: Write> Write for QuietPipe<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
-            written => written,
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self.0.flush() {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            flushed => flushed,
-        }
-    }
-}
-
 #[cfg(test)]
 mod by_hand {
     use super::{Arc, Env, OsString, Timestamp, Write, io};
@@ -169,27 +158,6 @@ mod by_hand {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Broken(io::ErrorKind);
-
-    impl Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Err(self.0.into())
-        }
-    }
-
-    #[test]
-    fn a_reader_that_went_away_is_no_error_but_a_full_disk_is() {
-        let (mut env, _, _) = Env::by_hand(&[]);
-        env.stdout = Box::new(QuietPipe(Broken(io::ErrorKind::BrokenPipe)));
-        assert_eq!(env.print("text"), Ok(()));
-        env.stdout = Box::new(QuietPipe(Broken(io::ErrorKind::StorageFull)));
-        assert_eq!(env.print("text").unwrap_err().exit_code().number(), 5);
-    }
 
     #[test]
     fn an_empty_variable_is_not_set() {

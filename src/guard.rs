@@ -73,6 +73,13 @@ pub(crate) struct Outlook {
 const STALLED_AFTER: Duration = Duration::from_secs(600);
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
+/// A pass rests on a workload that the server has shown, or proved to be unchanged, within this time.
+const PROVED_WITHIN: Duration = Duration::from_secs(5);
+/// The same for the streams beside it, where a proof can be a list of thousands of pods: bookmarks, which come about
+/// every 60 s, are enough, because a pod that is not well shows in the workload, too.
+const OTHERS_PROVED_WITHIN: Duration = Duration::from_secs(90);
+/// While a complete workload is not settled its pods are read anew at this interval.
+const REREAD_WITHIN: Duration = Duration::from_secs(20);
 /// Looks are at least this frequent while nothing arrives.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -170,6 +177,7 @@ impl Guard {
             presence,
             workload_sight: store.sight(&self.target.stream),
             pods_refused: pods,
+            blind: workload.and_then(|workload| self.blind(store, workload)),
             settled: &settled,
             standing: &self.last.standing,
         });
@@ -201,7 +209,14 @@ impl Guard {
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
             let state = self.enough(rollout, &status, state, policy);
-            settled = self.believed(state, store, workload);
+            if status == Status::Complete && state != Settled::Settled {
+                // The workload and its pods may contradict each other because an event was lost.
+                let streams = streams(workload).into_iter();
+                outlook.requests.extend(
+                    streams.map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) }),
+                );
+            }
+            settled = self.believed(state, store, workload, policy, outlook);
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout);
@@ -238,18 +253,51 @@ impl Guard {
         settled
     }
 
-    /// While a stream is interrupted the pods may have died unseen: nothing has settled until it is back.
-    fn believed(&self, settled: Settled, store: &Store, workload: &Workload) -> Settled {
-        let interrupted = |stream: &Stream| {
-            store.sight(stream).is_some_and(|sight| matches!(sight.health, StreamHealth::Interrupted { .. }))
-        };
-        let blind = interrupted(&self.target.stream) || streams(workload).iter().any(interrupted);
-        if settled == Settled::Settled && blind {
-            let until = store.now() + Duration::from_secs(1);
-            let reason = "the connection to the API server to come back".to_owned();
-            return Settled::Waiting { until, reason };
+    /// While a stream is interrupted the pods may have died unseen, and silence may be that of a dead connection
+    /// or of a stuck server: nothing has settled before the server has proved that what it showed is still so.
+    fn believed(
+        &self,
+        settled: Settled,
+        store: &Store,
+        workload: &Workload,
+        policy: &Policy,
+        outlook: &mut Outlook,
+    ) -> Settled {
+        if settled != Settled::Settled {
+            return settled;
         }
-        settled
+        let wait = |seconds, reason: &str| Settled::Waiting {
+            until: store.now() + Duration::from_secs(seconds),
+            reason: reason.to_owned(),
+        };
+        if self.blind(store, workload).is_some() {
+            return wait(1, "the connection to the API server to come back");
+        }
+        let own = (self.target.stream.clone(), PROVED_WITHIN);
+        let others = streams(workload).into_iter().map(|stream| (stream, OTHERS_PROVED_WITHIN));
+        let old = |(stream, within): &(Stream, Duration)| {
+            let proved = store.sight(stream).and_then(|sight| sight.proved);
+            proved.is_some_and(|proved| store.now().saturating_sub(proved) > *within)
+        };
+        let unproved: Vec<_> = std::iter::once(own).chain(others).filter(old).collect();
+        if unproved.is_empty() || policy.instant {
+            return settled;
+        }
+        outlook.requests.extend(
+            unproved
+                .into_iter()
+                .map(|(stream, within)| Request { want: Want::Watch(stream), refresh: Some(within) }),
+        );
+        wait(1, "the API server to confirm it")
+    }
+
+    /// What is wrong with a stream that the judgement rests on.
+    fn blind<'a>(&self, store: &'a Store, workload: &Workload) -> Option<&'a str> {
+        let interrupted = |stream: &Stream| match &store.sight(stream)?.health {
+            StreamHealth::Interrupted { message } => Some(message.as_str()),
+            StreamHealth::Live | StreamHealth::Refused(_) => None,
+        };
+        interrupted(&self.target.stream).or_else(|| streams(workload).iter().find_map(interrupted))
     }
 
     /// Where the target is, against the baseline of the first look.

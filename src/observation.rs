@@ -36,6 +36,8 @@ pub(crate) enum Observed {
     Applied { stream: Stream, object: Object },
     /// An object went away; its last state.
     Deleted { stream: Stream, object: Object },
+    /// What this stream has shown is what is there: proved by the server just now, though nothing changed.
+    Seen { stream: Stream },
     /// Whether we can see through this stream.
     Health { stream: Stream, health: StreamHealth },
     /// The answer to a [`Want`].

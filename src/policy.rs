@@ -89,3 +89,13 @@ impl Default for Policy {
         }
     }
 }
+
+/// Which credential plugins of a kubeconfig may run: a kubeconfig that came from elsewhere is code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExecPlugins {
+    #[default]
+    Allow,
+    Deny,
+    /// Names found in `PATH`, or paths.
+    Only(Vec<String>),
+}

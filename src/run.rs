@@ -187,6 +187,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         context,
         namespace,
         request_timeout,
+        exec_plugins,
         impersonate_user,
         impersonate_groups,
     } = gate.connection.clone();
@@ -198,11 +199,14 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     options.home = home;
     options.context = context;
     options.namespace = namespace;
+    options.exec_plugins = exec_plugins;
+    options.path = env.variable("PATH");
     options.impersonate_user = impersonate_user;
     options.impersonate_groups = impersonate_groups;
     if let Some(timeout) = request_timeout {
         options.request_timeout = timeout;
     }
+    options.budget = gate.policy.timeout;
     options.stdin_is_terminal = env.stdin_is_terminal;
     options.proxy = ProxySettings {
         https_proxy: either("HTTPS_PROXY", "https_proxy"),

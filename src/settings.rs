@@ -12,7 +12,7 @@ use crate::cli::{
 use crate::env::Env;
 use crate::error::Error;
 use crate::outputs::{OutputPath, ReportFormat};
-use crate::policy::{Knob, Policy};
+use crate::policy::{ExecPlugins, Knob, Policy};
 use crate::ui::UiKind;
 use crate::untrusted::Redactor;
 
@@ -75,6 +75,7 @@ pub(crate) struct Connection {
     pub(crate) namespace: Option<String>,
     /// `None`: our own deadlines.
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) exec_plugins: ExecPlugins,
     pub(crate) impersonate_user: Option<String>,
     pub(crate) impersonate_groups: Vec<String>,
 }
@@ -218,8 +219,15 @@ fn same_path(path: &Path, one: &str, other: &str) -> Error {
 }
 
 fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Connection, Error> {
-    let ConnectionArguments { kubeconfig, context, namespace, request_timeout, as_user, as_group } =
-        arguments;
+    let ConnectionArguments {
+        kubeconfig,
+        context,
+        namespace,
+        request_timeout,
+        exec_plugins,
+        as_user,
+        as_group,
+    } = arguments;
     if as_user.is_none() && !as_group.is_empty() {
         return Err(Error::usage("--as-group without --as").hint("name the user as well: --as USER"));
     }
@@ -235,6 +243,7 @@ fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Conn
         context,
         namespace,
         request_timeout: request_timeout.filter(|timeout| !timeout.is_zero()),
+        exec_plugins,
         impersonate_user: as_user,
         impersonate_groups: as_group,
     })

@@ -6,6 +6,7 @@
 mod call;
 mod connect;
 mod connect_error;
+mod exec;
 mod failure;
 mod fetch;
 mod frame;
@@ -20,14 +21,15 @@ mod stream;
 mod transport;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -62,8 +64,14 @@ pub(crate) struct Live {
     permits: Arc<Semaphore>,
     arrivals: Sender<Arrival>,
     arrived: Receiver<Arrival>,
-    streams: BTreeSet<Stream>,
+    streams: BTreeMap<Stream, Watched>,
     fetches: BTreeMap<Want, Fetch>,
+}
+
+/// An open stream, and when it last proved that it shows what is there.
+struct Watched {
+    proved: Instant,
+    confirm: Arc<Notify>,
 }
 
 /// The state of a want that is fetched.
@@ -83,7 +91,7 @@ impl Live {
             permits: Arc::new(Semaphore::new(CONCURRENT_FETCHES)),
             arrivals,
             arrived,
-            streams: BTreeSet::new(),
+            streams: BTreeMap::new(),
             fetches: BTreeMap::new(),
         }
     }
@@ -94,14 +102,13 @@ impl Live {
         drop(self.tasks.spawn(task));
     }
 
-    /// Sees to it that a want is answered; asking again costs nothing. A stream is opened once. Anything else is
+    /// Sees to it that a want is answered; asking again costs nothing. A stream is opened once, and asked for a
+    /// proof when its last one is older than the request allows. Anything else is
     /// fetched when it has never been asked for, or when its last answer is older than the request allows.
     pub(crate) fn ask(&mut self, request: &Request) {
         let Request { want, refresh } = request;
         if let Want::Watch(stream) = want {
-            if self.streams.insert(stream.clone()) {
-                self.spawn(stream::run(stream.clone(), Arc::clone(&self.shared), self.arrivals.clone()));
-            }
+            self.watch(stream, *refresh);
             return;
         }
         let due = match (self.fetches.get(want), refresh) {
@@ -112,6 +119,20 @@ impl Live {
         if due {
             self.fetches.insert(want.clone(), Fetch::Under);
             self.fetch(want.clone());
+        }
+    }
+
+    fn watch(&mut self, stream: &Stream, fresh: Option<Duration>) {
+        match (self.streams.get(stream), fresh) {
+            (Some(watched), Some(fresh)) if watched.proved.elapsed() >= fresh => watched.confirm.notify_one(),
+            (Some(_), _) => {}
+            (None, _) => {
+                let watched = Watched { proved: Instant::now(), confirm: Arc::default() };
+                let confirm = Arc::clone(&watched.confirm);
+                self.streams.insert(stream.clone(), watched);
+                let (shared, arrivals) = (Arc::clone(&self.shared), self.arrivals.clone());
+                self.spawn(stream::run(stream.clone(), shared, arrivals, confirm));
+            }
         }
     }
 
@@ -144,8 +165,18 @@ impl Live {
     }
 
     fn note(&mut self, arrival: Arrival) -> Arrival {
-        if let Observed::Answered { want, .. } = &arrival.what {
-            self.fetches.insert(want.clone(), Fetch::AnsweredAt(Instant::now()));
+        match &arrival.what {
+            Observed::Answered { want, .. } => {
+                self.fetches.insert(want.clone(), Fetch::AnsweredAt(Instant::now()));
+            }
+            Observed::Seen { stream }
+            | Observed::Applied { stream, .. }
+            | Observed::Deleted { stream, .. } => {
+                if let Some(watched) = self.streams.get_mut(stream) {
+                    watched.proved = Instant::now();
+                }
+            }
+            _ => {}
         }
         arrival
     }

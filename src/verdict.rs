@@ -101,6 +101,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) workload_sight: Option<&'a Sight>,
     /// The server refuses to show its pods, or what tells which of them are its own.
     pub(crate) pods_refused: Option<&'a Refusal>,
+    /// What is wrong with a stream that the judgement rests on: what we know may be old.
+    pub(crate) blind: Option<&'a str>,
     pub(crate) settled: &'a Settled,
     /// In order, the root first.
     pub(crate) standing: &'a [Standing],
@@ -143,7 +145,10 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
         if *facts.settled == Settled::Settled {
             return Judgement::Stop(Verdict::Complete(Completed(())));
         }
-        if let Some(code) = ending_cause(facts.standing) {
+        // What failed when we last saw it may have healed since.
+        if facts.blind.is_none()
+            && let Some(code) = ending_cause(facts.standing)
+        {
             return Judgement::Stop(Verdict::Failed(code));
         }
     }
@@ -179,6 +184,9 @@ fn out_of_time(facts: &Facts<'_>) -> Verdict {
             return Verdict::Indeterminate(Blindness::Unreachable(message));
         }
         Some(StreamHealth::Live | StreamHealth::Refused(_)) => {}
+    }
+    if let (Settled::Waiting { .. } | Settled::Settled, Some(message)) = (facts.settled, facts.blind) {
+        return Verdict::Indeterminate(Blindness::Unreachable(message.to_owned()));
     }
     let unfinished = match (facts.settled, facts.standing.first()) {
         (Settled::Waiting { .. }, None) => Unfinished::Settling,

@@ -50,6 +50,34 @@ fn nothing_passes_while_a_stream_is_interrupted() {
 }
 
 #[test]
+fn nothing_passes_on_what_was_last_proved_a_while_ago() {
+    let mut world = complete();
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    for stream in [World::target(), pods.clone()] {
+        world.observe(Observed::Seen { stream });
+    }
+    world.at(80);
+    let mut guard = Guard::new(World::target());
+    let outlook = guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none");
+    let asked = |outlook: &Outlook| -> Vec<Want> {
+        outlook
+            .requests
+            .iter()
+            .filter(|request| request.refresh.is_some())
+            .map(|request| request.want.clone())
+            .collect()
+    };
+    assert_eq!(asked(&outlook), [Want::Watch(World::target())], "pods are proved by bookmarks");
+    world.at(100);
+    assert_eq!(asked(&guard.look(&world.store, &Policy::default())).len(), 2, "and these are overdue");
+    world.observe(Observed::Seen { stream: World::target() });
+    world.observe(Observed::Seen { stream: pods });
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
 fn a_target_that_goes_away_has_two_seconds_to_come_back() {
     let mut world = World::with_app(json!({}));
     let mut guard = Guard::new(World::target());

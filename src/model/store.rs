@@ -57,6 +57,16 @@ pub(crate) struct Sight {
     pub(crate) since: Duration,
     /// A consistent snapshot has been received at least once.
     pub(crate) listed: bool,
+    /// When it last proved that what it has shown is what is there. `None` in recordings of format 1.0, which
+    /// have no proofs.
+    pub(crate) proved: Option<Duration>,
+}
+
+impl Sight {
+    /// The server has shown something through this stream.
+    fn renew(&mut self, now: Duration) {
+        self.proved = self.proved.map(|_| now);
+    }
 }
 
 #[derive(Debug)]
@@ -130,11 +140,21 @@ impl Store {
         match what {
             Observed::Connected(server) => self.server = Some(server),
             Observed::Listed { stream, objects } => self.listed(stream, objects),
+            Observed::Seen { stream } => {
+                let now = self.now;
+                self.sight_of(stream, StreamHealth::Live).proved = Some(now);
+            }
             Observed::Applied { stream, object } => {
+                if let Some(sight) = self.health.get_mut(&stream) {
+                    sight.renew(self.now);
+                }
                 let uid = self.insert(object, false);
                 self.members.entry(stream).or_default().insert(uid);
             }
             Observed::Deleted { stream, object } => {
+                if let Some(sight) = self.health.get_mut(&stream) {
+                    sight.renew(self.now);
+                }
                 let uid = uid_of(&object).to_owned();
                 if let Some(members) = self.members.get_mut(&stream) {
                     members.remove(&uid);
@@ -143,15 +163,15 @@ impl Store {
             }
             Observed::Health { stream, health } => {
                 let now = self.now;
-                let sight = self.health.entry(stream).or_insert_with(|| Sight {
-                    health: health.clone(),
-                    since: now,
-                    listed: false,
-                });
-                if sight.health != health {
+                let sight = self.sight_of(stream, health.clone());
+                // one outage has many messages
+                if std::mem::discriminant(&sight.health) != std::mem::discriminant(&health) {
                     sight.since = now;
-                    sight.health = health;
                 }
+                if health == StreamHealth::Live {
+                    sight.renew(now);
+                }
+                sight.health = health;
             }
             Observed::Answered { want, answer } => {
                 self.answers.insert(want, Answered { at: self.now, answer });
@@ -159,6 +179,12 @@ impl Store {
             Observed::Tick => {}
             Observed::Signal(signal) => self.signal = Some(signal),
         }
+    }
+
+    /// The state of a stream; a new one begins as given.
+    fn sight_of(&mut self, stream: Stream, health: StreamHealth) -> &mut Sight {
+        let since = self.now;
+        self.health.entry(stream).or_insert(Sight { health, since, listed: false, proved: None })
     }
 
     fn listed(&mut self, stream: Stream, objects: Vec<Object>) {
@@ -170,12 +196,9 @@ impl Store {
             self.remove(stream.kind, gone);
         }
         let now = self.now;
-        let sight = self.health.entry(stream).or_insert_with(|| Sight {
-            health: StreamHealth::Live,
-            since: now,
-            listed: true,
-        });
+        let sight = self.sight_of(stream, StreamHealth::Live);
         sight.listed = true;
+        sight.renew(now);
         if sight.health != StreamHealth::Live {
             sight.health = StreamHealth::Live;
             sight.since = now;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::redact::redact_answer;
 use crate::model::decode_value;
 use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
 use crate::policy::{Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
-pub(super) const FORMAT: Format = Format { major: 1, minor: 0 };
+pub(super) const FORMAT: Format = Format { major: 1, minor: 1 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,7 @@ pub(super) enum What {
     Listed { stream: Stream, objects: Vec<Value> },
     Applied { stream: Stream, object: Value },
     Deleted { stream: Stream, object: Value },
+    Seen { stream: Stream },
     Health { stream: Stream, health: StreamHealth },
     Answered { want: Want, answer: Answer },
     Tick,
@@ -154,11 +156,12 @@ impl What {
             }
             Observed::Applied { stream, .. } => Self::Applied { stream: stream.clone(), object: first() },
             Observed::Deleted { stream, .. } => Self::Deleted { stream: stream.clone(), object: first() },
+            Observed::Seen { stream } => Self::Seen { stream: stream.clone() },
             Observed::Health { stream, health } => {
                 Self::Health { stream: stream.clone(), health: health.clone() }
             }
             Observed::Answered { want, answer } => {
-                Self::Answered { want: want.clone(), answer: answer.clone() }
+                Self::Answered { want: want.clone(), answer: redact_answer(answer) }
             }
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
@@ -183,6 +186,7 @@ impl Entry {
             What::Deleted { stream, object } => {
                 Observed::Deleted { object: decode_value(stream.kind, object)?, stream }
             }
+            What::Seen { stream } => Observed::Seen { stream },
             What::Health { stream, health } => Observed::Health { stream, health },
             What::Answered { want, answer } => Observed::Answered { want, answer },
             What::Tick => Observed::Tick,

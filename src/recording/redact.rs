@@ -1,14 +1,21 @@
 //! What never enters a recording: bulk, and values that may be secret.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
-use crate::model::Kind;
+use crate::model::{Event, Kind};
+use crate::observation::Answer;
+use crate::untrusted::Redactor;
+
+static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&str>(&[]).ok());
 
 /// What is removed, in the words of the header.
 pub(super) const REMOVED: &[&str] = &[
     "metadata.managedFields",
     "metadata.annotations except deployment.kubernetes.io/revision and rollout-guard/*",
     "env[].value",
+    "what looks like a secret in command, args, status, logs and events",
     "httpHeaders of probes and hooks",
     "data of ControllerRevisions",
 ];
@@ -21,6 +28,9 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
         // The template as it was, with the values of its variables.
         object.remove("data");
     }
+    if let Some(status) = object.get_mut("status") {
+        texts(status);
+    }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         if kind == Kind::Pod {
             pod_spec(spec);
@@ -30,6 +40,33 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
                 pod_spec(spec);
             }
         }
+    }
+}
+
+/// Messages can quote what a program said.
+fn texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redacted(text),
+        Value::Array(items) => items.iter_mut().for_each(texts),
+        Value::Object(fields) => fields.values_mut().for_each(texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The same for what was fetched: logs, and the messages of events.
+pub(super) fn redact_answer(answer: &Answer) -> Answer {
+    let lines = |lines: &[String]| match REDACTOR.as_ref() {
+        Some(redactor) => redactor.redact_lines(lines),
+        None => Vec::new(),
+    };
+    match answer {
+        Answer::Logs(log) => Answer::Logs(lines(log)),
+        Answer::NoLogs(why) => Answer::NoLogs(redacted(why)),
+        Answer::Events(events) => {
+            let hide = |event: &Event| Event { message: redacted(&event.message), ..event.clone() };
+            Answer::Events(events.iter().map(hide).collect())
+        }
+        other => other.clone(),
     }
 }
 
@@ -50,9 +87,34 @@ fn pod_spec(spec: &mut Map<String, Value>) {
             for variable in variables.filter_map(Value::as_object_mut) {
                 variable.remove("value");
             }
+            hide_arguments(container);
             remove_headers(container);
         }
     }
+}
+
+/// `--token=…`, `--password …` and the like. What is not a secret stays: rules read it.
+fn hide_arguments(container: &mut Map<String, Value>) {
+    for list in ["command", "args"] {
+        let mut flag = String::new();
+        for item in container.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(text) = item.as_str() else { continue };
+            // a flag and its value as two items read like one with `=` between
+            let hidden = if flag.is_empty() {
+                redacted(text)
+            } else {
+                let both = redacted(&format!("{flag}={text}"));
+                both.strip_prefix(&format!("{flag}=")).map(ToOwned::to_owned).unwrap_or(both)
+            };
+            let is_flag = text.starts_with('-') && !text.contains('=');
+            flag = if is_flag { text.to_owned() } else { String::new() };
+            *item = Value::from(hidden);
+        }
+    }
+}
+
+fn redacted(text: &str) -> String {
+    REDACTOR.as_ref().map_or_else(|| "…".to_owned(), |redactor| redactor.redact(text).into_owned())
 }
 
 /// Headers of probes and hooks may carry tokens.
@@ -104,5 +166,16 @@ mod tests {
         let mut pod = json!({"metadata": metadata, "spec": {"containers": [container]}});
         redact(Kind::Pod, &mut pod);
         assert!(!pod.to_string().contains("canary"));
+    }
+
+    #[test]
+    fn secrets_of_a_command_line_are_gone_and_the_rest_stays() {
+        let mut pod = json!({"spec": {"containers": [{"name": "app", "command": ["/app", "--verbose", "now"],
+            "args": ["--token=abc1", "--db-password", "abc2", "--port", "80", "run"]}]}});
+        redact(Kind::Pod, &mut pod);
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(container["command"], json!(["/app", "--verbose", "now"]));
+        let hidden = json!(["--token=[redacted]", "--db-password", "[redacted]", "--port", "80", "run"]);
+        assert_eq!(container["args"], hidden);
     }
 }

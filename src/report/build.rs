@@ -309,6 +309,14 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         StreamHealth::Refused(refusal) => Some((stream.kind.plural(), refusal)),
         StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
     });
+    let blind = store.sights().filter_map(|(stream, sight)| match &sight.health {
+        StreamHealth::Interrupted { message } => Some(NotSeen {
+            what: format!("watch {}", stream.kind.plural()),
+            message: format!("blind since {}: {message}", timestamp(moment(store, sight.since))),
+            consequence: "what changed since then is not known".to_owned(),
+        }),
+        StreamHealth::Live | StreamHealth::Refused(_) => None,
+    });
     let answers = store.answers().filter_map(|(want, answer)| match (want, answer) {
         (Want::Events(_), Answer::Refused(refusal)) => Some(("events", refusal)),
         (Want::Logs(_), Answer::Refused(refusal)) => Some(("pods/log", refusal)),
@@ -335,8 +343,14 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             message: refusal.message.clone(),
             consequence: consequence(resource).to_owned(),
         })
+        .chain(blind)
         .collect();
     all.into_iter().collect()
+}
+
+/// A moment of the run on the wall clock of this machine.
+fn moment(store: &Store, since: std::time::Duration) -> jiff::Timestamp {
+    store.started().checked_add(since).unwrap_or(store.started())
 }
 
 fn consequence(resource: &str) -> &'static str {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::StableFor;
+use crate::policy::{ExecPlugins, StableFor};
 use std::ffi::OsString;
 
 fn resolve_with(variables: &[(&str, &str)], line: &str, terminal: bool) -> Result<Settings, Error> {
@@ -63,7 +63,8 @@ fn diagnose_and_a_timeout_of_zero_judge_this_instant() {
 fn the_connection_is_what_flags_and_variables_say() {
     let variables =
         &[("KUBECONFIG", "/a:/b:"), ("HOME", "/home/me"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
-    let line = "rollout-guard wait deploy/web --kubeconfig /k --context c -n shop --request-timeout 5s --as u --as-group g";
+    let line = "rollout-guard wait deploy/web --kubeconfig /k --context c -n shop --request-timeout 5s \
+                --exec-plugins aws,/opt/login --as u --as-group g";
     let expected = Connection {
         kubeconfig: Some("/k".into()),
         kubeconfig_env: Some("/a:/b:".to_owned()),
@@ -72,6 +73,7 @@ fn the_connection_is_what_flags_and_variables_say() {
         context: Some("c".to_owned()),
         namespace: Some("shop".to_owned()),
         request_timeout: Some(Duration::from_secs(5)),
+        exec_plugins: ExecPlugins::Only(vec!["aws".to_owned(), "/opt/login".to_owned()]),
         impersonate_user: Some("u".to_owned()),
         impersonate_groups: vec!["g".to_owned()],
     };

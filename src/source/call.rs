@@ -1,14 +1,22 @@
 //! One call to the API server: deadlines, refusals, and credentials renewed once after a 401.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+<<<<<<< HEAD
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Request, Response};
+=======
+use http::header::ACCEPT;
+use http::{HeaderMap, Request, Response, Version};
+>>>>>>> 911658a (source: HTTP/2 with pings, logs on their own connection; nothing passes without a recent proof; a history that moved back is indeterminate)
 use http_body_util::BodyExt as _;
 use kube::client::Body;
+use tokio::time::Instant;
 
-use super::failure::{self, Class, Failure};
+use super::connect::ConnectOptions;
+use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
@@ -19,13 +27,15 @@ pub(super) const JSON: &str = "application/json";
 /// Metadata of a list only: what the server sends is as small as what we keep.
 pub(super) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+/// Logs are whatever the container wrote.
+const ANYTHING: &str = "*/*";
 /// No line of a watch and no page of a list is as long as this.
 const LONGEST_LINE: usize = 16 << 20;
 const LONGEST_BODY: usize = 256 << 20;
 /// Of an answer that is not a success, no more is read.
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// A credential plugin that runs again while the wait goes on has this long.
-const RENEWAL: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(45);
 /// A body that keeps coming, but slowly, is given up after this many request timeouts.
 const SLOW_BODY: u32 = 6;
 
@@ -34,6 +44,10 @@ pub(super) struct Access {
     recipe: Recipe,
     url: String,
     timeout: Duration,
+    /// When the run is over.
+    ends: Instant,
+    /// An answer has come over HTTP/2: pings notice a dead connection.
+    pinged: AtomicBool,
     current: Mutex<Current>,
     renewing: tokio::sync::Mutex<()>,
 }
@@ -41,6 +55,7 @@ pub(super) struct Access {
 #[derive(Clone)]
 struct Current {
     client: kube::Client,
+    logs: kube::Client,
     generation: u64,
 }
 
@@ -51,9 +66,23 @@ pub(super) struct Whole {
 }
 
 impl Access {
-    pub(super) fn new(recipe: Recipe, client: kube::Client, url: String, timeout: Duration) -> Self {
-        let current = Mutex::new(Current { client, generation: 0 });
-        Self { recipe, url, timeout, current, renewing: tokio::sync::Mutex::new(()) }
+    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], url: String) -> Self {
+        let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
+        let ends = Instant::now() + budget;
+        let current = Mutex::new(Current { client, logs, generation: 0 });
+        let pinged = AtomicBool::new(false);
+        Self { recipe, url, timeout, ends, pinged, current, renewing: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The longest that a server may make us wait: a quarter of the time that is left.
+    pub(super) fn patience(&self) -> Duration {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        (left / 4).clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER)
+    }
+
+    /// Whether a dead connection is noticed by pings, and not only by what does not come.
+    pub(super) fn is_pinged(&self) -> bool {
+        self.pinged.load(Ordering::Relaxed)
     }
 
     fn current(&self) -> Current {
@@ -76,7 +105,7 @@ impl Access {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.generation += 1;
         match client {
-            Ok(Ok(built)) => current.client = built.client,
+            Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
             Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
             Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
         }
@@ -87,18 +116,28 @@ impl Access {
     /// # Errors
     /// No connection, or an answer that is not a success.
     pub(super) async fn open(&self, path: &str, accept: &str) -> Result<Response<Body>, Failure> {
+        let client = self.current().client;
+        self.open_over(client, path, accept).await
+    }
+
+    async fn open_over(
+        &self,
+        client: kube::Client,
+        path: &str,
+        accept: &str,
+    ) -> Result<Response<Body>, Failure> {
         let request = Request::get(path)
             .header(ACCEPT, accept)
             .header(USER_AGENT, WHO)
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
-        let client = self.current().client;
         let response = client.send(request).await.map_err(|error| {
             let failure = failure::of_client(&error, &self.url);
             tracing::debug!("GET {path}: {}", failure.message());
             failure
         })?;
-        tracing::debug!("GET {path}: {}", response.status());
+        tracing::debug!("GET {path}: {} ({:?})", response.status(), response.version());
+        self.pinged.store(response.version() == Version::HTTP_2, Ordering::Relaxed);
         if response.status().is_success() {
             return Ok(response);
         }
@@ -112,12 +151,29 @@ impl Access {
     /// # Errors
     /// As [`Self::open`]; also if the header, or any part of the body, takes longer than the request timeout.
     pub(super) async fn get(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
-        let response = tokio::time::timeout(self.timeout, self.open(path, accept))
+        let client = self.current().client;
+        self.get_over(client, path, accept).await
+    }
+
+    async fn get_over(&self, client: kube::Client, path: &str, accept: &str) -> Result<Whole, Failure> {
+        let response = tokio::time::timeout(self.timeout, self.open_over(client, path, accept))
             .await
             .map_err(|_| self.too_slow(self.timeout))??;
         let (parts, body) = response.into_parts();
         let body = self.collect(body, LONGEST_BODY).await?;
         Ok(Whole { headers: parts.headers, body })
+    }
+
+    /// [`Self::get`] for logs, on their own connection; the credentials are renewed once after a 401.
+    pub(super) async fn get_log(&self, path: &str) -> Result<Whole, Failure> {
+        let generation = self.generation();
+        match self.get_over(self.current().logs, path, ANYTHING).await {
+            Err(failure) if failure.class() == Class::Unauthorized => {
+                self.renew(generation).await;
+                self.get_over(self.current().logs, path, ANYTHING).await
+            }
+            answer => answer,
+        }
     }
 
     /// [`Self::get`], with the credentials renewed once after a 401.

@@ -16,6 +16,7 @@ use super::proxy::ProxySettings;
 use super::transport::{Built, Recipe};
 use super::{Arrival, FetchSettings, Live};
 use crate::observation::{Observed, Server};
+use crate::policy::ExecPlugins;
 
 /// What a connection is made from. The environment is read elsewhere and comes in as values.
 #[derive(Clone, Debug)]
@@ -36,8 +37,13 @@ pub(crate) struct ConnectOptions {
     pub(crate) impersonate_groups: Vec<String>,
     /// For the header of each call, and for each pause within a body.
     pub(crate) request_timeout: Duration,
+    /// Time for the whole run: the less is left of it, the shorter a server may make us wait.
+    pub(crate) budget: Duration,
     /// Whether a credential plugin may read standard input.
     pub(crate) stdin_is_terminal: bool,
+    pub(crate) exec_plugins: ExecPlugins,
+    /// The value of `PATH`, to know which file a plugin's bare name stands for.
+    pub(crate) path: Option<String>,
     pub(crate) proxy: ProxySettings,
     /// Keep the redacted JSON of objects beside the narrow view.
     pub(crate) keep_raw: bool,
@@ -62,7 +68,10 @@ impl ConnectOptions {
             impersonate_user: None,
             impersonate_groups: Vec::new(),
             request_timeout: Duration::from_secs(10),
+            budget: Duration::from_secs(660),
             stdin_is_terminal: false,
+            exec_plugins: ExecPlugins::Allow,
+            path: None,
             proxy: ProxySettings::default(),
             keep_raw: false,
             log_lines: 50,
@@ -84,10 +93,10 @@ pub(crate) struct Connected {
 /// There is no usable configuration, or its credentials cannot be had.
 pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, ConnectError> {
     let recipe = Recipe { options };
-    let Built { client, url, context, default_namespace } = recipe.clone().client().await?;
+    let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
     let server = Server { context, url: url.clone(), ..Server::default() };
-    let ConnectOptions { keep_raw, log_lines, request_timeout, wall_clock, .. } = recipe.options;
-    let access = Arc::new(Access::new(recipe, client, url, request_timeout));
+    let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
+    let access = Arc::new(Access::new(recipe, [client, logs], url));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.
     drop(live.arrivals.try_send(Arrival { what: Observed::Connected(server.clone()), raw: Vec::new() }));
@@ -119,7 +128,8 @@ async fn greet(
                     failure::date(&whole.headers).map_or(0, |date| offset(date, before, wall_clock()));
             }
             Err(failure) if matches!(failure.class(), Class::Transient | Class::TooLarge) => {
-                let delay = pace.next().max(failure.retry_after().unwrap_or_default());
+                let told = failure.retry_after().unwrap_or_default().min(access.patience());
+                let delay = pace.next().max(told);
                 tokio::time::sleep(delay).await;
                 continue;
             }

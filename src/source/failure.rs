@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::observation::Refusal;
 
 /// No server makes us wait longer than this, whatever its `Retry-After` says.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// As much of an answer that we cannot read is quoted.
 const QUOTED_BYTES: usize = 200;
 

@@ -233,7 +233,7 @@ async fn logs(log: &LogRequest, access: &Access, settings: FetchSettings) -> Res
     if log.previous {
         parameters.push(("previous", "true"));
     }
-    let whole = access.get_renewed(&request::query(path, &parameters), "*/*").await?;
+    let whole = access.get_log(&request::query(path, &parameters)).await?;
     Ok(log_lines(&whole.body))
 }
 

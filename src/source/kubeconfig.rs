@@ -18,8 +18,6 @@ use super::connect_error::ConnectError;
 pub(super) struct Found {
     pub(super) config: Config,
     pub(super) context: String,
-    /// What the kubeconfig says where its credential plugin is not installed.
-    pub(super) install_hint: Option<String>,
     pub(super) proxy: Option<String>,
 }
 
@@ -64,7 +62,7 @@ fn in_cluster(options: &ConnectOptions) -> Result<Option<Found>, ConnectError> {
         Err(error) => return Err(ConnectError::InCluster { why: error.to_string() }),
     };
     let proxy = options.proxy.of(&config.cluster_url);
-    Ok(Some(Found { config, context: "in-cluster".to_owned(), install_hint: None, proxy }))
+    Ok(Some(Found { config, context: "in-cluster".to_owned(), proxy }))
 }
 
 async fn from_files(options: &ConnectOptions, paths: &[PathBuf]) -> Result<Found, ConnectError> {
@@ -94,11 +92,10 @@ async fn from_files(options: &ConnectOptions, paths: &[PathBuf]) -> Result<Found
         }
         (config, _) => config.map_err(|error| ConnectError::of_kubeconfig(error, &names(paths), known))?,
     };
-    let install_hint = config.auth_info.exec.as_ref().and_then(|exec| exec.install_hint.clone());
     // `proxy-url` is not subject to NO_PROXY
     let own_proxy = chosen.and_then(|chosen| chosen.cluster.proxy_url).filter(|proxy| !proxy.is_empty());
     let proxy = own_proxy.or_else(|| options.proxy.of(&config.cluster_url));
-    Ok(Found { config, context, install_hint, proxy })
+    Ok(Found { config, context, proxy })
 }
 
 fn readable(path: &Path) -> Result<(), ConnectError> {

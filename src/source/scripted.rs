@@ -1,6 +1,7 @@
 //! The whole source against a scripted server on a socket: what goes over the wire, and what arrives.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -40,6 +41,7 @@ fn pod(name: &str, version: u64) -> String {
 
 /// A server without streamed lists that forgets its history once.
 fn old_server(path: &str, _head: &str) -> String {
+    static LISTED: AtomicBool = AtomicBool::new(false);
     if path == "/version" {
         return answer("200 OK", r#"{"gitVersion":"v1.30.0"}"#);
     }
@@ -48,7 +50,9 @@ fn old_server(path: &str, _head: &str) -> String {
     }
     if path.contains("continue=next") {
         let items = pod("b", 6);
-        let body = format!(r#"{{"kind":"PodList","metadata":{{"resourceVersion":"10"}},"items":[{items}]}}"#);
+        let version = if LISTED.swap(true, Ordering::Relaxed) { 20 } else { 10 };
+        let metadata = format!(r#"{{"resourceVersion":"{version}"}}"#);
+        let body = format!(r#"{{"kind":"PodList","metadata":{metadata},"items":[{items}]}}"#);
         return answer("200 OK", &body);
     }
     if path.contains("limit=500") {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
@@ -47,10 +48,17 @@ struct Driver {
     /// Credentials of the last call, and whether they have to be renewed before the next.
     generation: u64,
     renew: bool,
+    /// Somebody wants a proof that what was shown is still so.
+    confirm: Arc<Notify>,
 }
 
 /// Runs a stream until it is refused or nobody listens any more.
-pub(super) async fn run(stream: Stream, shared: Arc<Shared>, arrivals: Sender<Arrival>) {
+pub(super) async fn run(
+    stream: Stream,
+    shared: Arc<Shared>,
+    arrivals: Sender<Arrival>,
+    confirm: Arc<Notify>,
+) {
     let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw };
     // A target is read anew now and then, so that no lost event can make us wait for ever.
     let shows_targets = match stream.scope {
@@ -71,11 +79,14 @@ pub(super) async fn run(stream: Stream, shared: Arc<Shared>, arrivals: Sender<Ar
         pace,
         generation: 0,
         renew: false,
+        confirm,
     };
     let begun = Instant::now();
     let mut input = Input::Time;
     loop {
         machine.streaming_list &= driver.shared.streaming_list.load(Ordering::Relaxed);
+        machine.patience = driver.shared.access.patience();
+        machine.pinged = driver.shared.access.is_pinged();
         for output in machine.step(begun.elapsed(), input) {
             if !driver.carry_out(output).await {
                 return;
@@ -118,7 +129,11 @@ impl Driver {
                     objects.push(object);
                     raw.extend(value);
                 }
-                Arrival { what: Observed::Listed { stream, objects }, raw }
+                let listed = Observed::Listed { stream: stream.clone(), objects };
+                if self.arrivals.send(Arrival { what: listed, raw }).await.is_err() {
+                    return false;
+                }
+                Arrival { what: Observed::Seen { stream }, raw: Vec::new() }
             }
             Output::Applied(Shown { object, raw }) => {
                 Arrival { what: Observed::Applied { stream, object }, raw: listed(raw) }
@@ -126,6 +141,7 @@ impl Driver {
             Output::Deleted(Shown { object, raw }) => {
                 Arrival { what: Observed::Deleted { stream, object }, raw: listed(raw) }
             }
+            Output::Seen => Arrival { what: Observed::Seen { stream }, raw: Vec::new() },
             Output::Health(health) => Arrival { what: Observed::Health { stream, health }, raw: Vec::new() },
         };
         self.arrivals.send(arrival).await.is_ok()
@@ -133,7 +149,7 @@ impl Driver {
 
     /// The next thing that happens; [`Input::Time`] at the deadline.
     async fn wait(&mut self, deadline: Option<Instant>) -> Input<Shown> {
-        let Self { feed, read, decoder, .. } = self;
+        let Self { feed, read, decoder, confirm, .. } = self;
         let slot = &mut *read;
         let input = tokio::select! {
             input = feed_input(feed, *decoder) => return input,
@@ -146,6 +162,7 @@ impl Driver {
                 Ok(page) => Input::Page(page),
                 Err(failure) => Input::Unread(failure),
             },
+            () = confirm.notified() => return Input::Confirm,
             () = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,

@@ -6,20 +6,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::HeaderValue;
 use http::{Request, Uri};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::config::ExecInteractiveMode;
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
+use super::exec::{self, PluginFailure};
 use super::kubeconfig::{self, Found};
 
-/// Together: a dead peer is noticed within 25 s.
+/// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// All streams share one connection: one that is read slowly must not hold back the others.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Together: over HTTP/1.1 a host that is gone is noticed within 25 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
@@ -37,6 +44,8 @@ pub(super) struct Recipe {
 /// A client, and what the kubeconfig says besides.
 pub(super) struct Built {
     pub(super) client: kube::Client,
+    /// Logs have a connection of their own: megabytes of them must not delay what is decided on.
+    pub(super) logs: kube::Client,
     pub(super) url: String,
     pub(super) context: String,
     pub(super) default_namespace: String,
@@ -55,7 +64,7 @@ impl Recipe {
     }
 
     async fn build(self) -> Result<Built, ConnectError> {
-        let Found { mut config, context, install_hint, proxy } = kubeconfig::find(&self.options).await?;
+        let Found { mut config, context, proxy } = kubeconfig::find(&self.options).await?;
         config.proxy_url =
             match proxy {
                 Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy {
@@ -63,54 +72,59 @@ impl Recipe {
                 })?),
                 None => None,
             };
-        if let Some(exec) = &mut config.auth_info.exec
-            && !self.options.stdin_is_terminal
-        {
-            // else the plugin reads what was piped to us
-            exec.interactive_mode = Some(ExecInteractiveMode::Never);
-        }
-        if let Some(user) = self.options.impersonate_user {
-            config.auth_info.impersonate = Some(user);
+        if let Some(user) = &self.options.impersonate_user {
+            config.auth_info.impersonate = Some(user.clone());
         }
         if !self.options.impersonate_groups.is_empty() {
-            config.auth_info.impersonate_groups = Some(self.options.impersonate_groups);
+            config.auth_info.impersonate_groups = Some(self.options.impersonate_groups.clone());
         }
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        if let Some(exec) = config.auth_info.exec.take() {
+            let Self { options: ConnectOptions { exec_plugins, stdin_is_terminal, path, .. } } = &self;
+            let credential = exec::run(&exec, exec_plugins, *stdin_is_terminal, path.as_deref()).map_err(
+                |PluginFailure { why, help }| ConnectError::Credentials { url: url.clone(), why, help },
+            )?;
+            let auth = &mut config.auth_info;
+            auth.token = credential.token.map(Into::into);
+            if let Some((certificate, key)) = credential.certificate {
+                auth.client_certificate_data = Some(STANDARD.encode(certificate));
+                auth.client_key_data = Some(STANDARD.encode(key).into());
+            }
+        }
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
-        let client = match &config.proxy_url {
+        let clients = match &config.proxy_url {
             Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
                 let why =
                     format!("{:?} is not an http, https or socks5 proxy", proxy.scheme_str().unwrap_or(""));
                 return Err(ConnectError::Proxy { why });
             }
-            _ => client(&config),
+            _ => clients(&config),
         };
-        let client =
-            client.map_err(|error| ConnectError::of_client(&error, &url, install_hint.as_deref()))?;
-        Ok(Built { client, url, context, default_namespace })
+        let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
+        Ok(Built { client, logs, url, context, default_namespace })
     }
 }
 
-/// Builds the client over a connector of ours, in place of kube's, which sets no keepalive.
-fn client(config: &Config) -> Result<kube::Client, kube::Error> {
-    // runs the credential plugin; once it has given a token there is no certificate to ask it for again
+/// Builds two clients over connectors of ours, in place of kube's, which speak HTTP/1.1 only and set no keepalive.
+fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
     let auth = config.auth_layer()?;
-    let mut tls = config.clone();
-    if auth.is_some() {
-        tls.auth_info.exec = None;
-    }
-    macro_rules! over {
+    macro_rules! one_over {
         ($connector:expr) => {{
-            let https = tls.rustls_https_connector_with_connector($connector)?;
-            let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(https);
+            let http: HttpClient<_, Body> = http_client().build(https(config, $connector)?);
             let http = ServiceExt::<Request<Body>>::map_err(http, BoxError::from);
             let builder = ClientBuilder::new(http, config.default_namespace.clone())
                 .with_layer(&config.extra_headers_layer()?);
-            match auth {
-                Some(auth) => builder.with_layer(&auth).with_layer(&config.base_uri_layer()).build(),
+            match &auth {
+                Some(auth) => builder.with_layer(auth).with_layer(&config.base_uri_layer()).build(),
                 None => builder.with_layer(&config.base_uri_layer()).build(),
             }
+        }};
+    }
+    macro_rules! over {
+        ($connector:expr) => {{
+            let connector = $connector;
+            [one_over!(connector.clone()), one_over!(connector)]
         }};
     }
     Ok(match &config.proxy_url {
@@ -122,6 +136,32 @@ fn client(config: &Config) -> Result<kube::Client, kube::Error> {
         }
         Some(proxy) => over!(authorized(Tunnel::new(proxy.clone(), tcp()), proxy)),
     })
+}
+
+fn http_client() -> hyper_util::client::legacy::Builder {
+    let mut builder = HttpClient::builder(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .http2_keep_alive_while_idle(true)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW);
+    builder
+}
+
+/// TLS as the kubeconfig wants it, over a connection; HTTP/2 where the server agrees to it.
+fn https<C>(config: &Config, connector: C) -> Result<HttpsConnector<C>, kube::Error> {
+    let mut builder =
+        HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let name = name.clone().try_into().map_err(|_| {
+            kube::Error::Service(format!("tls-server-name {name:?} is not a host name").into())
+        })?;
+        builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    Ok(builder.enable_all_versions().wrap_connector(connector))
 }
 
 fn tcp() -> HttpConnector {

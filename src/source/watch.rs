@@ -8,6 +8,8 @@
 mod feed;
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod proofs;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -15,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::failure::{Class, Failure, Status};
+use super::failure::{Class, Failure, LONGEST_RETRY_AFTER, Status};
 use super::pace::Pace;
 use crate::observation::StreamHealth;
 
@@ -29,8 +31,12 @@ const LATE_HEADERS: Duration = Duration::from_secs(10);
 const UNTOLD_LOSS: Duration = Duration::from_secs(2);
 /// Named objects are read anew at this interval, so that a lost event cannot make us wait for ever.
 const REREAD: Duration = Duration::from_secs(60);
+/// The same over HTTP/1.1, where no ping notices that a connection is dead though its host acknowledges.
+const UNPINGED_REREAD: Duration = Duration::from_secs(15);
 /// The same where there is no watch that can be relied on.
 const DEGRADED_REREAD: Duration = Duration::from_secs(10);
+/// Proofs are asked for at this interval at most, however often somebody wants one.
+const CONFIRM_PAUSE: Duration = Duration::from_secs(1);
 /// Repetitions before a delay, and before a refusal of a stream that has worked is believed (an API server that
 /// starts refuses everything for a moment).
 const PATIENCE: u32 = 3;
@@ -48,6 +54,8 @@ pub(super) struct Item<T> {
 pub(super) enum Input<T> {
     /// Nothing but time; also the first step.
     Time,
+    /// Somebody is about to rest a decision on what was shown: prove that it is still so.
+    Confirm,
     /// The watch was accepted.
     Opened,
     /// A line of the watch.
@@ -96,6 +104,8 @@ pub(super) enum Output<T> {
     Applied(T),
     Deleted(T),
     Health(StreamHealth),
+    /// What was shown is what is there, at this moment.
+    Seen,
     /// Nothing more will come of this stream.
     Stop,
 }
@@ -153,10 +163,22 @@ pub(super) struct Watch<T> {
     plural: &'static str,
     /// Whether the server is believed to stream lists; shared by all streams through whoever drives this.
     pub(super) streaming_list: bool,
+    /// Whether pings notice a dead connection; set by whoever drives this.
+    pub(super) pinged: bool,
+    /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
+    pub(super) patience: Duration,
     feed: Feed<T>,
     /// What has been read so far, while a read is under way.
     reading: Option<Vec<Item<T>>>,
     read_at: Option<Duration>,
+    /// The newest version seen when the read under way, or the watch that begins with a snapshot, was begun: no
+    /// consistent answer is older.
+    floor: Option<u64>,
+    /// The newest version that this stream has ever shown.
+    newest: Option<u64>,
+    /// Consistent answers in a row that were older than what had been seen before they were asked for.
+    behind: u32,
+    confirmed_at: Option<Duration>,
     /// Lists are forbidden, GET may not be.
     by_name: bool,
     /// Reading beside a working watch is forbidden.
@@ -190,9 +212,15 @@ impl<T> Watch<T> {
             named,
             plural,
             streaming_list,
+            pinged: true,
+            patience: LONGEST_RETRY_AFTER,
             feed: Feed::Waiting { until: Duration::ZERO },
             reading: None,
             read_at: None,
+            floor: None,
+            newest: None,
+            behind: 0,
+            confirmed_at: None,
             by_name: false,
             no_rereads: false,
             polling: false,
@@ -222,6 +250,7 @@ impl<T> Watch<T> {
         }
         match input {
             Input::Time => {}
+            Input::Confirm => self.confirm(now, &mut out),
             Input::Opened => self.opened(now, &mut out),
             Input::Line(line) => self.line(now, line, &mut out),
             Input::Ended => self.ended(now),
@@ -273,6 +302,7 @@ impl<T> Watch<T> {
             self.need_snapshot(now);
         } else if self.position.is_some() || self.streaming_list {
             let resource_version = self.position.clone();
+            self.floor = self.newest;
             self.feed = Feed::Opening { since: now, initial: resource_version.is_none(), late: false };
             out.push(Output::Watch { resource_version });
         } else {
@@ -322,9 +352,34 @@ impl<T> Watch<T> {
         }
     }
 
+    /// Whether a consistent answer is older than what was seen before it was asked for. The first times it is
+    /// asked for again; when the server insists, nothing it says can be put in order with what it said before.
+    fn steps_back(&mut self, now: Duration, resource_version: &str, out: &mut Vec<Output<T>>) -> bool {
+        let (Some(version), Some(floor)) = (number(resource_version), self.floor) else { return false };
+        if version >= floor {
+            self.behind = 0;
+            return false;
+        }
+        self.behind += 1;
+        let message = format!(
+            "its history moved back from resource version {floor} to {version}, as after etcd was restored from a backup"
+        );
+        if self.behind >= PATIENCE {
+            self.refuse(&Failure::Transport { message, heals: false }, "watch", out);
+        } else {
+            self.lose(now, message, out);
+        }
+        true
+    }
+
+    /// A version that the server has shown.
+    fn saw(&mut self, resource_version: &str) {
+        self.newest = self.newest.max(number(resource_version));
+    }
+
     /// The delay after a fault that may heal.
     fn delay(&mut self, failure: &Failure) -> Duration {
-        self.pace.next().max(failure.retry_after().unwrap_or_default())
+        self.pace.next().max(failure.retry_after().unwrap_or_default().min(self.patience))
     }
 
     /// A refusal of a stream that has worked is tried again a few times.

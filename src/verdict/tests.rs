@@ -11,7 +11,7 @@ fn standing(code: CauseCode, ripe: bool) -> Standing {
 }
 
 fn live() -> Sight {
-    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true }
+    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true, proved: None }
 }
 
 fn down() -> Sight {
@@ -32,6 +32,7 @@ struct Case {
     presence: Presence,
     workload: Option<Sight>,
     pods: Option<Refusal>,
+    blind: Option<&'static str>,
     settled: Settled,
     standing: Vec<Standing>,
     policy: Policy,
@@ -45,6 +46,7 @@ impl Default for Case {
             presence: Presence::Here,
             workload: Some(live()),
             pods: None,
+            blind: None,
             settled: Settled::NotComplete,
             standing: Vec::new(),
             policy: Policy::default(),
@@ -61,6 +63,7 @@ impl Case {
             presence: self.presence,
             workload_sight: self.workload.as_ref(),
             pods_refused: self.pods.as_ref(),
+            blind: self.blind,
             settled: &self.settled,
             standing: &self.standing,
         })
@@ -118,6 +121,16 @@ fn a_lost_connection_is_never_a_failed_rollout() {
     assert_eq!(Case { at: LATE, workload: Some(down()), ..Case::default() }.reason(), "unreachable");
     assert_eq!(Case { at: LATE, workload: None, ..Case::default() }.reason(), "unreachable");
     assert_eq!(Case { workload: Some(down()), ..Case::default() }.reason(), "wait");
+}
+
+#[test]
+fn a_cause_that_ripened_while_nothing_could_be_seen_waits_for_sight() {
+    let ripe = || vec![standing(CauseCode::ImageNotFound, true)];
+    let case = || Case { standing: ripe(), blind: Some("connection refused"), ..Case::default() };
+    assert_eq!(case().reason(), "wait");
+    let until = Duration::from_secs(LATE + 5);
+    let settled = Settled::Waiting { until, reason: "the connection".into() };
+    assert_eq!(Case { at: LATE, settled, standing: Vec::new(), ..case() }.reason(), "unreachable");
 }
 
 #[test]

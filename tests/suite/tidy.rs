@@ -76,8 +76,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("progress", &["report"]),
     ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "settle", "verdict"]),
     ("render", &["report", "untrusted"]),
-    ("recording", &["model", "observation", "policy"]),
-    ("source", &["model", "observation", "recording"]),
+    ("recording", &["model", "observation", "policy", "untrusted"]),
+    ("source", &["model", "observation", "policy", "recording"]),
     ("gate", &["observation", "progress", "recording", "session", "source"]),
 ];
 

@@ -43,6 +43,7 @@ impl<T> Watch<T> {
             Feed::Opening { .. } => {
                 self.feed = Feed::Following { opened: now, last: now, lines: false };
                 self.found(out);
+                out.push(Output::Seen);
             }
             _ => {}
         }
@@ -85,6 +86,11 @@ impl<T> Watch<T> {
         let Feed::Initial { opened, items, .. } = std::mem::replace(&mut self.feed, Feed::None) else {
             return;
         };
+        if self.steps_back(now, resource_version, out) {
+            out.push(Output::HangUp);
+            self.feed = Feed::Waiting { until: now + self.pace.next() };
+            return;
+        }
         self.feed = Feed::Following { opened, last: now, lines: true };
         self.position = Some(resource_version.to_owned());
         self.found(out);
@@ -113,6 +119,7 @@ impl<T> Watch<T> {
     fn changed(&mut self, line: Line<T>, out: &mut Vec<Output<T>>) {
         match line {
             Line::Applied(item) => {
+                self.saw(&item.resource_version);
                 self.position = Some(item.resource_version.clone());
                 if !self.is_history(&item) {
                     self.known.insert(item.uid, item.resource_version);
@@ -120,13 +127,18 @@ impl<T> Watch<T> {
                 }
             }
             Line::Deleted(item) => {
+                self.saw(&item.resource_version);
                 self.position = Some(item.resource_version.clone());
                 if !not_after(&item.resource_version, self.snapshot) {
                     self.known.remove(&item.uid);
                     out.push(Output::Deleted(item.body));
                 }
             }
-            Line::Bookmark { resource_version, .. } => self.position = Some(resource_version),
+            Line::Bookmark { resource_version, .. } => {
+                self.saw(&resource_version);
+                self.position = Some(resource_version);
+                out.push(Output::Seen);
+            }
             Line::Error(_) => {}
         }
     }

@@ -1,15 +1,35 @@
 //! The reading half of the machine: snapshots by page, polling, and the slow second look at named objects.
 
 use super::{
-    Class, DEGRADED_REREAD, Duration, Failure, Feed, Item, Output, PATIENCE, Page, REREAD, Read, Watch,
-    not_after, number,
+    CONFIRM_PAUSE, Class, DEGRADED_REREAD, Duration, Failure, Feed, Item, Output, PATIENCE, Page, REREAD,
+    Read, UNPINGED_REREAD, Watch, not_after, number,
 };
 
 impl<T> Watch<T> {
     pub(super) fn read(&mut self, out: &mut Vec<Output<T>>) {
         self.reading = Some(Vec::new());
         self.read_at = None;
+        self.floor = self.newest;
         out.push(Output::Read(if self.by_name { Read::Object } else { Read::Page { continue_token: None } }));
+    }
+
+    /// Reads now, unless a proof is on its way. Where reading is forbidden, the watch is opened anew: the answer
+    /// comes from a server that is there, with all that has happened since.
+    pub(super) fn confirm(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        let lately = self.confirmed_at.is_some_and(|at| now < at + CONFIRM_PAUSE);
+        if lately || self.reading.is_some() || self.missed > 0 {
+            return;
+        }
+        self.confirmed_at = Some(now);
+        match self.feed {
+            Feed::Following { .. } if self.no_rereads => {
+                out.push(Output::HangUp);
+                self.begin(now, out);
+            }
+            Feed::Following { .. } => self.read_at = Some(now),
+            Feed::None if self.polling => self.read_at = Some(now),
+            _ => {}
+        }
     }
 
     pub(super) fn page(&mut self, now: Duration, page: Page<T>, out: &mut Vec<Output<T>>) {
@@ -32,12 +52,22 @@ impl<T> Watch<T> {
     ) {
         self.missed = 0;
         let baseline = matches!(self.feed, Feed::None);
+        if !self.by_name && self.steps_back(now, &resource_version, out) {
+            if !self.stopped {
+                self.read_at = Some(now + self.pace.next());
+            }
+            return;
+        }
         if baseline {
             self.found(out);
         }
         let anew = !self.listed || (baseline && !self.polling);
-        if anew || (!self.is_stale(&items, &resource_version) && self.differs(&items)) {
+        // What the watch has shown since the read was begun may be newer: then this read proves nothing new.
+        let stale = !anew && self.is_stale(&items, &resource_version);
+        if anew || (!stale && self.differs(&items)) {
             self.show(items, &resource_version, out);
+        } else if !stale {
+            out.push(Output::Seen);
         }
         if !baseline {
             if self.loss.is_some() {
@@ -55,6 +85,7 @@ impl<T> Watch<T> {
     /// Shows a snapshot; what it contains is not shown again.
     pub(super) fn show(&mut self, items: Vec<Item<T>>, resource_version: &str, out: &mut Vec<Output<T>>) {
         self.listed = true;
+        self.saw(resource_version);
         self.snapshot = if self.by_name { None } else { number(resource_version) };
         self.known = items.iter().map(|item| (item.uid.clone(), item.resource_version.clone())).collect();
         out.push(Output::Listed(items.into_iter().map(|item| item.body).collect()));
@@ -85,8 +116,10 @@ impl<T> Watch<T> {
         self.read_at = wanted.then(|| {
             now + self.pace.about(if degraded || matches!(self.feed, Feed::None) {
                 DEGRADED_REREAD
-            } else {
+            } else if self.pinged {
                 REREAD
+            } else {
+                UNPINGED_REREAD
             })
         });
     }
@@ -135,7 +168,8 @@ impl<T> Watch<T> {
         }
         self.missed += 1;
         self.read_at = Some(now + self.pace.about(DEGRADED_REREAD));
-        if self.missed >= PATIENCE && matches!(self.feed, Feed::Following { .. }) {
+        let dead = !self.pinged && matches!(failure, Failure::Transport { .. });
+        if (dead || self.missed >= PATIENCE) && matches!(self.feed, Feed::Following { .. }) {
             self.missed = 0;
             self.lose(now, failure.message(), out);
             out.push(Output::HangUp);

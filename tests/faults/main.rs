@@ -1,0 +1,173 @@
+//! The fault suite: our binary against a scripted API server and a TCP proxy that misbehave in every way we know
+//! of. Each fault of the catalogue has a test named after it, which proves the promise, not the mechanism.
+//!
+//! ```sh
+//! cargo test --test faults                       # all, eight at once
+//! cargo test --test faults -- f06 f10            # those whose name contains one of these
+//! cargo test --test faults -- --list
+//! cargo test --test faults -- --table --kubectl PATH > docs/reliability.md
+//! ```
+//!
+//! `--table` runs kubectl on the same servers and prints what became of both.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    clippy::print_stderr,
+    reason = "a test harness with tables and json! in place: it reads clocks, prints, and fails by panicking"
+)]
+
+mod hostile;
+mod identity;
+mod network;
+mod objects;
+mod process;
+mod proxy;
+mod server;
+mod stage;
+mod story;
+mod table;
+mod world;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use server::lock;
+use stage::{Run, Stage};
+
+/// One fault, played against our binary.
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    /// What happens, for the table.
+    pub(crate) what: &'static str,
+    pub(crate) play: Play,
+}
+
+/// How a fault is played.
+pub(crate) enum Play {
+    /// A scripted server, a timeout in seconds, and the exit code that is right. kubectl can be run on it, too.
+    Staged { stage: fn() -> Stage, timeout: u64, right: i32, check: fn(&Run, &Stage) },
+    /// About our own process only: what was proved, in a few words.
+    Own(fn() -> &'static str),
+}
+
+/// What became of it.
+pub(crate) struct Outcome {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// The exit code that is right; `None` where nothing was judged.
+    pub(crate) right: Option<i32>,
+    pub(crate) ours: Result<String, String>,
+    pub(crate) kubectl: Option<Run>,
+}
+
+fn main() -> ExitCode {
+    let mut filters = Vec::new();
+    let (mut list, mut table, mut kubectl) = (false, false, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--list" => list = true,
+            "--table" => table = true,
+            "--kubectl" => kubectl = arguments.next().map(PathBuf::from),
+            flag if flag.starts_with('-') => {}
+            filter => filters.push(filter.to_owned()),
+        }
+    }
+    let all =
+        [network::faults(), objects::faults(), identity::faults(), process::faults(), hostile::faults()];
+    let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
+    faults.sort_by_key(|fault| fault.name);
+    let known = faults.len();
+    faults.retain(|fault| filters.is_empty() || filters.iter().any(|filter| fault.name.contains(filter)));
+    if list {
+        for fault in &faults {
+            println!("{}: test", fault.name);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let count = faults.len();
+    let begun = Instant::now();
+    if !table {
+        println!("\nrunning {count} tests");
+    }
+    let outcomes = run_all(faults, kubectl.as_ref(), !table);
+    if table {
+        print!("{}", table::markdown(&outcomes));
+    }
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.ours.is_err()).collect();
+    for outcome in &failed {
+        eprintln!("\n---- {} ----\n{}", outcome.name, outcome.ours.as_ref().err().map_or("", String::as_str));
+    }
+    if !table {
+        let word = if failed.is_empty() { "ok" } else { "FAILED" };
+        println!(
+            "\ntest result: {word}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+            count - failed.len(),
+            failed.len(),
+            known - count,
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+fn run_all(faults: Vec<Fault>, kubectl: Option<&PathBuf>, talk: bool) -> Vec<Outcome> {
+    let queue = Mutex::new(VecDeque::from(faults));
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            drop(scope.spawn(|| {
+                loop {
+                    let Some(fault) = lock(&queue).pop_front() else { return };
+                    let outcome = run_one(&fault, kubectl);
+                    if talk {
+                        let word = if outcome.ours.is_ok() { "ok" } else { "FAILED" };
+                        println!("test {} ... {word}", outcome.name);
+                    }
+                    lock(&done).push(outcome);
+                }
+            }));
+        }
+    });
+    let mut outcomes = std::mem::take(&mut *lock(&done));
+    outcomes.sort_by_key(|outcome| outcome.name);
+    outcomes
+}
+
+fn run_one(fault: &Fault, kubectl: Option<&PathBuf>) -> Outcome {
+    let Fault { name, what, play } = fault;
+    let (right, ours, kubectl) = match play {
+        Play::Own(play) => (None, caught(|| (*play)().to_owned()), None),
+        Play::Staged { stage, timeout, right, check } => {
+            let kubectl = kubectl.map(|kubectl| stage().kubectl(kubectl, *timeout));
+            let ours = caught(|| {
+                let stage = stage();
+                let run = stage.guard(*timeout);
+                assert_eq!(run.code, Some(*right), "exit code; {}", run.everything());
+                check(&run, &stage);
+                let reason = run.reason().to_owned();
+                format!("exit {right}, `{reason}`, after {:.1} s", run.took.as_secs_f64())
+            });
+            (Some(*right), ours, kubectl)
+        }
+    };
+    Outcome { name, what, right, ours, kubectl }
+}
+
+fn caught(play: impl FnOnce() -> String) -> Result<String, String> {
+    catch_unwind(AssertUnwindSafe(play)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}

@@ -1,0 +1,424 @@
+//! A scripted API server on a socket: list, watch and get as Kubernetes does them, and a script that may do
+//! something else with any request.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const TICK: Duration = Duration::from_millis(10);
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// Since the server began.
+    pub(crate) at: Duration,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) head: String,
+    /// How many of this kind (watch or not, and which resource) came before.
+    pub(crate) before: usize,
+}
+
+impl Request {
+    pub(crate) fn is_watch(&self) -> bool {
+        self.path.contains("watch=true") || self.path.contains("watch=1")
+    }
+
+    pub(crate) fn of(&self, resource: &str) -> bool {
+        self.resource() == resource
+    }
+
+    /// `pods`, `deployments`, …; empty for what is not of a namespace.
+    fn resource(&self) -> &str {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.split_once("/namespaces/shop/")
+            .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
+    }
+
+    fn name(&self) -> Option<String> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let rest = path.split_once("/namespaces/shop/")?.1;
+        rest.split('/').nth(1).map(str::to_owned)
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let query = self.path.split_once('?')?.1;
+        let value = query.split('&').find_map(|part| part.strip_prefix(&format!("{name}=")))?;
+        Some(value.replace("%3D", "=").replace("%2C", ",").replace("%2F", "/"))
+    }
+
+    fn same_kind(&self, other: &Self) -> bool {
+        self.resource() == other.resource() && self.is_watch() == other.is_watch()
+    }
+}
+
+/// What the script does with a request.
+pub(crate) enum React {
+    Serve,
+    Answer(u16, &'static str, String),
+    /// The whole answer, head included.
+    Raw(Vec<u8>),
+    /// The connection is closed without a word.
+    Drop,
+    /// Nothing comes, and the connection stays.
+    Silence,
+    /// A watch whose header is held back until its first line.
+    HeldHeaders,
+    /// A watch that begins and ends at once.
+    EndAtOnce,
+    /// A watch that brings this line and goes on in silence.
+    Line(String),
+}
+
+/// A refusal in the form of the API.
+pub(crate) fn status(code: u16, reason: &'static str, message: &str) -> React {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "reason": reason, "message": message});
+    React::Answer(code, reason, body.to_string())
+}
+
+type Script = Box<dyn Fn(&Request) -> React + Send + Sync>;
+
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    world: Mutex<World>,
+    requests: Mutex<Vec<Request>>,
+    script: Script,
+    begun: Instant,
+    up: AtomicBool,
+    /// Watches opened before this many were open never bring anything again.
+    mute: AtomicU64,
+    /// The same, but they end.
+    ended: AtomicU64,
+    opened: AtomicU64,
+    streams_lists: AtomicBool,
+    /// Added to the `Date` header.
+    skew: AtomicU64,
+}
+
+impl Server {
+    pub(crate) fn new(world: World, script: impl Fn(&Request) -> React + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared {
+            world: Mutex::new(world),
+            requests: Mutex::default(),
+            script: Box::new(script),
+            begun: Instant::now(),
+            up: AtomicBool::new(true),
+            mute: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+            streams_lists: AtomicBool::new(true),
+            skew: AtomicU64::new(0),
+        });
+        let accepting = Arc::clone(&shared);
+        drop(thread::spawn(move || accept(port, listener, &accepting)));
+        Self { port, shared }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        lock(&self.shared.world)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        lock(&self.shared.requests).clone()
+    }
+
+    /// Does something later, on a thread of its own.
+    pub(crate) fn later(&self, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
+        let me = Self { port: self.port, shared: Arc::clone(&self.shared) };
+        drop(thread::spawn(move || {
+            thread::sleep(Duration::from_millis(millis));
+            act(&me);
+        }));
+    }
+
+    pub(crate) fn set_up(&self, up: bool) {
+        self.shared.up.store(up, Ordering::SeqCst);
+        if !up {
+            self.end_watches();
+        }
+    }
+
+    pub(crate) fn end_watches(&self) {
+        self.shared.ended.store(self.shared.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// Every watch that is open now stays open and brings nothing: a black hole that acknowledges.
+    pub(crate) fn mute_watches(&self) {
+        self.shared.mute.store(self.shared.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    pub(crate) fn without_streamed_lists(self) -> Self {
+        self.shared.streams_lists.store(false, Ordering::SeqCst);
+        self
+    }
+
+    pub(crate) fn skewed(self, seconds: u64) -> Self {
+        self.shared.skew.store(seconds, Ordering::SeqCst);
+        self
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn accept(port: u16, listener: TcpListener, shared: &Arc<Shared>) {
+    let mut open = Some(listener);
+    loop {
+        if !shared.up.load(Ordering::SeqCst) {
+            open = None;
+            thread::sleep(TICK);
+            continue;
+        }
+        let Some(listener) = &open else {
+            open = TcpListener::bind(("127.0.0.1", port)).ok();
+            continue;
+        };
+        listener.set_nonblocking(true).expect("a socket");
+        if let Ok((socket, _)) = listener.accept() {
+            socket.set_nonblocking(false).expect("a socket");
+            let shared = Arc::clone(shared);
+            drop(thread::spawn(move || converse(socket, &shared)));
+        } else {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Requests of one connection, until something ends it.
+fn converse(mut socket: TcpStream, shared: &Shared) {
+    let mut bytes = Vec::new();
+    let mut byte = [0_u8; 1];
+    while let Ok(1) = socket.read(&mut byte) {
+        bytes.push(byte[0]);
+        if !bytes.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let head = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut request = Request { at: shared.begun.elapsed(), path, head, before: 0 };
+        {
+            let mut requests = lock(&shared.requests);
+            request.before = requests.iter().filter(|other| other.same_kind(&request)).count();
+            requests.push(request.clone());
+        }
+        if !shared.up.load(Ordering::SeqCst) {
+            return;
+        }
+        let go_on = match (shared.script)(&request) {
+            React::Serve if request.is_watch() => watch(&mut socket, &request, shared, None, false),
+            React::HeldHeaders if request.is_watch() => watch(&mut socket, &request, shared, None, true),
+            React::Line(line) if request.is_watch() => {
+                watch(&mut socket, &request, shared, Some(line), false)
+            }
+            React::EndAtOnce if request.is_watch() => {
+                send(&mut socket, &stream_head(shared)) && send(&mut socket, b"0\r\n\r\n")
+            }
+            React::Serve | React::HeldHeaders | React::EndAtOnce | React::Line(_) => {
+                let (code, reason, body) = serve(&request, shared);
+                send(&mut socket, &answer(code, reason, &body, shared))
+            }
+            React::Answer(code, reason, body) => send(&mut socket, &answer(code, reason, &body, shared)),
+            React::Raw(raw) => {
+                send(&mut socket, &raw);
+                false
+            }
+            React::Drop => false,
+            React::Silence => {
+                thread::sleep(Duration::from_secs(120));
+                false
+            }
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+fn send(socket: &mut TcpStream, bytes: &[u8]) -> bool {
+    socket.write_all(bytes).and_then(|()| socket.flush()).is_ok()
+}
+
+fn date(shared: &Shared) -> String {
+    let skew = Duration::from_secs(shared.skew.load(Ordering::SeqCst));
+    (jiff::Timestamp::now() + skew).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn answer(code: u16, reason: &str, body: &str, shared: &Shared) -> Vec<u8> {
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    format!(
+        "HTTP/1.1 {code} {reason}\r\nDate: {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+        date(shared),
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn stream_head(shared: &Shared) -> Vec<u8> {
+    let date = date(shared);
+    format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .into_bytes()
+}
+
+fn chunk(line: &str) -> Vec<u8> {
+    format!("{:x}\r\n{line}\n\r\n", line.len() + 1).into_bytes()
+}
+
+/// The name that a field selector or the path asks for.
+fn name_of(request: &Request) -> Option<String> {
+    let selector = request.parameter("fieldSelector")?;
+    selector.strip_prefix("metadata.name=").map(str::to_owned)
+}
+
+fn kind_of(resource: &str) -> (&'static str, &'static str) {
+    match resource {
+        "deployments" => ("apps/v1", "Deployment"),
+        "replicasets" => ("apps/v1", "ReplicaSet"),
+        "events" => ("v1", "Event"),
+        _ => ("v1", "Pod"),
+    }
+}
+
+fn serve(request: &Request, shared: &Shared) -> (u16, &'static str, String) {
+    let path = request.path.split('?').next().unwrap_or_default();
+    if let Some(found) = discovery(path) {
+        return (200, "OK", found.to_string());
+    }
+    let resource = request.resource();
+    let world = lock(&shared.world);
+    if let Some(name) = request.name() {
+        if path.ends_with("/log") {
+            return (200, "OK", "the log\n".to_owned());
+        }
+        return match world.get(resource, &name) {
+            Some(object) => (200, "OK", object.to_string()),
+            None => (404, "Not Found", not_found(resource, &name)),
+        };
+    }
+    if !matches!(resource, "deployments" | "replicasets" | "pods" | "events") {
+        return (404, "Not Found", not_found(resource, ""));
+    }
+    let (version, kind) = kind_of(resource);
+    let items = world.list(resource, name_of(request).as_deref());
+    let list = json!({"apiVersion": version, "kind": format!("{kind}List"),
+        "metadata": {"resourceVersion": world.version.to_string()}, "items": items});
+    (200, "OK", list.to_string())
+}
+
+fn not_found(resource: &str, name: &str) -> String {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+        "message": format!("{resource} \"{name}\" not found")})
+    .to_string()
+}
+
+/// What kubectl wants to know first.
+fn discovery(path: &str) -> Option<Value> {
+    let resource = |name: &str, kind: &str| {
+        json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": true, "kind": kind,
+            "verbs": ["get", "list", "watch"], "shortNames": []})
+    };
+    let group = json!({"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
+        "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}});
+    Some(match path {
+        "/version" => json!({"major": "1", "minor": "36", "gitVersion": "v1.36.0"}),
+        "/api" => json!({"kind": "APIVersions", "versions": ["v1"]}),
+        "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}),
+        "/api/v1" => json!({"kind": "APIResourceList", "groupVersion": "v1",
+            "resources": [resource("pods", "Pod"), resource("events", "Event")]}),
+        "/apis/apps/v1" => json!({"kind": "APIResourceList", "groupVersion": "apps/v1",
+            "resources": [resource("deployments", "Deployment"), resource("replicasets", "ReplicaSet")]}),
+        _ => return None,
+    })
+}
+
+/// A watch until it ends; returns whether the connection can be used again.
+fn watch(
+    socket: &mut TcpStream,
+    request: &Request,
+    shared: &Shared,
+    instead: Option<String>,
+    held: bool,
+) -> bool {
+    let resource = request.resource().to_owned();
+    let name = name_of(request);
+    let name = name.as_deref();
+    let initial = request.parameter("sendInitialEvents").as_deref() == Some("true");
+    if initial && !shared.streams_lists.load(Ordering::SeqCst) {
+        let body =
+            json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": "sendInitialEvents"});
+        return send(socket, &answer(422, "Unprocessable Entity", &body.to_string(), shared));
+    }
+    let asked = request.parameter("resourceVersion").and_then(|version| version.parse::<u64>().ok());
+    let (first, mut position) = {
+        let world = lock(&shared.world);
+        if asked.is_some_and(|asked| asked > 0 && asked < world.compacted) {
+            let body = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"});
+            return send(socket, &answer(410, "Gone", &body.to_string(), shared));
+        }
+        let shown = if initial || asked.is_none_or(|asked| asked == 0) {
+            world.list(&resource, name)
+        } else {
+            Vec::new()
+        };
+        (shown, asked.filter(|asked| *asked > 0).unwrap_or(world.version))
+    };
+    let id = shared.opened.fetch_add(1, Ordering::SeqCst) + 1;
+    let (version, kind) = kind_of(&resource);
+    let bookmark = |position: u64, end: bool| {
+        let annotations = if end { json!({"k8s.io/initial-events-end": "true"}) } else { json!({}) };
+        let object = json!({"apiVersion": version, "kind": kind,
+            "metadata": {"resourceVersion": position.to_string(), "annotations": annotations}});
+        chunk(&json!({"type": "BOOKMARK", "object": object}).to_string())
+    };
+    let mut lines: Vec<Vec<u8>> =
+        first.iter().map(|object| chunk(&json!({"type": "ADDED", "object": object}).to_string())).collect();
+    if initial {
+        lines.push(bookmark(position, true));
+    }
+    lines.extend(instead.as_deref().map(chunk));
+    let mut headed = false;
+    let mut last = Instant::now();
+    loop {
+        let is_mute = id <= shared.mute.load(Ordering::SeqCst) || instead.is_some();
+        if !is_mute {
+            let world = lock(&shared.world);
+            for change in world.since(position, &resource, name) {
+                position = change.version;
+                lines.push(chunk(&json!({"type": change.kind, "object": change.object}).to_string()));
+            }
+        }
+        if !is_mute && last.elapsed() > Duration::from_secs(60) {
+            lines.push(bookmark(position, false));
+        }
+        if !headed && (!held || !lines.is_empty()) {
+            headed = true;
+            if !send(socket, &stream_head(shared)) {
+                return false;
+            }
+        }
+        for line in lines.drain(..) {
+            last = Instant::now();
+            if !send(socket, &line) {
+                return false;
+            }
+        }
+        if id <= shared.ended.load(Ordering::SeqCst) {
+            return false;
+        }
+        thread::sleep(TICK);
+    }
+}

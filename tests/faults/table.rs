@@ -1,0 +1,61 @@
+//! The page `docs/reliability.md`.
+
+use crate::Outcome;
+use crate::stage::Run;
+
+const HEAD: &str = "\
+# Reliability
+
+What becomes of a rollout gate when the way to the API server, the server, the credentials or the machine fail. Each
+row is a test of `tests/faults` that runs the built binary; kubectl ran against the same scripted servers on the same
+machine. Regenerated, numbers and all, by:
+
+```sh
+cargo test --test faults -- --table --kubectl \"$(command -v kubectl)\" > docs/reliability.md
+```
+
+Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 could not be judged, 6 superseded.
+`kubectl rollout status` has 0 for complete and 1 for everything else; a run that did not end 15 s after its own
+timeout was killed. **Bold** is wrong: a pass that is none, a failure that is none, or no end.
+
+| fault | what happens | rollout-guard | kubectl rollout status |
+| --- | --- | --- | --- |
+";
+
+pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
+    let mut page = HEAD.to_owned();
+    for outcome in outcomes {
+        let (number, _) = outcome.name.split_once('_').unwrap_or((outcome.name, ""));
+        let ours = match &outcome.ours {
+            Ok(text) => text.clone(),
+            Err(_) => "**the test failed**".to_owned(),
+        };
+        let kubectl = match (&outcome.kubectl, outcome.right) {
+            (Some(run), Some(right)) => theirs(run, right),
+            _ => "–".to_owned(),
+        };
+        let row = [number.to_uppercase().as_str(), outcome.what, &ours, &kubectl].join(" | ");
+        page.extend(["| ", &row, " |\n"]);
+    }
+    page
+}
+
+fn theirs(run: &Run, right: i32) -> String {
+    let took = run.took.as_secs_f64();
+    match run.code {
+        None => "**no end**: killed".to_owned(),
+        Some(0) if right == 0 => format!("exit 0 after {took:.1} s"),
+        Some(0) => format!("**false pass** after {took:.1} s"),
+        Some(code) if right == 0 => {
+            format!("**false failure**, exit {code} after {took:.1} s: {}", word(run))
+        }
+        Some(code) => format!("exit {code} after {took:.1} s: {}", word(run)),
+    }
+}
+
+/// The last line of what it said.
+fn word(run: &Run) -> String {
+    let last = run.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing said");
+    let text: String = last.chars().filter(|c| !c.is_control()).take(90).collect();
+    text.replace('|', "\\|").replace("127.0.0.1", "host")
+}
