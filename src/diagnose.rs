@@ -8,10 +8,13 @@ mod admission;
 mod cause;
 mod config;
 mod crash;
+mod custom;
 mod ends;
 mod evidence;
 mod finding;
 mod image;
+mod immutable;
+mod job;
 mod limits;
 mod logs;
 mod place;
@@ -70,6 +73,8 @@ const RULES: &[Rule] = &[
     quota::rules,
     admission::rules,
     placement::rules,
+    job::rules,
+    custom::rules,
     rollout::rules,
 ];
 
@@ -83,5 +88,6 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
     rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
+    immutable::replace_changes(rollout, &mut diagnosis.findings);
     diagnosis
 }

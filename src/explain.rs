@@ -22,6 +22,8 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Quota, "Quota"),
     (Family::Admission, "Admission"),
     (Family::Placement, "Placement"),
+    (Family::Job, "Jobs and pods"),
+    (Family::Custom, "Other kinds"),
     (Family::Rollout, "Rollout"),
 ];
 
@@ -36,6 +38,8 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Quota => include_str!("diagnose/quota.md"),
         Family::Admission => include_str!("diagnose/admission.md"),
         Family::Placement => include_str!("diagnose/placement.md"),
+        Family::Job => include_str!("diagnose/job.md"),
+        Family::Custom => include_str!("diagnose/custom.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
     }
 }

@@ -52,6 +52,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ImageNeverPulled
         | C::RunAsRootRefused
         | C::RolloutPaused
+        | C::JobSuspended
+        | C::JobFailed
+        | C::PodFailed
         | C::UpdateOnDelete
         | C::RolloutSuperseded
         | C::TargetDeleted => 3,
@@ -71,6 +74,8 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::AdmissionPolicyDenied
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
+        | C::ObjectFailed
+        | C::ObjectNotReady
         | C::PodInvalid => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound

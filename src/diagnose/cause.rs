@@ -11,6 +11,8 @@ pub(crate) enum Family {
     Admission,
     Limits,
     Placement,
+    Job,
+    Custom,
     Rollout,
 }
 
@@ -25,6 +27,8 @@ impl Family {
             Self::Admission => "admission",
             Self::Limits => "limits",
             Self::Placement => "placement",
+            Self::Job => "job",
+            Self::Custom => "custom",
             Self::Rollout => "rollout",
         }
     }
@@ -119,6 +123,13 @@ causes! {
     PriorityClassMissing = "priority-class-missing", Admission;
     RuntimeClassMissing = "runtime-class-missing", Admission;
     NamespaceTerminating = "namespace-terminating", Admission;
+
+    JobFailed = "job-failed", Job;
+    JobSuspended = "job-suspended", Job;
+    PodFailed = "pod-failed", Job;
+
+    ObjectFailed = "object-failed", Custom;
+    ObjectNotReady = "object-not-ready", Custom;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -24,6 +24,11 @@ pub(crate) enum Step {
         args: Vec<String>,
         contains: String,
     },
+    /// Applies an object that the other one, `TYPE/NAME`, controls.
+    Own {
+        owner: &'static str,
+        object: Value,
+    },
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG` of the cluster program.

@@ -86,6 +86,12 @@ impl Cluster {
     pub(crate) fn perform(&self, namespace: &str, step: &Step) -> Result<(), String> {
         match step {
             Step::Apply(objects) => self.apply(namespace, objects, &[]).map(drop),
+            Step::Own { owner, object } => {
+                let reference =
+                    call(Command::new("kubectl").args(["-n", namespace, "get", owner, "-o", "json"]), "")?;
+                let owned = manifest::owned(object.clone(), &reference)?;
+                self.perform(namespace, &Step::Apply(vec![owned]))
+            }
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
             Step::Pass(seconds) => {
@@ -103,8 +109,12 @@ impl Cluster {
     /// Applies objects and returns what kubectl prints.
     pub(crate) fn apply(&self, namespace: &str, objects: &[Value], more: &[&str]) -> Result<String, String> {
         let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
-        let mut command = Command::new("kubectl");
-        call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
+        let apply = || {
+            let mut command = Command::new("kubectl");
+            call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
+        };
+        // What all cases of a family share may be made by two of them at once.
+        apply().or_else(|problem| if problem.contains("AlreadyExists") { apply() } else { Err(problem) })
     }
 
     fn kubectl(&self, namespace: &str, args: &[String]) -> Result<String, String> {
