@@ -241,7 +241,7 @@ impl Store {
     }
 
     fn remove(&mut self, stream: &Stream, uid: &str) {
-        drop(self.counts.remove(uid));
+        self.counts.remove(uid);
         let gone = self.workloads.remove(uid);
         let meta = match stream.kind {
             Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),

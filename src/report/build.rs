@@ -160,11 +160,7 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
                     refusal.message
                 )
             }
-            Blindness::Meaningless(why) => {
-                format!(
-                    "{why}; say what complete means with --for condition=NAME or --for jsonpath=PATH=VALUE"
-                )
-            }
+            Blindness::Meaningless(why) => why.clone(),
             Blindness::Unreachable(message) => {
                 format!("no connection to the API server when time was up: {message}")
             }
