@@ -2,6 +2,7 @@
 
 mod help;
 mod manual;
+mod resource_type;
 mod selection;
 mod target;
 mod variables;
@@ -19,6 +20,7 @@ use crate::env::Env;
 use crate::exit_code::ExitCode;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 
+pub(crate) use resource_type::{TypeName, unknown_type};
 pub(crate) use selection::{Selection, SelectionArguments};
 pub(crate) use target::{TargetName, parse as parse_targets};
 

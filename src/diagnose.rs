@@ -9,10 +9,13 @@ mod cause;
 mod config;
 mod crash;
 mod creating;
+mod custom;
 mod ends;
 mod evidence;
 mod finding;
 mod image;
+mod immutable;
+mod job;
 mod limits;
 mod logs;
 mod node;
@@ -75,6 +78,8 @@ const RULES: &[Rule] = &[
     placement::rules,
     volume::rules,
     node::rules,
+    job::rules,
+    custom::rules,
     rollout::rules,
 ];
 
@@ -89,5 +94,6 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
     order_by_root(&mut diagnosis.findings);
     node::say_where(rollout, &mut diagnosis.findings);
     rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
+    immutable::replace_changes(rollout, &mut diagnosis.findings);
     diagnosis
 }

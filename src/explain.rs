@@ -24,6 +24,8 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Placement, "Placement"),
     (Family::Volume, "Volumes"),
     (Family::Node, "Nodes"),
+    (Family::Job, "Jobs and pods"),
+    (Family::Custom, "Other kinds"),
     (Family::Rollout, "Rollout"),
 ];
 
@@ -40,6 +42,8 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Placement => include_str!("diagnose/placement.md"),
         Family::Volume => include_str!("diagnose/volume.md"),
         Family::Node => include_str!("diagnose/node.md"),
+        Family::Job => include_str!("diagnose/job.md"),
+        Family::Custom => include_str!("diagnose/custom.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
     }
 }

@@ -1,14 +1,16 @@
 //! One target under watch: its baseline, its memory, and its verdict once there is one.
 
 mod enough;
+mod kinds;
 mod pinned;
 
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, diagnose, stalled, superseded, target_deleted};
+use crate::guard::kinds::{MEANING_WITHIN, TROUBLE_AFTER, ended_job, may_stall, settles_by_pods};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
-use crate::model::{Accepted, Rollout, Store, Workload, streams};
+use crate::model::{Accepted, Rollout, Store, Workload, below, streams};
 use crate::observation::{Request, Stream, StreamHealth, Target, Want};
 use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
@@ -31,6 +33,8 @@ pub(crate) struct Guard {
     settling: Settling,
     pub(crate) history: History,
     movement: Option<Movement>,
+    /// Since when the object says nothing that can be judged.
+    meaningless_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
     deciding_since: Option<Duration>,
     /// What the last look showed; the report is made from it.
@@ -45,6 +49,8 @@ pub(crate) struct Look {
     pub(crate) workload: Option<Workload>,
     pub(crate) replicas: Replicas,
     pub(crate) waiting_for: String,
+    /// Why the object cannot be judged, if it cannot.
+    pub(crate) unjudgeable: Option<String>,
     pub(crate) standing: Vec<Standing>,
     /// Ready pods of older revisions.
     pub(crate) old_ready: i64,
@@ -96,6 +102,7 @@ impl Guard {
             settling: Settling::default(),
             history: History::default(),
             movement: None,
+            meaningless_since: None,
             deciding_since: None,
             last: Look::default(),
             verdict: None,
@@ -136,7 +143,9 @@ impl Guard {
         if self.verdict.is_some() {
             return outlook;
         }
-        let workload = shown.filter(|workload| !self.is_outdated(workload));
+        let workload = shown
+            .filter(|workload| !self.is_outdated(workload))
+            .or_else(|| ended_job(store, &self.target.stream));
         let rollout = workload.map(|workload| Rollout::new(store, workload, accepted(policy)));
         let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = workload.filter(|_| presence == Presence::Replaced).map(|workload| {
@@ -168,8 +177,10 @@ impl Guard {
             outlook.requests.push(Request::once(Want::Namespaces { kind: *kind, name }));
         }
         // Without what tells the pods of the newest template from others there are as good as no pods.
-        let pods =
-            workload.and_then(|workload| streams(workload).iter().find_map(|stream| store.refused(stream)));
+        let pods = workload
+            .filter(|workload| settles_by_pods(workload))
+            .and_then(|workload| streams(workload).iter().find_map(|stream| store.refused(stream)));
+        let unjudgeable = self.meaning_is_missing(now, policy);
         let judgement = judge(&Facts {
             now,
             policy,
@@ -178,6 +189,7 @@ impl Guard {
             workload_sight: store.sight(&self.target.stream),
             pods_refused: pods,
             blind: workload.and_then(|workload| self.blind(store, workload)),
+            unjudgeable: unjudgeable.as_deref(),
             settled: &settled,
             standing: &self.last.standing,
         });
@@ -203,6 +215,11 @@ impl Guard {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
         let status = assess(rollout);
+        if !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER) {
+            outlook
+                .requests
+                .extend(below(workload).into_iter().map(|stream| Request::once(Want::Watch(stream))));
+        }
         // Between a change of the spec (a scaling, too) and the controller's look at it nothing is known; what
         // was settling goes on settling.
         let mut settled = Settled::NotComplete;
@@ -224,7 +241,11 @@ impl Guard {
         outlook.requests.append(&mut found.requests);
         let counters = replicas(rollout);
         let still = self.stands_still(counters, now);
-        if still >= STALLED_AFTER && settled == Settled::NotComplete && !matches!(status, Status::Complete) {
+        if still >= STALLED_AFTER
+            && may_stall(rollout)
+            && settled == Settled::NotComplete
+            && !matches!(status, Status::Complete)
+        {
             found.findings.push(stalled(rollout, still.as_secs()));
         }
         let fine = some_have_settled(rollout, policy);
@@ -246,6 +267,10 @@ impl Guard {
         let refreshes = outlook.requests.iter().filter_map(|request| request.refresh);
         outlook.wake = refreshes.fold(outlook.wake, |wake, refresh| wake.min(now + refresh));
         self.last.waiting_for = waiting_for(&status, &settled);
+        self.last.unjudgeable = match status {
+            Status::Unjudgeable { why } => Some(why),
+            _ => None,
+        };
         self.last.replicas = counters;
         self.last.old_ready =
             i64::try_from(rollout.old_pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
@@ -335,7 +360,8 @@ impl Guard {
             self.template = current;
             self.revision.clone_from(&workload.metadata.annotations.revision);
         }
-        if workload.metadata.is_being_deleted() {
+        // A Job that has ended is deleted by its TTL, or by whoever cleans up: its result stands.
+        if workload.metadata.is_being_deleted() && workload.job_end().is_none() {
             return Presence::Gone(*self.gone_since.get_or_insert(now));
         }
         self.gone_since = None;
@@ -348,6 +374,14 @@ impl Guard {
             *movement = Movement { counters, since: now };
         }
         now.saturating_sub(movement.since)
+    }
+
+    /// Why the object cannot be judged, once it has had time to say something that can be.
+    fn meaning_is_missing(&mut self, now: Duration, policy: &Policy) -> Option<String> {
+        let why = self.last.unjudgeable.clone();
+        self.meaningless_since = why.as_ref().map(|_| self.meaningless_since.unwrap_or(now));
+        let since = self.meaningless_since?;
+        why.filter(|_| policy.instant || now.saturating_sub(since) >= MEANING_WITHIN)
     }
 
     /// A verdict that will be explained waits a moment for logs and events that are on their way.
@@ -387,7 +421,10 @@ fn waiting_for(status: &Status, settled: &Settled) -> String {
         Status::NotObserved { generation, .. } => {
             format!("the controller to look at generation {generation}")
         }
-        Status::Paused => "somebody to resume it".to_owned(),
+        Status::Paused | Status::Suspended => "somebody to resume it".to_owned(),
+        Status::Failed { .. } => "its controller to try again".to_owned(),
+        Status::PodEnded => "nothing: the pod has ended".to_owned(),
+        Status::Unjudgeable { .. } => "a condition that tells whether it is complete".to_owned(),
         Status::UpdateOnDelete { .. } => "somebody to delete the old pods".to_owned(),
         Status::Progressing { missing } | Status::DeadlineExceeded { missing, .. } => missing.clone(),
         Status::ReplicaSetRefused { .. } => "the API server to accept the new ReplicaSet".to_owned(),

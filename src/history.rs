@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ledger::Standing;
 use crate::model::{ContainerStatus, Pod, Rollout, reason};
-use crate::report::{PodLine, PodState, Replicas, TimelineEntry};
+use crate::report::{PodLine, PodState, Replicas, TimelineEntry, completions};
 
 /// Entries kept; a rollout that makes more is shown from its beginning.
 const MAX_ENTRIES: usize = 1000;
@@ -20,6 +20,8 @@ pub(crate) struct History {
     pub(crate) timeline: Vec<TimelineEntry>,
     replicas: Option<Replicas>,
     pods: BTreeMap<String, PodLine>,
+    /// Status and reason by type.
+    conditions: BTreeMap<String, (String, String)>,
     causes: Vec<(&'static str, String)>,
 }
 
@@ -28,12 +30,16 @@ impl History {
     pub(crate) fn observe(&mut self, rollout: &Rollout<'_>, standing: &[Standing]) {
         let at = rollout.now();
         let replicas = replicas(rollout);
-        if self.replicas != Some(replicas) {
+        self.observe_conditions(rollout);
+        let counts = rollout.workload.rolls_replicas() || rollout.workload.job().is_some();
+        if counts && self.replicas != Some(replicas) {
             self.replicas = Some(replicas);
-            let what = format!(
-                "{} desired, {} updated, {} ready, {} available, {} old",
-                replicas.desired, replicas.updated, replicas.ready, replicas.available, replicas.old
-            );
+            let what = completions(rollout.workload).unwrap_or_else(|| {
+                format!(
+                    "{} desired, {} updated, {} ready, {} available, {} old",
+                    replicas.desired, replicas.updated, replicas.ready, replicas.available, replicas.old
+                )
+            });
             self.push(at, "replicas", &rollout.workload.command_target(), what, Some(replicas));
         }
         for (revision, pods) in [("current", &rollout.pods), ("old", &rollout.old_pods)] {
@@ -48,6 +54,26 @@ impl History {
                 let what = format!("{}: {}", cause.finding.code.as_str(), cause.finding.headline);
                 self.push(at, "cause", &cause.finding.subject.to_string(), what, None);
             }
+        }
+    }
+
+    /// Of a kind without rules of its own the conditions are what happens.
+    fn observe_conditions(&mut self, rollout: &Rollout<'_>) {
+        let workload = rollout.workload;
+        if workload.custom().is_none() {
+            return;
+        }
+        for condition in &workload.status.conditions {
+            let known = self.conditions.get(&condition.kind);
+            if known.is_some_and(|known| *known == (condition.status.clone(), condition.reason.clone())) {
+                continue;
+            }
+            let seen = (condition.status.clone(), condition.reason.clone());
+            self.conditions.insert(condition.kind.clone(), seen);
+            let reason =
+                if condition.reason.is_empty() { String::new() } else { format!(" ({})", condition.reason) };
+            let what = format!("{} is {}{reason}", condition.kind, condition.status);
+            self.push(rollout.now(), "condition", &workload.command_target(), what, None);
         }
     }
 

@@ -52,6 +52,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ImageNeverPulled
         | C::RunAsRootRefused
         | C::RolloutPaused
+        | C::JobSuspended
+        | C::JobFailed
+        | C::PodFailed
         | C::UpdateOnDelete
         | C::RolloutSuperseded
         | C::TargetDeleted => 3,
@@ -73,7 +76,9 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::RuntimeClassMissing
         | C::PodInvalid
         | C::NodeRejectedPod
-        | C::PodEvicted => 15,
+        | C::PodEvicted
+        | C::ObjectFailed
+        | C::ObjectNotReady => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound
         | C::ConfigMapMissing

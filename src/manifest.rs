@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::cli::TypeName;
 use crate::error::Error;
-use crate::model::Kind;
 use crate::observation::Origin;
 
 /// A manifest larger than this is not one of workloads. Files are read one after the other, so this bounds the
@@ -34,7 +34,7 @@ pub(crate) struct Manifest {
 /// A workload of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TypeName,
     /// Absent: the namespace of the connection.
     pub(crate) namespace: Option<String>,
     pub(crate) name: String,
@@ -106,9 +106,9 @@ impl Manifest {
 
     /// The later of two objects would win with kubectl, and which one is judged would be left to chance.
     fn refuse_twins(&self) -> Result<(), Error> {
-        let mut seen: BTreeMap<(Kind, Option<&str>, &str), &Declared> = BTreeMap::new();
+        let mut seen: BTreeMap<(&TypeName, Option<&str>, &str), &Declared> = BTreeMap::new();
         for workload in &self.workloads {
-            let key = (workload.kind, workload.namespace.as_deref(), workload.name.as_str());
+            let key = (&workload.kind, workload.namespace.as_deref(), workload.name.as_str());
             if let Some(first) = seen.insert(key, workload) {
                 let place = |workload: &Declared| {
                     workload.origin.as_ref().map(|origin| format!("{}:{}", origin.file, origin.line))

@@ -5,12 +5,16 @@
 
 mod annotations;
 mod casualty;
+mod below;
 mod container;
 mod controller_revision;
 mod creator;
+mod custom;
 mod decode;
 mod event;
 mod ignored;
+mod job;
+mod kind;
 mod limit_range;
 mod meta;
 mod pod;
@@ -23,6 +27,7 @@ mod rollout;
 mod scheduling;
 mod storage;
 mod store;
+mod streams;
 mod template;
 mod vocabulary;
 mod workload;
@@ -31,20 +36,24 @@ pub(crate) use casualty::Casualty;
 pub(crate) use container::{ContainerStatus, StateTerminated};
 pub(crate) use controller_revision::ControllerRevision;
 pub(crate) use creator::Creator;
+pub(crate) use custom::{CustomState, ObservedGeneration};
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
+pub(crate) use job::{Job, JobEnd};
+pub(crate) use kind::{Kind, KindName};
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{Condition, Kind, LabelRequirement, ObjectMeta, ObjectRef, find_condition};
+pub(crate) use meta::{Condition, LabelRequirement, ObjectMeta, ObjectRef, find_condition};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use pod_resources::Ask;
 pub(crate) use quantity::{Quantity, human_bytes};
 pub(crate) use replica_set::ReplicaSet;
 pub(crate) use resource_quota::{PodAsk, ResourceQuota};
-pub(crate) use rollout::{Accepted, Lookup, Rollout, streams};
+pub(crate) use rollout::{Accepted, Lookup, Rollout};
 pub(crate) use scheduling::{Node, PodAffinityTerm, Taint};
 pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
+pub(crate) use streams::{below, streams};
 pub(crate) use template::{
     ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, Volume,
     VolumeMount,
@@ -52,4 +61,4 @@ pub(crate) use template::{
 pub(crate) use vocabulary::{condition, label, reason};
 #[cfg(test)]
 pub(crate) use workload::WorkloadBody;
-pub(crate) use workload::{Workload, WorkloadSpec, WorkloadStatus};
+pub(crate) use workload::{Detail, Workload, WorkloadSpec, WorkloadStatus};

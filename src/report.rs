@@ -5,11 +5,13 @@
 
 mod build;
 mod changes;
+mod outcome;
 mod terms;
 mod v1;
 mod warnings;
 
 pub(crate) use build::{build, timestamp, tool};
+pub(crate) use outcome::completions;
 
 #[cfg(test)]
 pub(crate) use v1::{Affected, ClusterInfo, Impact, TargetImage, Warning};

@@ -154,7 +154,7 @@ fn target_progress(guard: &Guard) -> TargetProgress {
     TargetProgress {
         namespace: stream.namespace.clone(),
         name: format!("{}/{}", stream.kind.command_word(), stream.name().unwrap_or_default()),
-        replicas: look.workload.as_ref().map(|_| look.replicas),
+        replicas: look.workload.as_ref().filter(|workload| workload.rolls_replicas()).map(|_| look.replicas),
         waiting_for: look.waiting_for.clone(),
         likely,
         done: guard.verdict().map(|(verdict, _)| verdict.name()),

@@ -10,7 +10,7 @@ mod enough;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{Event, Pod, PodMemory, Probe, Rollout, condition, reason};
+use crate::model::{Event, Kind, Pod, PodMemory, Probe, Rollout, condition, reason};
 use crate::observation::{Request, Want};
 use crate::policy::{Policy, StableFor};
 
@@ -36,6 +36,8 @@ pub(crate) struct Settling {
     /// Uids of the current pods that were there when completeness first held. Later pods join only if it
     /// empties, so that a fleet which an autoscaler keeps moving settles too.
     cohort: Option<BTreeSet<String>>,
+    /// Since when an object without rules of its own says that it is complete.
+    held_since: Option<Duration>,
 }
 
 /// How far settling has come.
@@ -63,8 +65,11 @@ impl Settling {
         complete: bool,
         policy: &Policy,
     ) -> (Settled, Vec<Request>) {
+        if rollout.workload.custom().is_some() {
+            return (self.hold(rollout, complete, policy), Vec::new());
+        }
         if policy.stable_for == StableFor::For(Duration::ZERO)
-            || (complete && rollout.workload.desired() == 0)
+            || (complete && (rollout.workload.desired() == 0 || ends_by_itself(rollout)))
         {
             return (if complete { Settled::Settled } else { Settled::NotComplete }, Vec::new());
         }
@@ -94,6 +99,27 @@ impl Settling {
         }
     }
 
+    /// An object of which only conditions are known must go on saying that it is complete. Where its status tells
+    /// which spec it is about, that is enough; otherwise its controller may not have seen the newest yet.
+    fn hold(&mut self, rollout: &Rollout<'_>, complete: bool, policy: &Policy) -> Settled {
+        if !complete {
+            self.held_since = None;
+            return Settled::NotComplete;
+        }
+        let since = *self.held_since.get_or_insert(rollout.now());
+        let required = match policy.stable_for {
+            StableFor::For(age) => age,
+            StableFor::Auto if rollout.workload.names_its_generation() => Duration::ZERO,
+            StableFor::Auto => LEAST,
+        };
+        let until = since + required;
+        if policy.instant || until <= rollout.now() {
+            return Settled::Settled;
+        }
+        let reason = format!("it to stay complete for {}s", required.as_secs());
+        Settled::Waiting { until, reason }
+    }
+
     /// The pods of the cohort that are still there, founding the cohort when completeness first holds and
     /// giving it up when one of its pods is no longer well.
     fn cohort_pods<'a>(&mut self, rollout: &Rollout<'a>, complete: bool) -> Option<Vec<&'a Pod>> {
@@ -114,6 +140,15 @@ impl Settling {
         }
         self.cohort = Some(live.iter().map(|pod| pod.metadata.uid.clone()).collect());
         Some(live)
+    }
+}
+
+/// Work that is to end, and has: a Job, or a pod that is not restarted.
+fn ends_by_itself(rollout: &Rollout<'_>) -> bool {
+    match rollout.workload.kind {
+        Kind::Job => true,
+        Kind::Pod => rollout.pods.iter().all(|pod| pod.is_finished()),
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod connect;
 mod connect_error;
 mod exec;
+mod discovery;
 mod failure;
 mod fetch;
 mod frame;
@@ -35,12 +36,14 @@ use tokio::time::Instant;
 
 pub(crate) use connect::{ConnectOptions, Connected, connect};
 pub(crate) use connect_error::ConnectError;
+pub(crate) use discovery::DiscoveryError;
 pub(crate) use proxy::ProxySettings;
 
 use call::Access;
 use fetch::FetchSettings;
 use stream::Shared;
 
+use crate::model::{Kind, KindName};
 use crate::observation::{Observed, Request, Stream, Want};
 
 /// Fetches at the same time; streams have connections of their own.
@@ -148,6 +151,14 @@ impl Live {
             let arrival = Arrival { what: Observed::Answered { want, answer }, raw: Vec::new() };
             drop(arrivals.send(arrival).await);
         });
+    }
+
+    /// What a type is that only the server knows.
+    ///
+    /// # Errors
+    /// The server has no such type, or nothing can be waited for in it, or it does not answer.
+    pub(crate) async fn discover(&self, name: &KindName) -> Result<Kind, DiscoveryError> {
+        discovery::discover(name, &self.shared.access).await
     }
 
     /// The next fact. May be dropped and called again; pending for as long as nothing happens.

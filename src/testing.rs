@@ -51,14 +51,44 @@ impl World {
 
     /// Writes the StatefulSet or DaemonSet with these fields of its spec and that status.
     pub(crate) fn workload(&mut self, spec: Value, status: Value) {
+        self.labelled_workload(json!({}), spec, status);
+    }
+
+    /// The same with labels.
+    pub(crate) fn labelled_workload(&mut self, labels: Value, spec: Value, status: Value) {
         let mut body = json!({
-            "metadata": {"name": "web", "namespace": "shop", "uid": "web", "generation": 1},
+            "metadata": {"name": "web", "namespace": "shop", "uid": "web", "generation": 1, "labels": labels},
             "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": self.template},
             "status": status,
         });
         merge(&mut body["spec"], spec);
         let object = crate::model::decode_value(self.kind, body).unwrap();
         self.observe(Observed::Applied { stream: Stream::of(self.kind, "shop", "web"), object });
+    }
+
+    /// Writes a pod of the Job with that restart policy. Its uid is its name.
+    pub(crate) fn job_pod(&mut self, name: &str, restart_policy: &str, status: Value) {
+        let mut body = json!({
+            "metadata": {"name": name, "namespace": "shop", "uid": name, "labels": {"app": "web"},
+                "ownerReferences": [{"kind": "Job", "name": "web", "uid": "web", "controller": true}]},
+            "spec": self.template["spec"],
+            "status": status,
+        });
+        merge(&mut body["spec"], json!({"restartPolicy": restart_policy}));
+        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
+        self.observe(Observed::Applied { stream: Self::pods_stream(), object });
+    }
+
+    /// Writes pod `web`, the target of a world of that kind, with further fields of its spec.
+    pub(crate) fn bare_pod(&mut self, spec: Value, status: Value) {
+        let mut body = json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "web"},
+            "spec": self.template["spec"],
+            "status": status,
+        });
+        merge(&mut body["spec"], spec);
+        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
+        self.observe(Observed::Applied { stream: Stream::of(Kind::Pod, "shop", "web"), object });
     }
 
     /// Writes a pod of the StatefulSet or DaemonSet, of the template with that hash. Its uid is its name.

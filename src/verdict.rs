@@ -44,6 +44,8 @@ pub(crate) enum Blindness {
     Refused(Refusal),
     /// The server refuses to show its pods, and without pods nothing settles.
     PodsRefused(Refusal),
+    /// Nothing in the object says whether it is complete.
+    Meaningless(String),
     /// The connection was down when time was up.
     Unreachable(String),
 }
@@ -69,6 +71,7 @@ impl Verdict {
             Self::TimedOut(Unfinished::Settling) => "settling",
             Self::Indeterminate(Blindness::Refused(_)) => "workload-not-readable",
             Self::Indeterminate(Blindness::PodsRefused(_)) => "pods-not-readable",
+            Self::Indeterminate(Blindness::Meaningless(_)) => "not-judgeable",
             Self::Indeterminate(Blindness::Unreachable(_)) => "unreachable",
             Self::Superseded => CauseCode::RolloutSuperseded.as_str(),
             Self::Interrupted(_) => "interrupted",
@@ -103,6 +106,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) pods_refused: Option<&'a Refusal>,
     /// What is wrong with a stream that the judgement rests on: what we know may be old.
     pub(crate) blind: Option<&'a str>,
+    /// Nothing in the object says whether it is complete, and it has had time to.
+    pub(crate) unjudgeable: Option<&'a str>,
     pub(crate) settled: &'a Settled,
     /// In order, the root first.
     pub(crate) standing: &'a [Standing],
@@ -150,6 +155,9 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
             && let Some(code) = ending_cause(facts.standing)
         {
             return Judgement::Stop(Verdict::Failed(code));
+        }
+        if let Some(why) = facts.unjudgeable {
+            return Judgement::Stop(Verdict::Indeterminate(Blindness::Meaningless(why.to_owned())));
         }
     }
     // A single look does not wait: what it sees is what there is to say.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::TypeName;
 use super::{help, target};
 use crate::error::Error;
 use crate::model::Kind;
@@ -54,7 +55,7 @@ pub(crate) enum Selection {
     /// Those in files; `-` is standard input.
     Files { paths: Vec<PathBuf>, recursive: bool },
     /// Those that a list of the API server shows.
-    Matching { kinds: Vec<Kind>, selector: Option<String>, all_namespaces: bool },
+    Matching { kinds: Vec<TypeName>, selector: Option<String>, all_namespaces: bool },
 }
 
 /// What is judged where no type is named.
@@ -88,13 +89,13 @@ impl SelectionArguments {
                 ))
                 .hint(format!("name types only, for example: deploy,sts {flag}; or leave out {flag}")));
             }
-            let kind = target::resource_type(written)?;
+            let kind = TypeName::parse(written)?;
             if !kinds.contains(&kind) {
                 kinds.push(kind);
             }
         }
         if kinds.is_empty() {
-            kinds = ALL_KINDS.to_vec();
+            kinds = ALL_KINDS.map(TypeName::Known).to_vec();
         }
         Ok(Selection::Matching { kinds, selector: selector.clone(), all_namespaces: *all_namespaces })
     }
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn types_narrow_what_matches() {
         let matching = |kinds: &[Kind], selector: Option<&str>| Selection::Matching {
-            kinds: kinds.to_vec(),
+            kinds: kinds.iter().copied().map(TypeName::Known).collect(),
             selector: selector.map(str::to_owned),
             all_namespaces: false,
         };
@@ -138,7 +139,8 @@ mod tests {
         assert!(error.message.contains("\"deploy/web\" names an object"), "{error:?}");
         let error = of(&["deploy/web"], |flags| flags.all_namespaces = true).unwrap_err();
         assert_eq!(error.message, "-A without -l or --all");
-        assert!(of(&["service"], |flags| flags.all = true).unwrap_err().message.contains("unknown type"));
+        let error = of(&["cronjobs"], |flags| flags.all = true).unwrap_err();
+        assert!(error.message.contains("a CronJob is a schedule"), "{error:?}");
         assert!(parse_selector(" ").unwrap_err().contains("--all"));
     }
 }

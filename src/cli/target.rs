@@ -1,76 +1,17 @@
 //! What to gate, in kubectl's grammar: `deploy/web`, `deployment.apps/web`, `deployment web api`.
 
-use crate::diagnose::nearest;
+use super::resource_type::{TypeName, is_near_a_known_type, unknown_type};
 use crate::error::Error;
-use crate::model::Kind;
 
-/// One workload as the user named it. The namespace is decided with the connection.
+/// One object as the user named it. The namespace is decided with the connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TargetName {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TypeName,
     pub(crate) name: String,
 }
 
-/// A resource type that may be named.
-struct ResourceType {
-    kind: &'static str,
-    /// What a person may write, the form to suggest first; all lower case.
-    names: &'static [&'static str],
-    group: &'static str,
-    version: &'static str,
-    /// `None`: known, but not gated by this version.
-    gated: Option<Kind>,
-}
-
-/// Every type we know. A kind becomes gateable by filling in `gated` here.
-const TYPES: &[ResourceType] = &[
-    ResourceType {
-        kind: "Deployment",
-        names: &["deploy", "deployment", "deployments"],
-        group: "apps",
-        version: "v1",
-        gated: Some(Kind::Deployment),
-    },
-    ResourceType {
-        kind: "StatefulSet",
-        names: &["sts", "statefulset", "statefulsets"],
-        group: "apps",
-        version: "v1",
-        gated: Some(Kind::StatefulSet),
-    },
-    ResourceType {
-        kind: "DaemonSet",
-        names: &["ds", "daemonset", "daemonsets"],
-        group: "apps",
-        version: "v1",
-        gated: Some(Kind::DaemonSet),
-    },
-    ResourceType { kind: "Job", names: &["job", "jobs"], group: "batch", version: "v1", gated: None },
-    ResourceType {
-        kind: "ReplicaSet",
-        names: &["rs", "replicaset", "replicasets"],
-        group: "apps",
-        version: "v1",
-        gated: None,
-    },
-    ResourceType { kind: "Pod", names: &["po", "pod", "pods"], group: "", version: "v1", gated: None },
-    ResourceType {
-        kind: "CronJob",
-        names: &["cj", "cronjob", "cronjobs"],
-        group: "batch",
-        version: "v1",
-        gated: None,
-    },
-    ResourceType {
-        kind: "ReplicationController",
-        names: &["rc", "replicationcontroller", "replicationcontrollers"],
-        group: "",
-        version: "v1",
-        gated: None,
-    },
-];
-
-const EXAMPLE: &str = "name targets as deploy/NAME, for example: rollout-guard wait deploy/web -n shop";
+pub(super) const EXAMPLE: &str =
+    "name targets as deploy/NAME, for example: rollout-guard wait deploy/web -n shop";
 
 /// Reads the positional arguments: all `TYPE/NAME`, or one `TYPE` followed by names. Naming a target twice is
 /// naming it once.
@@ -93,28 +34,25 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Vec<TargetName>, Error> {
             add(type_and_name(argument)?);
         }
     } else {
-        let kind = match resource_type(first) {
-            Ok(kind) => kind,
+        let kind = TypeName::parse(first)?;
+        if names.is_empty() && matches!(kind, TypeName::Other(_)) {
             // `wait web`: far likelier a Deployment without its type than a misspelt type.
-            Err(error) if names.is_empty() && nearest_types(first).is_empty() => {
-                return Err(bare(first, error));
-            }
-            Err(error) => return Err(error),
-        };
+            return Err(if is_near_a_known_type(first) { unknown_type(first) } else { bare(first) });
+        }
         if names.is_empty() {
             return Err(Error::usage(format!("{first:?} names a type but no object"))
                 .hint(format!("name the object too: {first}/NAME")));
         }
         for name in names {
-            add(TargetName { kind, name: object_name(name)? });
+            add(TargetName { kind: kind.clone(), name: object_name(name)? });
         }
     }
     Ok(targets)
 }
 
-fn bare(argument: &str, error: Error) -> Error {
+fn bare(argument: &str) -> Error {
     if object_name(argument).is_err() {
-        return error;
+        return unknown_type(argument);
     }
     Error::usage(format!("{argument:?} names no type"))
         .hint(format!("if it is a Deployment, write deploy/{argument}"))
@@ -124,7 +62,7 @@ fn type_and_name(argument: &str) -> Result<TargetName, Error> {
     let parts: Vec<&str> = argument.split('/').collect();
     match parts.as_slice() {
         [kind, name] if !kind.is_empty() => {
-            Ok(TargetName { kind: resource_type(kind)?, name: object_name(name)? })
+            Ok(TargetName { kind: TypeName::parse(kind)?, name: object_name(name)? })
         }
         [name] => {
             Err(Error::usage(format!("{name:?} has no type, while other targets are written TYPE/NAME"))
@@ -134,59 +72,6 @@ fn type_and_name(argument: &str) -> Result<TargetName, Error> {
             .hint(format!("the namespace is a flag: {kind}/{name} -n {namespace}"))),
         _ => Err(Error::usage(format!("target {argument:?} is not of the form TYPE/NAME")).hint(EXAMPLE)),
     }
-}
-
-/// `deploy`, `Deployments`, `deployment.apps`, `deployment.v1.apps`.
-pub(super) fn resource_type(written: &str) -> Result<Kind, Error> {
-    let lower = written.to_ascii_lowercase();
-    let (name, qualifier) = lower.split_once('.').unwrap_or((&lower, ""));
-    let Some(found) = TYPES.iter().find(|known| known.names.contains(&name)) else {
-        return Err(unknown_type(written, name));
-    };
-    let (group, version) = (found.group, found.version);
-    let full = if group.is_empty() { version.to_owned() } else { format!("{version}.{group}") };
-    if !["", group, &full].contains(&qualifier) {
-        let short = found.names.first().copied().unwrap_or(name);
-        return Err(Error::usage(format!("type {written:?}: {} is not of {qualifier:?}", found.kind))
-            .hint(format!("it is {short}, or in full {name}.{full}")));
-    }
-    found.gated.ok_or_else(|| {
-        let gated: Vec<String> =
-            TYPES.iter().filter(|t| t.gated.is_some()).map(|t| format!("{}s", t.kind)).collect();
-        let (last, others) =
-            gated.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
-        let gated = format!("{} and {last}", others.join(", "));
-        Error::usage(format!("cannot gate a {}: this version gates only {gated}", found.kind))
-            .hint(owner_hint(found.kind))
-    })
-}
-
-/// Where a workload belongs to another one, that one is what to gate.
-fn owner_hint(kind: &str) -> &'static str {
-    match kind {
-        "Pod" => "gate the workload it belongs to: deploy/NAME, sts/NAME or ds/NAME",
-        "ReplicaSet" => "gate the Deployment it belongs to: deploy/NAME",
-        "Job" => "until then: kubectl wait --for=condition=complete job/NAME",
-        _ => "name a Deployment: deploy/NAME",
-    }
-}
-
-fn unknown_type(written: &str, name: &str) -> Error {
-    let error = Error::usage(format!("unknown type {written:?}"));
-    let near = nearest_types(name);
-    if near.is_empty() {
-        error.hint(EXAMPLE)
-    } else {
-        error.hint(format!("did you mean {}?", near.join(" or ")))
-    }
-}
-
-/// Short names are left out: everything short is near to them.
-fn nearest_types(name: &str) -> Vec<&'static str> {
-    let names = TYPES.iter().flat_map(|known| known.names.iter().copied()).filter(|name| name.len() > 3);
-    let mut near = if name.len() > 3 { nearest(name, names) } else { Vec::new() };
-    near.truncate(2);
-    near
 }
 
 /// A name that an object can have (RFC 1123 subdomain), so that a typo is an error here and not a `not found`.
@@ -218,7 +103,11 @@ mod tests {
     fn read(arguments: &str) -> Result<Vec<String>, Error> {
         let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
         let targets = parse(&arguments)?;
-        Ok(targets.into_iter().map(|t| format!("{}/{}", t.kind, t.name)).collect())
+        let kind = |kind| match kind {
+            TypeName::Known(kind) => kind.to_string(),
+            TypeName::Other(other) => other.written,
+        };
+        Ok(targets.into_iter().map(|target| format!("{}/{}", kind(target.kind), target.name)).collect())
     }
 
     #[test]
@@ -253,10 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn a_type_that_only_the_server_can_know_is_a_target_too() {
+        let written = "certificate.cert-manager.io/web job/migrate";
+        assert_eq!(read(written).unwrap(), ["certificate.cert-manager.io/web", "Job/migrate"]);
+        assert_eq!(read("widget a b").unwrap(), ["widget/a", "widget/b"]);
+    }
+
+    #[test]
     fn what_names_nothing_is_refused_with_the_fix() {
         for (written, message, hint) in [
-            ("deplyo/web", "unknown type \"deplyo\"", "did you mean deploy?"),
-            ("service/web", "unknown type \"service\"", "deploy/NAME"),
             ("web", "\"web\" names no type", "write deploy/web"),
             ("deplyo", "unknown type", "did you mean deploy"),
             ("deploy", "names a type but no object", "deploy/NAME"),
@@ -278,26 +172,5 @@ mod tests {
         }
         assert!(parse(&[]).unwrap_err().message.contains("no target"));
         assert!(parse(&[String::new()]).unwrap_err().message.contains("empty"));
-    }
-
-    #[test]
-    fn other_workload_kinds_are_known_but_not_gated() {
-        for (written, kind) in [
-            ("job/migrate", "Job"),
-            ("rs/web-1", "ReplicaSet"),
-            ("pod/web-1-x", "Pod"),
-            ("pods.v1/web-1-x", "Pod"),
-            ("cronjob.batch/nightly", "CronJob"),
-            ("rc/old", "ReplicationController"),
-        ] {
-            let error = read(written).unwrap_err();
-            assert_eq!(
-                error.message,
-                format!(
-                    "cannot gate a {kind}: this version gates only Deployments, StatefulSets and DaemonSets"
-                )
-            );
-            assert_eq!(error.hints.len(), 1, "{written}");
-        }
     }
 }

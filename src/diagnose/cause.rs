@@ -13,6 +13,8 @@ pub(crate) enum Family {
     Placement,
     Volume,
     Node,
+    Job,
+    Custom,
     Rollout,
 }
 
@@ -29,6 +31,8 @@ impl Family {
             Self::Placement => "placement",
             Self::Volume => "volume",
             Self::Node => "node",
+            Self::Job => "job",
+            Self::Custom => "custom",
             Self::Rollout => "rollout",
         }
     }
@@ -137,6 +141,13 @@ causes! {
     PriorityClassMissing = "priority-class-missing", Admission;
     RuntimeClassMissing = "runtime-class-missing", Admission;
     NamespaceTerminating = "namespace-terminating", Admission;
+
+    JobFailed = "job-failed", Job;
+    JobSuspended = "job-suspended", Job;
+    PodFailed = "pod-failed", Job;
+
+    ObjectFailed = "object-failed", Custom;
+    ObjectNotReady = "object-not-ready", Custom;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -18,6 +18,7 @@ use super::probe::{self, EVENTS_EVERY};
 use super::{Diagnosis, Hold};
 use crate::model::Rollout;
 use crate::observation::{Request, Want};
+use crate::status::{Status, assess};
 use end::End;
 use start_error::StartFailure;
 pub(super) use words::who;
@@ -53,6 +54,17 @@ fn judge(rollout: &Rollout<'_>, group: &[Ended<'_>], diagnosis: &mut Diagnosis) 
 
 /// Counts, and waits for the events where a probe may have been the killer.
 fn hold(rollout: &Rollout<'_>, ended: &Ended<'_>, end: &End) -> Hold {
+    let over = match assess(rollout) {
+        Status::Failed { .. } | Status::PodEnded => true,
+        _ => ended.pod.is_finished() && rollout.workload.job().is_none(),
+    };
+    if over {
+        return Hold::Ripe;
+    }
+    // How often a Job tries is for its controller to say; what no try can heal need not be waited for.
+    if rollout.workload.job().is_some() && !end.never_heals() {
+        return Hold::Announce;
+    }
     let alike = end.alike(rollout, ended);
     let general = rollout.accepted.tolerated_restarts + 1;
     // `--tolerate-restarts` moves every count, not only that of plain crashes.

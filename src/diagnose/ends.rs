@@ -24,6 +24,10 @@ impl<'a> Ended<'a> {
         self.pod.spec.is_init(&self.status.name)
     }
 
+    fn finished_at(&self) -> Option<jiff::Timestamp> {
+        self.status.latest_termination()?.finished_at
+    }
+
     /// Running again, and long enough in a Ready pod that its earlier ends say nothing about now.
     fn has_recovered(&self, rollout: &Rollout<'_>) -> bool {
         let Some(running) = &self.status.state.running else { return false };
@@ -41,9 +45,12 @@ impl<'a> Ended<'a> {
 
     /// Every container of a live current pod that has ended, grouped by container in start order; within a
     /// group the one with the most ends first, then by pod name.
+    ///
+    /// A Job makes a new pod for each one that fails, so there the ends of all pods are one count, and the latest
+    /// speaks for all.
     pub(super) fn by_container(rollout: &Rollout<'a>) -> Vec<Vec<Self>> {
         let mut groups: Vec<Vec<Self>> = Vec::new();
-        for pod in rollout.live_pods() {
+        for pod in rollout.judged_pods() {
             for status in pod.statuses() {
                 let Some(ended) = Self::of(rollout, pod, status) else { continue };
                 match groups
@@ -60,12 +67,22 @@ impl<'a> Ended<'a> {
                 b.count.cmp(&a.count).then_with(|| a.pod.metadata.name.cmp(&b.pod.metadata.name))
             });
         }
+        if rollout.workload.job().is_some() {
+            for group in &mut groups {
+                group.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at()));
+                let all = group.iter().map(|ended| ended.count.max(1)).sum();
+                if let Some(latest) = group.first_mut() {
+                    latest.count = all;
+                }
+            }
+        }
         groups
     }
 
     fn of(rollout: &Rollout<'a>, pod: &'a Pod, status: &'a ContainerStatus) -> Option<Self> {
         let latest = status.latest_termination()?;
-        if pod.spec.is_init(&status.name) && latest.exit_code == 0 && status.state.running.is_none() {
+        let may_end = pod.spec.is_init(&status.name) || !pod.restarts_always();
+        if may_end && latest.exit_code == 0 && status.state.running.is_none() {
             return None;
         }
         let container = pod.spec.container(&status.name);

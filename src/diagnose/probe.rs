@@ -44,12 +44,14 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
             let failures = failures(&events, &status.name);
             let seen = Seen { rollout, pod, status, container, events: &events, failures: &failures };
             misconfigured::rule(&seen, diagnosis);
-            if !killing::rule(&seen, diagnosis) {
+            if !killing::rule(&seen, diagnosis) && rollout.readiness_counts() {
                 readiness::rule(&seen, diagnosis);
             }
         }
     }
-    flapping::rule(rollout, diagnosis);
+    if rollout.readiness_counts() {
+        flapping::rule(rollout, diagnosis);
+    }
 }
 
 /// Whether the latest end of a container was a kill by its liveness or startup probe; `events` newest first.

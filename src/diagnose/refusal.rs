@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::place::kubectl;
 use super::{Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
-use crate::model::{Condition, Creator, Event, ObjectRef, Rollout, condition, find_condition, reason};
+use crate::model::{Condition, Creator, Event, Kind, ObjectRef, Rollout, condition, find_condition, reason};
 use crate::observation::{Request, Want};
 
 /// How often the events of a ReplicaSet without its pods are read again, in seconds.
@@ -186,6 +186,11 @@ impl Refusal<'_> {
     /// What all findings about objects that were not made have in common; the last thing added to them.
     pub(super) fn finish(&self, rollout: &Rollout<'_>, finding: Finding) -> Finding {
         let finding = self.with_absence(finding);
+        if rollout.workload.kind == Kind::Job {
+            return finding.with_help(
+                "The controller tries again by itself, in growing pauses, once the cause is gone",
+            );
+        }
         let target = rollout.workload.command_target();
         let restart = kubectl(rollout.namespace(), &["rollout", "restart", &target]);
         finding

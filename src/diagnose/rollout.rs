@@ -19,7 +19,13 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         Status::ReplicaSetRefused { message } if !quota::knows(&message) && !admission::knows(&message) => {
             diagnosis.add(replica_set_refused(rollout, &message));
         }
-        Status::NotObserved { .. } | Status::ReplicaSetRefused { .. } | Status::Complete => {}
+        Status::NotObserved { .. }
+        | Status::ReplicaSetRefused { .. }
+        | Status::Suspended
+        | Status::Failed { .. }
+        | Status::PodEnded
+        | Status::Unjudgeable { .. }
+        | Status::Complete => {}
     }
     for pod in rollout.live_pods() {
         for status in pod.statuses() {

@@ -6,6 +6,12 @@ use super::{CauseCode, Finding, Hold};
 const EXPLAINED: &[(CauseCode, CauseCode)] = &[
     (CauseCode::SubPathMissing, CauseCode::ContainerCannotStart),
     (CauseCode::ReadinessFlapping, CauseCode::ReadinessProbeFailing),
+    (CauseCode::JobFailed, CauseCode::ContainerCrashing),
+    (CauseCode::JobFailed, CauseCode::ContainerKilled),
+    (CauseCode::JobFailed, CauseCode::InitContainerFailing),
+    (CauseCode::PodFailed, CauseCode::ContainerCrashing),
+    (CauseCode::PodFailed, CauseCode::ContainerKilled),
+    (CauseCode::PodFailed, CauseCode::InitContainerFailing),
 ];
 
 /// Takes out what another finding explains.
@@ -44,7 +50,7 @@ pub(crate) fn order_by_root(findings: &mut [Finding]) {
 const fn rank(code: CauseCode) -> u8 {
     use CauseCode as C;
     match code {
-        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused | C::UpdateOnDelete => 0,
+        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused | C::JobSuspended | C::UpdateOnDelete => 0,
         C::OldPodBlocking
         | C::LimitRangeExceeded
         | C::LimitRangeDefaultConflict
@@ -110,7 +116,8 @@ const fn rank(code: CauseCode) -> u8 {
         C::MemoryLimitExceeded | C::PostStartHookFailed => 9,
         C::ContainerCrashing | C::ContainerKilled | C::ContainerCompleted => 10,
         C::ReadinessProbeFailing | C::ReadinessFlapping => 11,
-        C::Stalled | C::ProgressDeadlineExceeded => 12,
-        C::Unknown => 13,
+        C::JobFailed | C::PodFailed | C::ObjectFailed | C::ObjectNotReady => 12,
+        C::Stalled | C::ProgressDeadlineExceeded => 13,
+        C::Unknown => 14,
     }
 }

@@ -1,7 +1,7 @@
 //! A target that a manifest pins: the very object, and at least the generation, that was applied.
 
 use super::Guard;
-use crate::model::{ObjectMeta, Workload, WorkloadSpec, WorkloadStatus};
+use crate::model::{Detail, ObjectMeta, Workload, WorkloadSpec, WorkloadStatus};
 
 impl Guard {
     /// What the API server shows is older than what was applied: it says nothing about it.
@@ -24,6 +24,7 @@ impl Guard {
             metadata,
             spec: WorkloadSpec::default(),
             status: WorkloadStatus::default(),
+            detail: Detail::Plain,
         })
     }
 }

@@ -1,7 +1,8 @@
 //! What kubectl prints with `-o name`, or without `-o`: `deployment.apps/web`, `deployment.apps/web configured`.
 
 use super::{Declared, Found};
-use crate::cli::parse_targets;
+use crate::cli::{TargetName, TypeName, parse_targets};
+use crate::model::Kind;
 
 /// Reads lines of `TYPE/NAME`, each with or without what happened to it; `None` if the text is something else.
 pub(super) fn read(text: &str) -> Option<Vec<Found>> {
@@ -22,7 +23,12 @@ fn found(line: &str) -> Option<Found> {
     if !is_type(kind) || object.is_empty() || object.contains(['/', ':']) {
         return None;
     }
-    let workload = parse_targets(&[name.to_owned()]).ok().and_then(|targets| targets.into_iter().next());
+    let rolls = |target: &TargetName| match &target.kind {
+        TypeName::Known(kind) => !matches!(kind, Kind::Pod | Kind::ReplicaSet),
+        TypeName::Other(_) => false,
+    };
+    let named = parse_targets(&[name.to_owned()]).ok().and_then(|targets| targets.into_iter().next());
+    let workload = named.filter(rolls);
     Some(match workload {
         Some(target) => Found::Workload(Declared {
             kind: target.kind,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Declared, Found};
+use crate::cli::TypeName;
 use crate::error::Error;
 use crate::model::Kind;
 use crate::observation::Origin;
@@ -35,6 +36,7 @@ fn workload(api_version: &str, kind: &str) -> Option<Kind> {
         ("apps", "Deployment") => Some(Kind::Deployment),
         ("apps", "StatefulSet") => Some(Kind::StatefulSet),
         ("apps", "DaemonSet") => Some(Kind::DaemonSet),
+        ("batch", "Job") => Some(Kind::Job),
         _ => None,
     }
 }
@@ -61,7 +63,7 @@ impl Object {
             return Err(error.hint(hint));
         };
         Ok(Some(Found::Workload(Declared {
-            kind: workload,
+            kind: TypeName::Known(workload),
             namespace: full(metadata.namespace),
             name,
             uid: full(metadata.uid),

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::meta::{Condition, Kind, ObjectMeta, ObjectRef};
+use super::kind::Kind;
+use super::meta::{Condition, ObjectMeta, ObjectRef};
 use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 
-/// The current ReplicaSet of a Deployment; a StatefulSet or DaemonSet itself.
+/// The current ReplicaSet of a Deployment; a StatefulSet, DaemonSet, ReplicaSet or Job itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Creator<'a> {
     pub(crate) kind: Kind,
@@ -31,6 +32,15 @@ impl<'a> Creator<'a> {
     /// A workload that makes its pods itself, and so counts pods of every template.
     pub(super) fn workload(workload: &'a Workload) -> Self {
         let status = &workload.status;
+        if let Some(job) = workload.job() {
+            return Self {
+                kind: workload.kind,
+                metadata: &workload.metadata,
+                desired: job.wanted_active(),
+                replicas: job.status.active,
+                conditions: &[],
+            };
+        }
         // With a surge the old pod of a node stands until the new one is there, and hides that it is missing.
         let replicas = if workload.surges() { status.updated_replicas } else { status.replicas };
         Self {

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::meta::Kind;
+use super::custom;
+use super::job::JobBody;
+use super::kind::Kind;
 use super::workload::WorkloadBody;
 use crate::observation::Object;
 
@@ -17,6 +19,10 @@ pub(crate) fn decode_slice(kind: Kind, json: &[u8]) -> Result<Object, serde_json
             serde_json::from_slice(json).map(|revision| Object::ControllerRevision(Box::new(revision)))
         }
         Kind::Pod => serde_json::from_slice(json).map(|pod| Object::Pod(Box::new(pod))),
+        Kind::Job => {
+            serde_json::from_slice::<JobBody>(json).map(|job| Object::Workload(Box::new(job.into_workload())))
+        }
+        Kind::Custom(_) => serde_json::from_slice(json).and_then(|object| decode_value(kind, object)),
         _ => serde_json::from_slice::<WorkloadBody>(json)
             .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),
     }
@@ -33,6 +39,10 @@ pub(crate) fn decode_value(kind: Kind, json: Value) -> Result<Object, serde_json
             serde_json::from_value(json).map(|revision| Object::ControllerRevision(Box::new(revision)))
         }
         Kind::Pod => serde_json::from_value(json).map(|pod| Object::Pod(Box::new(pod))),
+        Kind::Job => {
+            serde_json::from_value::<JobBody>(json).map(|job| Object::Workload(Box::new(job.into_workload())))
+        }
+        Kind::Custom(_) => custom::workload(kind, json).map(|object| Object::Workload(Box::new(object))),
         _ => serde_json::from_value::<WorkloadBody>(json)
             .map(|body| Object::Workload(Box::new(body.into_workload(kind)))),
     }

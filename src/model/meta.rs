@@ -7,146 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::annotations::Annotations;
-
-/// The kinds we watch or read, named as Kubernetes names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) enum Kind {
-    Deployment,
-    StatefulSet,
-    DaemonSet,
-    Job,
-    ReplicaSet,
-    ControllerRevision,
-    Pod,
-    Event,
-    ConfigMap,
-    Secret,
-    LimitRange,
-    ServiceAccount,
-    Namespace,
-    Node,
-    ResourceQuota,
-    PersistentVolumeClaim,
-    PersistentVolume,
-    StorageClass,
-    RuntimeClass,
-}
-
-impl Kind {
-    /// The name in messages and in `KIND/NAME`.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::ControllerRevision => "ControllerRevision",
-            Self::Pod => "Pod",
-            Self::Event => "Event",
-            Self::ConfigMap => "ConfigMap",
-            Self::Secret => "Secret",
-            Self::LimitRange => "LimitRange",
-            Self::ServiceAccount => "ServiceAccount",
-            Self::Namespace => "Namespace",
-            Self::Node => "Node",
-            Self::ResourceQuota => "ResourceQuota",
-            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
-            Self::PersistentVolume => "PersistentVolume",
-            Self::StorageClass => "StorageClass",
-            Self::RuntimeClass => "RuntimeClass",
-        }
-    }
-
-    /// The resource name in API paths and in RBAC rules.
-    pub(crate) const fn plural(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-            Self::DaemonSet => "daemonsets",
-            Self::Job => "jobs",
-            Self::ReplicaSet => "replicasets",
-            Self::ControllerRevision => "controllerrevisions",
-            Self::Pod => "pods",
-            Self::Event => "events",
-            Self::ConfigMap => "configmaps",
-            Self::Secret => "secrets",
-            Self::LimitRange => "limitranges",
-            Self::ServiceAccount => "serviceaccounts",
-            Self::Namespace => "namespaces",
-            Self::Node => "nodes",
-            Self::ResourceQuota => "resourcequotas",
-            Self::PersistentVolumeClaim => "persistentvolumeclaims",
-            Self::PersistentVolume => "persistentvolumes",
-            Self::StorageClass => "storageclasses",
-            Self::RuntimeClass => "runtimeclasses",
-        }
-    }
-
-    /// The API group and version, for example `apps/v1`.
-    pub(crate) const fn api_version(self) -> &'static str {
-        match self {
-            Self::Deployment
-            | Self::StatefulSet
-            | Self::DaemonSet
-            | Self::ReplicaSet
-            | Self::ControllerRevision => "apps/v1",
-            Self::Job => "batch/v1",
-            Self::Pod
-            | Self::Event
-            | Self::ConfigMap
-            | Self::Secret
-            | Self::LimitRange
-            | Self::ServiceAccount
-            | Self::Namespace
-            | Self::Node
-            | Self::ResourceQuota
-            | Self::PersistentVolumeClaim
-            | Self::PersistentVolume => "v1",
-            Self::StorageClass => "storage.k8s.io/v1",
-            Self::RuntimeClass => "node.k8s.io/v1",
-        }
-    }
-
-    /// An object of the whole cluster, in no namespace.
-    pub(crate) const fn is_of_the_cluster(self) -> bool {
-        matches!(
-            self,
-            Self::Namespace | Self::Node | Self::PersistentVolume | Self::StorageClass | Self::RuntimeClass
-        )
-    }
-
-    /// The short word in commands that a person pastes: `kubectl describe deployment web`.
-    pub(crate) const fn command_word(self) -> &'static str {
-        match self {
-            Self::Deployment => "deployment",
-            Self::StatefulSet => "statefulset",
-            Self::DaemonSet => "daemonset",
-            Self::Job => "job",
-            Self::ReplicaSet => "replicaset",
-            Self::ControllerRevision => "controllerrevision",
-            Self::Pod => "pod",
-            Self::Event => "event",
-            Self::ConfigMap => "configmap",
-            Self::Secret => "secret",
-            Self::LimitRange => "limitrange",
-            Self::ServiceAccount => "serviceaccount",
-            Self::Namespace => "namespace",
-            Self::Node => "node",
-            Self::ResourceQuota => "resourcequota",
-            Self::PersistentVolumeClaim => "persistentvolumeclaim",
-            Self::PersistentVolume => "persistentvolume",
-            Self::StorageClass => "storageclass",
-            Self::RuntimeClass => "runtimeclass",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::kind::Kind;
 
 /// Which object: enough to find it, and its identity where it is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -235,6 +96,8 @@ pub(crate) struct Condition {
     pub(crate) message: String,
     pub(crate) last_transition_time: Option<Timestamp>,
     pub(crate) last_update_time: Option<Timestamp>,
+    /// Which spec it is about, where its writer says so.
+    pub(crate) observed_generation: Option<i64>,
 }
 
 impl Condition {

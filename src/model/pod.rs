@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::container::ContainerStatus;
-use super::meta::{Condition, Kind, ObjectMeta, ObjectRef, find_condition};
-use super::template::PodSpec;
+use super::kind::Kind;
+use super::meta::{Condition, ObjectMeta, ObjectRef, find_condition};
+use super::template::{PodSpec, PodTemplate};
 use super::vocabulary::condition;
+use super::workload::{Detail, Workload, WorkloadSpec, WorkloadStatus};
 
 /// A pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -61,6 +63,48 @@ impl Pod {
     /// Ended for good: the controller replaces it.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// Its containers are started again whenever they end, which is the default.
+    pub(crate) fn restarts_always(&self) -> bool {
+        self.spec.restart_policy.as_deref().is_none_or(|policy| policy == "Always")
+    }
+
+    /// It was evicted, preempted or lost with its node, and did not end by itself.
+    pub(crate) fn was_disrupted(&self) -> bool {
+        self.condition(condition::DISRUPTION_TARGET).is_some_and(Condition::is_true)
+    }
+
+    /// The readiness gate that keeps a pod from being Ready although its containers are.
+    pub(crate) fn closed_gate(&self) -> Option<&str> {
+        let open = |gate: &str| self.condition(gate).is_some_and(Condition::is_true);
+        let containers_ready = self.condition(condition::CONTAINERS_READY).is_some_and(Condition::is_true);
+        let mut gates = self.spec.readiness_gates.iter().map(|gate| gate.condition_type.as_str());
+        gates.find(|gate| containers_ready && !open(gate))
+    }
+
+    /// The pod as a target by itself.
+    pub(super) fn as_workload(&self) -> Workload {
+        let ready = i64::from(self.is_ready());
+        let done = i64::from(self.status.phase == "Succeeded");
+        Workload {
+            kind: Kind::Pod,
+            metadata: self.metadata.clone(),
+            spec: WorkloadSpec {
+                template: PodTemplate { spec: self.spec.clone(), ..PodTemplate::default() },
+                ..WorkloadSpec::default()
+            },
+            status: WorkloadStatus {
+                observed_generation: Some(self.metadata.generation),
+                replicas: 1,
+                updated_replicas: 1,
+                ready_replicas: ready,
+                conditions: self.status.conditions.clone(),
+                available_replicas: Some(ready.max(done)),
+                ..WorkloadStatus::default()
+            },
+            detail: Detail::Pod(Box::new(self.clone())),
+        }
     }
 
     /// The node it was placed on, if any.

@@ -1,9 +1,11 @@
-//! A ReplicaSet as the Deployment controller's instrument.
+//! A ReplicaSet: the Deployment controller's instrument, or a target by itself.
 
 use serde::Deserialize;
 
-use super::meta::{Condition, ObjectMeta};
+use super::kind::Kind;
+use super::meta::{Condition, LabelSelector, ObjectMeta};
 use super::template::PodTemplate;
+use super::workload::{Detail, Workload, WorkloadSpec, WorkloadStatus};
 
 /// A ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -19,6 +21,8 @@ pub(crate) struct ReplicaSet {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ReplicaSetSpec {
     pub(crate) replicas: Option<i64>,
+    pub(crate) selector: LabelSelector,
+    pub(crate) min_ready_seconds: i64,
     pub(crate) template: PodTemplate,
 }
 
@@ -27,6 +31,8 @@ pub(crate) struct ReplicaSetSpec {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ReplicaSetStatus {
     pub(crate) replicas: i64,
+    /// Pods with all labels of the template.
+    pub(crate) fully_labeled_replicas: i64,
     pub(crate) ready_replicas: i64,
     pub(crate) available_replicas: i64,
     pub(crate) observed_generation: Option<i64>,
@@ -37,5 +43,31 @@ impl ReplicaSet {
     /// `spec.replicas` with its default.
     pub(crate) fn desired(&self) -> i64 {
         self.spec.replicas.unwrap_or(1)
+    }
+
+    /// The same as a target: nobody else's instrument. Its pods are all of one template as far as it counts.
+    pub(super) fn as_workload(&self) -> Workload {
+        let Self { metadata, spec, status } = self;
+        Workload {
+            kind: Kind::ReplicaSet,
+            metadata: metadata.clone(),
+            spec: WorkloadSpec {
+                replicas: spec.replicas,
+                selector: spec.selector.clone(),
+                template: spec.template.clone(),
+                min_ready_seconds: spec.min_ready_seconds,
+                ..WorkloadSpec::default()
+            },
+            status: WorkloadStatus {
+                observed_generation: status.observed_generation,
+                replicas: status.replicas,
+                updated_replicas: status.fully_labeled_replicas,
+                ready_replicas: status.ready_replicas,
+                conditions: status.conditions.clone(),
+                available_replicas: Some(status.available_replicas),
+                ..WorkloadStatus::default()
+            },
+            detail: Detail::Plain,
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::meta::Kind;
+use super::kind::Kind;
 use super::pod::Pod;
 use super::pod_resources::Ask;
 use super::template::Container;

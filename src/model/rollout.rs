@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::below::pods_below;
 use super::controller_revision::ControllerRevision;
 use super::creator::Creator;
 use super::event::Event;
+use super::kind::Kind;
 use super::limit_range::LimitRange;
-use super::meta::{Kind, ObjectRef};
+use super::meta::ObjectRef;
 use super::pod::Pod;
 use super::pod_memory::{ContainerMemory, PodMemory};
 use super::replica_set::ReplicaSet;
 use super::resource_quota::{PodAsk, ResourceQuota};
 use super::scheduling::Node;
 use super::store::Store;
+use super::streams::streams;
 use super::vocabulary::{condition, label, reason};
 use super::workload::Workload;
-use crate::observation::{Answer, LogRequest, Refusal, Stream, Want};
+use crate::observation::{Answer, LogRequest, Refusal, Want};
 
 /// What a target consists of now. Built anew for each judgement; borrows everything.
 pub(crate) struct Rollout<'a> {
@@ -60,7 +63,11 @@ impl<'a> Rollout<'a> {
     /// The view of a workload.
     pub(crate) fn new(store: &'a Store, workload: &'a Workload, accepted: Accepted) -> Self {
         let uid = workload.metadata.uid.as_str();
-        let current = current_replica_set(store, workload);
+        let current = match workload.kind {
+            Kind::Deployment => current_replica_set(store, workload),
+            Kind::ReplicaSet => store.replica_set(uid),
+            _ => None,
+        };
         let mut old_sets: Vec<&ReplicaSet> = store
             .replica_sets_of(uid)
             .filter(|set| current.is_none_or(|current| current.metadata.uid != set.metadata.uid))
@@ -68,6 +75,9 @@ impl<'a> Rollout<'a> {
         old_sets.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         let (pods, old_pods) = match workload.kind {
             Kind::StatefulSet | Kind::DaemonSet => by_revision(store, workload),
+            Kind::Job => (store.pods_of(uid).collect(), Vec::new()),
+            Kind::Pod => (store.pod(uid).into_iter().collect(), Vec::new()),
+            Kind::Custom(_) => pods_below(store, uid),
             _ => (
                 current.map_or_else(Vec::new, |set| store.pods_of(&set.metadata.uid).collect()),
                 old_sets.iter().flat_map(|set| store.pods_of(&set.metadata.uid)).collect(),
@@ -84,7 +94,7 @@ impl<'a> Rollout<'a> {
     /// The object whose controller makes the pods, once there is one.
     pub(crate) fn creator(&self) -> Option<Creator<'a>> {
         match self.workload.kind {
-            Kind::StatefulSet | Kind::DaemonSet => Some(Creator::workload(self.workload)),
+            Kind::StatefulSet | Kind::DaemonSet | Kind::Job => Some(Creator::workload(self.workload)),
             _ => self.current.map(Creator::replica_set),
         }
     }
@@ -94,7 +104,9 @@ impl<'a> Rollout<'a> {
     pub(crate) fn template_identity(&self) -> Option<&'a str> {
         match self.workload.kind {
             Kind::StatefulSet | Kind::DaemonSet => current_hash(self.store, self.workload),
-            _ => self.current.map(|set| set.metadata.uid.as_str()),
+            Kind::Deployment => self.current.map(|set| set.metadata.uid.as_str()),
+            // A Job's template cannot change, and a change of a ReplicaSet's rolls nothing.
+            _ => None,
         }
     }
 
@@ -119,6 +131,25 @@ impl<'a> Rollout<'a> {
     /// Current pods that have neither ended nor are being deleted.
     pub(crate) fn live_pods(&self) -> impl Iterator<Item = &'a Pod> {
         self.pods.iter().copied().filter(|pod| !pod.metadata.is_being_deleted() && !pod.is_finished())
+    }
+
+    /// Current pods whose containers are judged by their ends: those that live, and of a Job or a bare pod also those
+    /// that have failed for good. Pods that something took away did not fail by themselves.
+    pub(crate) fn judged_pods(&self) -> impl Iterator<Item = &'a Pod> {
+        let by_ends = matches!(self.workload.kind, Kind::Job | Kind::Pod);
+        self.pods.iter().copied().filter(move |pod| {
+            let failed = by_ends && pod.status.phase == "Failed" && !pod.was_disrupted();
+            !pod.metadata.is_being_deleted() && (failed || !pod.is_finished())
+        })
+    }
+
+    /// Being ready is part of being complete: not for pods that are to end.
+    pub(crate) fn readiness_counts(&self) -> bool {
+        match self.workload.kind {
+            Kind::Job => false,
+            Kind::Pod => self.pods.iter().all(|pod| pod.restarts_always()),
+            _ => true,
+        }
     }
 
     /// Snapshots of the pods, and of what tells them apart, have been received: what is not there is not there.
@@ -236,23 +267,6 @@ impl<'a> Rollout<'a> {
     pub(crate) fn logs(&self, pod: &'a Pod, container: &'a str) -> Vec<(&'a LogRequest, &'a Answer)> {
         self.store.logs_of(&pod.metadata.namespace, &pod.metadata.name, container).collect()
     }
-}
-
-/// The streams that show the pods of a workload, and what tells those of the newest template from the others.
-///
-/// A StatefulSet says itself which template is the newest. A DaemonSet does not: its pods bear the hash of a
-/// ControllerRevision, and neither its generation, which every change of the spec moves, nor the age of a pod,
-/// which a rollback does not change, can be put in place of that. ReplicaSets and ControllerRevisions bear the
-/// labels of the template, so the selector finds them as well.
-pub(crate) fn streams(workload: &Workload) -> Vec<Stream> {
-    let kinds: &[Kind] = match workload.kind {
-        Kind::StatefulSet => &[Kind::Pod],
-        Kind::DaemonSet => &[Kind::ControllerRevision, Kind::Pod],
-        _ => &[Kind::ReplicaSet, Kind::Pod],
-    };
-    let selector = workload.spec.selector.to_query();
-    let stream = |kind| Stream::selected(kind, &workload.metadata.namespace, selector.clone());
-    kinds.iter().map(|kind| stream(*kind)).collect()
 }
 
 /// The pods of a workload that makes them itself: those of the newest template, and all others.

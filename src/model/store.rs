@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
-use super::meta::{Kind, ObjectMeta};
+use super::kind::Kind;
+use super::meta::ObjectMeta;
 use super::pod::Pod;
 use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
@@ -44,6 +45,8 @@ pub(crate) struct Store {
     members: BTreeMap<Stream, BTreeSet<String>>,
     health: BTreeMap<Stream, Sight>,
     answers: BTreeMap<Want, Answered>,
+    /// The last state of Jobs that had ended and are gone, by their own stream.
+    departed: BTreeMap<Stream, Workload>,
     signal: Option<Signal>,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
@@ -101,6 +104,7 @@ impl Store {
             members: BTreeMap::new(),
             health: BTreeMap::new(),
             answers: BTreeMap::new(),
+            departed: BTreeMap::new(),
             signal: None,
             ignored: Ignored::default(),
             shared: false,
@@ -124,7 +128,9 @@ impl Store {
     /// The stream that shows what this one would. Where the server refuses the shared one, each target has its
     /// own: a Role may name the objects it allows.
     pub(crate) fn stream_for<'a>(&self, stream: &'a Stream) -> Cow<'a, Stream> {
-        if !self.shared {
+        // A pod or ReplicaSet that is a target by itself is told from those of others by its stream.
+        let by_itself = matches!(stream.kind, Kind::Pod | Kind::ReplicaSet) && stream.name().is_some();
+        if !self.shared || by_itself {
             return Cow::Borrowed(stream);
         }
         let shared = stream.widened();
@@ -148,7 +154,7 @@ impl Store {
                 if let Some(sight) = self.health.get_mut(&stream) {
                     sight.renew(self.now);
                 }
-                let uid = self.insert(object, false);
+                let uid = self.insert(&stream, object, false);
                 self.members.entry(stream).or_default().insert(uid);
             }
             Observed::Deleted { stream, object } => {
@@ -159,7 +165,10 @@ impl Store {
                 if let Some(members) = self.members.get_mut(&stream) {
                     members.remove(&uid);
                 }
-                self.remove(stream.kind, &uid);
+                self.remove(&stream, &uid);
+                if let Object::Workload(last) = object {
+                    self.note_departure(*last);
+                }
             }
             Observed::Health { stream, health } => {
                 let now = self.now;
@@ -190,10 +199,10 @@ impl Store {
     fn listed(&mut self, stream: Stream, objects: Vec<Object>) {
         let first = !self.health.get(&stream).is_some_and(|sight| sight.listed);
         let present: BTreeSet<String> =
-            objects.into_iter().map(|object| self.insert(object, first)).collect();
+            objects.into_iter().map(|object| self.insert(&stream, object, first)).collect();
         let before = self.members.insert(stream.clone(), present.clone()).unwrap_or_default();
         for gone in before.difference(&present) {
-            self.remove(stream.kind, gone);
+            self.remove(&stream, gone);
         }
         let now = self.now;
         let sight = self.sight_of(stream, StreamHealth::Live);
@@ -206,12 +215,18 @@ impl Store {
     }
 
     /// Stores an object and returns its uid. `first`: it was there before we looked for the first time.
-    fn insert(&mut self, mut object: Object, first: bool) -> String {
+    fn insert(&mut self, stream: &Stream, mut object: Object, first: bool) -> String {
         self.ignored.remove_from(&mut object);
+        if !matches!(object, Object::Workload(_))
+            && let Some(target) = target_of(stream, &object)
+        {
+            self.workloads.insert(target.metadata.uid.clone(), target);
+        }
         match object {
             Object::Workload(workload) => {
                 let uid = workload.metadata.uid.clone();
                 self.note_counts(&uid, workload.desired(), workload.status.replicas, first);
+                self.note_owner(&workload.metadata);
                 self.workloads.insert(uid.clone(), *workload);
                 uid
             }
@@ -253,9 +268,10 @@ impl Store {
         }
     }
 
-    fn remove(&mut self, kind: Kind, uid: &str) {
+    fn remove(&mut self, stream: &Stream, uid: &str) {
         self.counts.remove(uid);
-        let meta = match kind {
+        let gone = self.workloads.remove(uid);
+        let meta = match stream.kind {
             Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),
             Kind::ControllerRevision => {
                 self.controller_revisions.remove(uid).map(|revision| revision.metadata)
@@ -264,11 +280,22 @@ impl Store {
                 drop(self.memories.remove(uid));
                 self.pods.remove(uid).map(|pod| pod.metadata)
             }
-            _ => self.workloads.remove(uid).map(|workload| workload.metadata),
+            _ => gone.as_ref().map(|workload| workload.metadata.clone()),
         };
+        if let Some(gone) = gone {
+            self.note_departure(gone);
+        }
         let owner = meta.as_ref().and_then(ObjectMeta::controller);
         if let Some(siblings) = owner.and_then(|owner| self.owned.get_mut(&owner.uid)) {
             siblings.remove(uid);
+        }
+    }
+
+    /// A Job that has ended may be deleted in the same moment, and its result stands.
+    fn note_departure(&mut self, gone: Workload) {
+        if gone.job_end().is_some() {
+            let stream = Stream::of(gone.kind, &gone.metadata.namespace, &gone.metadata.name);
+            self.departed.insert(stream, gone);
         }
     }
 
@@ -330,6 +357,26 @@ impl Store {
         shown.find_map(|uid| {
             self.workloads.get(uid).filter(|shown| Some(shown.metadata.name.as_str()) == name)
         })
+    }
+
+    /// The last state of the Job of that stream, if it had ended and is gone.
+    pub(crate) fn departed(&self, stream: &Stream) -> Option<&Workload> {
+        self.departed.get(stream).filter(|_| self.workload(stream).is_none())
+    }
+
+    pub(crate) fn replica_set(&self, uid: &str) -> Option<&ReplicaSet> {
+        self.replica_sets.get(uid)
+    }
+
+    pub(crate) fn pod(&self, uid: &str) -> Option<&Pod> {
+        self.pods.get(uid)
+    }
+
+    /// Workloads controlled by the object of that uid, in order of their uid.
+    pub(crate) fn workloads_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Workload> {
+        self.owned_by(owner)
+            .filter_map(|uid| self.workloads.get(uid))
+            .filter(move |workload| workload.metadata.is_controlled_by(owner))
     }
 
     /// ReplicaSets controlled by the object of that uid, in order of their uid.
@@ -434,6 +481,17 @@ impl Stream {
             Scope::Name(name) => Some(name),
             Scope::Selector(_) | Scope::All => None,
         }
+    }
+}
+
+/// The object of a stream by name as the workload that it is.
+fn target_of(stream: &Stream, object: &Object) -> Option<Workload> {
+    stream.name()?;
+    match object {
+        Object::Workload(workload) => Some(workload.as_ref().clone()),
+        Object::ReplicaSet(set) => Some(set.as_workload()),
+        Object::Pod(pod) => Some(pod.as_workload()),
+        Object::ControllerRevision(_) => None,
     }
 }
 

@@ -5,7 +5,14 @@ pub(crate) mod condition {
     pub(crate) const PROGRESSING: &str = "Progressing";
     pub(crate) const REPLICA_FAILURE: &str = "ReplicaFailure";
     pub(crate) const READY: &str = "Ready";
+    pub(crate) const CONTAINERS_READY: &str = "ContainersReady";
+    pub(crate) const DISRUPTION_TARGET: &str = "DisruptionTarget";
     pub(crate) const POD_SCHEDULED: &str = "PodScheduled";
+    // Jobs: k8s.io/api/batch/v1.
+    pub(crate) const COMPLETE: &str = "Complete";
+    pub(crate) const FAILED: &str = "Failed";
+    pub(crate) const FAILURE_TARGET: &str = "FailureTarget";
+    pub(crate) const SUCCESS_CRITERIA_MET: &str = "SuccessCriteriaMet";
 }
 
 /// Keys of labels.

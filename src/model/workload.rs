@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use super::meta::{Condition, Kind, LabelSelector, ObjectMeta, ObjectRef, find_condition};
+use super::custom::{CustomState, ObservedGeneration};
+use super::job::Job;
+use super::kind::Kind;
+use super::meta::{Condition, LabelSelector, ObjectMeta, ObjectRef, find_condition};
+use super::pod::Pod;
 use super::template::PodTemplate;
 
 /// A Deployment, or another workload of the same shape. Fields that a kind does not have stay at their default.
@@ -12,6 +16,19 @@ pub(crate) struct Workload {
     pub(crate) metadata: ObjectMeta,
     pub(crate) spec: WorkloadSpec,
     pub(crate) status: WorkloadStatus,
+    pub(crate) detail: Detail,
+}
+
+/// What one kind has and no other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Detail {
+    /// A Deployment, StatefulSet, DaemonSet or ReplicaSet: all is in `spec` and `status`.
+    #[default]
+    Plain,
+    Job(Box<Job>),
+    /// A pod that is a target by itself.
+    Pod(Box<Pod>),
+    Custom(Box<CustomState>),
 }
 
 /// `spec` of a workload.
@@ -109,12 +126,12 @@ pub(crate) struct WorkloadStatus {
     pub(crate) ready_replicas: i64,
     /// Read with [`Workload::available`].
     #[serde(alias = "numberAvailable")]
-    available_replicas: Option<i64>,
+    pub(super) available_replicas: Option<i64>,
     #[serde(alias = "numberUnavailable")]
     pub(crate) unavailable_replicas: i64,
     pub(crate) terminating_replicas: Option<i64>,
     /// DaemonSet: nodes that should run a pod.
-    desired_number_scheduled: i64,
+    pub(super) desired_number_scheduled: i64,
     /// StatefulSet: the template that pods are updated to, as the label of the pods has it.
     pub(crate) update_revision: Option<String>,
     pub(crate) conditions: Vec<Condition>,
@@ -133,7 +150,7 @@ pub(crate) struct WorkloadBody {
 impl WorkloadBody {
     pub(crate) fn into_workload(self, kind: Kind) -> Workload {
         let Self { metadata, spec, status } = self;
-        Workload { kind, metadata, spec, status }
+        Workload { kind, metadata, spec, status, detail: Detail::Plain }
     }
 }
 
@@ -144,8 +161,9 @@ impl Workload {
 
     /// The pods there should be: `spec.replicas` with its default, or the nodes that a DaemonSet matches.
     pub(crate) fn desired(&self) -> i64 {
-        match self.kind {
-            Kind::DaemonSet => self.status.desired_number_scheduled,
+        match (self.kind, &self.detail) {
+            (Kind::DaemonSet, _) => self.status.desired_number_scheduled,
+            (_, Detail::Job(job)) => job.wanted(),
             _ => self.spec.replicas.unwrap_or(1),
         }
     }
@@ -205,9 +223,29 @@ impl Workload {
         if surge == 0 && unavailable == 0 { (0, 1) } else { (surge, unavailable) }
     }
 
+    /// Its progress is told by the counters of its replicas.
+    pub(crate) fn rolls_replicas(&self) -> bool {
+        match &self.detail {
+            Detail::Plain => true,
+            Detail::Job(_) | Detail::Pod(_) => false,
+            Detail::Custom(state) => state.counts_replicas,
+        }
+    }
+
     /// Whether the controller has seen the newest spec; without it no other status field means anything.
+    ///
+    /// A Job does not say so, nor do all other kinds: there the counters stand for themselves.
     pub(crate) fn is_observed(&self) -> bool {
-        self.status.observed_generation.is_some_and(|seen| seen >= self.metadata.generation)
+        match &self.detail {
+            Detail::Plain => {
+                self.status.observed_generation.is_some_and(|seen| seen >= self.metadata.generation)
+            }
+            Detail::Custom(state) => match state.observed {
+                ObservedGeneration::Of(seen) => seen >= self.metadata.generation,
+                _ => true,
+            },
+            Detail::Job(_) | Detail::Pod(_) => true,
+        }
     }
 
     pub(crate) fn condition(&self, kind: &str) -> Option<&Condition> {

@@ -18,7 +18,11 @@ pub(super) const REMOVED: &[&str] = &[
     "what looks like a secret in command, args, status, logs and events",
     "httpHeaders of probes and hooks",
     "data of ControllerRevisions",
+    "all of other kinds except metadata, status and what of spec is a workload's",
 ];
+
+/// What is read of the spec of a kind without rules of its own.
+const SPEC_OF_A_WORKLOAD: &[&str] = &["replicas", "selector", "paused", "suspend", "template"];
 
 /// Removes bulk and values that may be secret from an object in its wire form.
 pub(crate) fn redact(kind: Kind, object: &mut Value) {
@@ -30,6 +34,15 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
     }
     if let Some(status) = object.get_mut("status") {
         texts(status);
+    }
+    if let Kind::Custom(_) = kind {
+        // What such a spec holds is not known; it may be a password.
+        object.retain(|field, _| {
+            matches!(field.as_str(), "apiVersion" | "kind" | "metadata" | "spec" | "status")
+        });
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.retain(|field, _| SPEC_OF_A_WORKLOAD.contains(&field.as_str()));
+        }
     }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         if kind == Kind::Pod {
@@ -177,5 +190,17 @@ mod tests {
         assert_eq!(container["command"], json!(["/app", "--verbose", "now"]));
         let hidden = json!(["--token=[redacted]", "--db-password", "[redacted]", "--port", "80", "run"]);
         assert_eq!(container["args"], hidden);
+    }
+
+    #[test]
+    fn of_a_kind_we_do_not_know_only_what_is_read_is_kept() {
+        let kind = Kind::discovered("example.com/v1", "Widget", "widgets", true);
+        let mut widget = json!({"metadata": {"name": "web"}, "data": {"x": "canary"}, "status": {"phase": "Ready"},
+            "spec": {"password": "canary", "replicas": 2, "template": {"spec": {"containers": [
+                {"name": "app", "env": [{"name": "A", "value": "canary"}]}]}}}});
+        redact(kind, &mut widget);
+        let text = widget.to_string();
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("\"replicas\":2") && text.contains("\"phase\":\"Ready\""));
     }
 }

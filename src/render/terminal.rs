@@ -200,6 +200,11 @@ fn verdict_words(target: &Target, page: &Page<'_>) -> (String, String) {
 /// The outcome in numbers. `available` counts old pods too, so it is only said of a complete rollout.
 fn counted(target: &Target) -> String {
     let desired = target.replicas.desired;
+    match target.kind.as_str() {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => {}
+        "Job" => return format!("{} of {desired} completions", target.replicas.available),
+        _ => return "not complete".to_owned(),
+    }
     if target.verdict == VerdictName::Complete {
         format!("{} of {desired} replicas updated and available", target.replicas.available)
     } else {

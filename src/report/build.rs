@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::outcome::{outcome, serves};
 use super::v1::{
     Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, Origin, Report, SCHEMA_VERSION, Target,
     TargetImage, Tool, VerdictName,
@@ -85,7 +86,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
         images: rollout.as_ref().map_or_else(Vec::new, images),
         impact: rollout
             .as_ref()
-            .filter(|rollout| rollout.pods_are_seen())
+            .filter(|rollout| rollout.pods_are_seen() && serves(rollout.workload.kind))
             .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
         changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
         causes: if is_complete { Vec::new() } else { causes(guard, total) },
@@ -115,11 +116,15 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
     let store = &session.store;
     let look = &guard.last;
     let replicas = look.replicas;
-    let counters = format!(
-        "{} of {} replicas updated, {} available",
-        replicas.updated, replicas.desired, replicas.available
-    );
+    let own = outcome(guard);
+    let counters = own.clone().unwrap_or_else(|| {
+        format!(
+            "{} of {} replicas updated, {} available",
+            replicas.updated, replicas.desired, replicas.available
+        )
+    });
     match verdict {
+        Some(Verdict::Complete(_)) if own.is_some() => counters,
         Some(Verdict::Complete(_)) if replicas.desired == 0 && guard.stream().kind == Kind::DaemonSet => {
             "no node matches".to_owned()
         }
@@ -155,6 +160,7 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
                     refusal.message
                 )
             }
+            Blindness::Meaningless(why) => why.clone(),
             Blindness::Unreachable(message) => {
                 format!("no connection to the API server when time was up: {message}")
             }
@@ -181,7 +187,11 @@ fn headline(guard: &Guard) -> Option<String> {
 
 fn not_found(store: &Store, stream: &Stream) -> String {
     let name = stream.name().unwrap_or_default();
-    let base = format!("there is no {} {name} in namespace {}", stream.kind, stream.namespace);
+    let place = match stream.namespace.as_str() {
+        "" => "in the cluster".to_owned(),
+        namespace => format!("in namespace {namespace}"),
+    };
+    let base = format!("there is no {} {name} {place}", stream.kind);
     let elsewhere = Want::Namespaces { kind: stream.kind, name: name.to_owned() };
     if let Some(Answer::Names(namespaces)) = store.answer(&elsewhere)
         && !namespaces.is_empty()

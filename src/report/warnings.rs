@@ -1,8 +1,9 @@
 //! What makes a pass prove less than it seems.
 
+use super::outcome::serves;
 use super::v1::Warning;
 use crate::guard::Guard;
-use crate::model::{Kind, Rollout};
+use crate::model::{Kind, Pod, Rollout};
 use crate::settle::not_up;
 
 /// The warnings of a target. Those about the proof are given only with a pass.
@@ -30,9 +31,14 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
     } else if let Some((code, message)) = not_updated(rollout) {
         warn(code, message);
     }
+    if let Some(message) = template_not_rolled(rollout) {
+        warn("template-not-rolled", message);
+    }
+    let probed = serves(workload.kind) || workload.kind == Kind::Pod && rollout.readiness_counts();
     let without: Vec<&str> = spec
         .containers
         .iter()
+        .filter(|_| probed)
         .filter(|container| container.readiness_probe.is_none())
         .map(|container| container.name.as_str())
         .collect();
@@ -66,6 +72,7 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
     let restarted: Vec<String> = rollout
         .pods
         .iter()
+        .filter(|pod| pod.restarts_always())
         .filter_map(|pod| {
             // An init container that ended with 0 did what it is for.
             let ends: i64 = rollout
@@ -121,11 +128,31 @@ fn not_available(rollout: &Rollout<'_>, guard: &Guard) -> Option<String> {
     Some(message)
 }
 
+/// A ReplicaSet that is a target by itself does not replace its pods when its template changes.
+fn template_not_rolled(rollout: &Rollout<'_>) -> Option<String> {
+    if rollout.workload.kind != Kind::ReplicaSet {
+        return None;
+    }
+    let template = &rollout.workload.spec.template.spec;
+    let differs = |pod: &&&Pod| {
+        template.all_containers().any(|wanted| {
+            pod.spec.container(&wanted.name).is_none_or(|container| container.image != wanted.image)
+        })
+    };
+    let old = rollout.pods.iter().filter(differs).count();
+    let of = rollout.pods.len();
+    (old > 0).then(|| {
+        format!(
+            "{old} of {of} pods do not have the template's images: a ReplicaSet by itself never replaces pods"
+        )
+    })
+}
+
 /// Pods that the update strategy leaves as they are.
 fn not_updated(rollout: &Rollout<'_>) -> Option<(&'static str, String)> {
     let workload = rollout.workload;
     let old = workload.status.replicas - workload.status.updated_replicas;
-    if old <= 0 || workload.kind == Kind::Deployment {
+    if old <= 0 || !matches!(workload.kind, Kind::StatefulSet | Kind::DaemonSet) {
         return None;
     }
     let all = workload.status.replicas;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::time::Duration;
 
-use crate::cli::Selection;
+mod resolve;
+
+use crate::cli::{Selection, TypeName};
 use crate::error::{Error, ErrorKind};
 use crate::manifest::{self, Declared, Manifest};
 use crate::model::Kind;
@@ -21,7 +23,7 @@ pub(super) enum Chosen {
     Declared(Manifest),
     /// To be asked for.
     Matching {
-        kinds: Vec<Kind>,
+        kinds: Vec<TypeName>,
         selector: Option<String>,
         all_namespaces: bool,
     },
@@ -33,7 +35,7 @@ pub(super) fn choose(selection: &Selection, stdin: &mut dyn Read) -> Result<Chos
     Ok(match selection {
         Selection::Named(names) => {
             let declared = |name: &crate::cli::TargetName| Declared {
-                kind: name.kind,
+                kind: name.kind.clone(),
                 namespace: None,
                 name: name.name.clone(),
                 uid: None,
@@ -84,14 +86,22 @@ impl Chosen {
     ) -> Result<Vec<Target>, Error> {
         match self {
             Self::Declared(manifest) => {
-                declared(&manifest.workloads, gate.connection.namespace.as_deref(), namespace)
+                let mut workloads = Vec::new();
+                for workload in &manifest.workloads {
+                    workloads.push((resolve::kind(&workload.kind, live).await?, workload));
+                }
+                declared(&workloads, gate.connection.namespace.as_deref(), namespace)
             }
             Self::Matching { kinds, selector, all_namespaces } => {
                 let namespace = if *all_namespaces { "" } else { namespace };
+                let mut known = Vec::new();
+                for kind in kinds {
+                    known.push(resolve::kind(kind, live).await?);
+                }
                 let until =
                     tokio::time::Instant::now() + gate.policy.wait_for_create.min(gate.policy.timeout);
                 loop {
-                    let targets = matching(live, kinds, namespace, selector.as_deref()).await?;
+                    let targets = matching(live, &known, namespace, selector.as_deref()).await?;
                     if !targets.is_empty() || tokio::time::Instant::now() >= until {
                         return Ok(targets);
                     }
@@ -112,14 +122,16 @@ impl Chosen {
             }
             Self::Declared(manifest) => {
                 let left_out = manifest.left_out().unwrap_or_default();
-                Error::usage(format!("-f holds no rollout, only {left_out}"))
-                    .hint("Deployments, StatefulSets and DaemonSets are rollouts")
+                Error::usage(format!("-f holds nothing to wait for, only {left_out}"))
+                    .hint("Deployments, StatefulSets, DaemonSets and Jobs are")
                     .hint(empty)
             }
             Self::Matching { kinds, selector, all_namespaces } => {
-                let (last, others) =
-                    kinds.split_last().map_or(("workload", [].as_slice()), |(last, others)| (last.as_str(), others));
-                let mut kinds = others.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+                let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+                let (last, others) = kinds
+                    .split_last()
+                    .map_or(("workload", [].as_slice()), |(last, others)| (last.as_str(), others));
+                let mut kinds = others.join(", ");
                 if !kinds.is_empty() {
                     kinds.push_str(" or ");
                 }
@@ -146,11 +158,15 @@ impl Chosen {
     }
 }
 
-fn declared(workloads: &[Declared], flag: Option<&str>, default: &str) -> Result<Vec<Target>, Error> {
+fn declared(
+    workloads: &[(Kind, &Declared)],
+    flag: Option<&str>,
+    default: &str,
+) -> Result<Vec<Target>, Error> {
     let mut seen = BTreeSet::new();
     let mut targets = Vec::new();
-    for workload in workloads {
-        let Declared { kind, namespace, name, uid, generation, origin } = workload;
+    for (kind, workload) in workloads {
+        let Declared { kind: _, namespace, name, uid, generation, origin } = workload;
         if let (Some(own), Some(flag)) = (namespace, flag)
             && own != flag
         {
@@ -161,7 +177,8 @@ fn declared(workloads: &[Declared], flag: Option<&str>, default: &str) -> Result
             ))
             .hint(format!("leave out -n, or say -n {own}")));
         }
-        let stream = Stream::of(*kind, namespace.as_deref().unwrap_or(default), name);
+        let namespace = namespace.as_deref().unwrap_or(default);
+        let stream = Stream::of(*kind, if kind.is_namespaced() { namespace } else { "" }, name);
         if seen.insert(stream.clone()) {
             targets.push(Target {
                 stream,
@@ -211,7 +228,7 @@ mod tests {
 
     fn web(namespace: Option<&str>) -> Declared {
         Declared {
-            kind: Kind::Deployment,
+            kind: TypeName::Known(Kind::Deployment),
             namespace: namespace.map(str::to_owned),
             name: "web".to_owned(),
             uid: Some("u-1".to_owned()),
@@ -222,12 +239,14 @@ mod tests {
 
     #[test]
     fn a_namespace_in_the_file_counts_and_may_not_contradict_the_flag() {
-        let targets = declared(&[web(None), web(Some("shop"))], None, "shop").unwrap();
+        let (here, there) = (web(None), web(Some("shop")));
+        let both = [(Kind::Deployment, &here), (Kind::Deployment, &there)];
+        let targets = declared(&both, None, "shop").unwrap();
         assert_eq!(targets.len(), 1, "the same object twice is one target");
         let target = targets.first().unwrap();
         assert_eq!(target.stream, Stream::of(Kind::Deployment, "shop", "web"));
         assert_eq!((target.uid.as_deref(), target.generation), (Some("u-1"), Some(4)));
-        let error = declared(&[web(Some("shop"))], Some("test"), "test").unwrap_err();
+        let error = declared(&[(Kind::Deployment, &there)], Some("test"), "test").unwrap_err();
         assert_eq!(error.message, "k8s/web.yaml:7: Deployment web is of namespace shop, and -n says test");
         assert_eq!(error.exit_code().number(), 2);
     }

@@ -4,13 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-<<<<<<< HEAD
 use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, Request, Response};
-=======
-use http::header::ACCEPT;
 use http::{HeaderMap, Request, Response, Version};
->>>>>>> 911658a (source: HTTP/2 with pings, logs on their own connection; nothing passes without a recent proof; a history that moved back is indeterminate)
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use tokio::time::Instant;

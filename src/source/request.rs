@@ -12,7 +12,7 @@ pub(super) fn path(kind: Kind, namespace: &str, name: Option<&str>) -> String {
     let api_version = kind.api_version();
     let root = if api_version.contains('/') { "apis" } else { "api" };
     let mut path = format!("/{root}/{api_version}");
-    if !kind.is_of_the_cluster() && !namespace.is_empty() {
+    if kind.is_namespaced() && !namespace.is_empty() {
         path.push_str("/namespaces/");
         encode(&mut path, namespace);
     }

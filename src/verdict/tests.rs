@@ -35,6 +35,7 @@ struct Case {
     blind: Option<&'static str>,
     settled: Settled,
     standing: Vec<Standing>,
+    unjudgeable: Option<&'static str>,
     policy: Policy,
 }
 
@@ -49,6 +50,7 @@ impl Default for Case {
             blind: None,
             settled: Settled::NotComplete,
             standing: Vec::new(),
+            unjudgeable: None,
             policy: Policy::default(),
         }
     }
@@ -64,6 +66,7 @@ impl Case {
             workload_sight: self.workload.as_ref(),
             pods_refused: self.pods.as_ref(),
             blind: self.blind,
+            unjudgeable: self.unjudgeable,
             settled: &self.settled,
             standing: &self.standing,
         })
@@ -161,6 +164,15 @@ fn a_single_look_ends_with_what_it_sees() {
     );
     let standing = vec![standing(CauseCode::ImageNotFound, false)];
     assert_eq!(Case { standing, policy, ..Case::default() }.reason(), "image-not-found");
+}
+
+#[test]
+fn what_says_nothing_is_not_judged_and_a_cause_below_it_still_is() {
+    let case = |standing| Case { unjudgeable: Some("no conditions"), standing, ..Case::default() };
+    let silent = case(Vec::new());
+    assert_eq!(silent.reason(), "not-judgeable");
+    assert!(matches!(silent.judge(), Judgement::Stop(Verdict::Indeterminate(_))));
+    assert_eq!(case(vec![standing(CauseCode::ImageNotFound, true)]).reason(), "image-not-found");
 }
 
 #[test]

@@ -30,6 +30,11 @@ pub(crate) enum Step {
     Beat(String),
     /// Says what the attacher of a driver without a machine would say: this volume is attached.
     Attached(String),
+    /// Applies an object that the other one, `TYPE/NAME`, controls.
+    Own {
+        owner: &'static str,
+        object: Value,
+    },
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG` of the cluster program.

@@ -236,6 +236,10 @@ fn kind_of(target: &str) -> &'static str {
     match target.split('/').next() {
         Some("sts") => "StatefulSet",
         Some("ds") => "DaemonSet",
+        Some("job") => "Job",
+        Some("rs") => "ReplicaSet",
+        Some("pod") => "Pod",
+        Some(widget) if widget.starts_with("wdg") || widget.starts_with("widget") => "Widget",
         _ => "Deployment",
     }
 }

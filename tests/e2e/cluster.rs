@@ -97,6 +97,12 @@ impl Cluster {
     pub(crate) fn perform(&self, namespace: &str, step: &Step) -> Result<(), String> {
         match step {
             Step::Apply(objects) => self.apply(namespace, objects, &[]).map(drop),
+            Step::Own { owner, object } => {
+                let reference =
+                    call(Command::new("kubectl").args(["-n", namespace, "get", owner, "-o", "json"]), "")?;
+                let owned = manifest::owned(object.clone(), &reference)?;
+                self.perform(namespace, &Step::Apply(vec![owned]))
+            }
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
             Step::Ready(selector) => self.say_ready(namespace, selector),
@@ -125,8 +131,12 @@ impl Cluster {
     /// Applies objects and returns what kubectl prints.
     pub(crate) fn apply(&self, namespace: &str, objects: &[Value], more: &[&str]) -> Result<String, String> {
         let manifest = self.fill(&manifest::list(objects).to_string(), namespace);
-        let mut command = Command::new("kubectl");
-        call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
+        let apply = || {
+            let mut command = Command::new("kubectl");
+            call(command.args(["-n", namespace, "apply", "-f", "-"]).args(more), &manifest)
+        };
+        // What all cases of a family share may be made by two of them at once.
+        apply().or_else(|problem| if problem.contains("AlreadyExists") { apply() } else { Err(problem) })
     }
 
     /// Writes the status of an object.

@@ -27,17 +27,21 @@ mod cluster;
 mod compare;
 mod config;
 mod crash;
+mod custom;
 mod daemon_set;
 mod image;
+mod job;
 mod junit;
 mod limits;
 mod manifest;
 mod node;
 mod options;
 mod placement;
+mod pod;
 mod probe;
 mod quota;
 mod registry;
+mod replica_set;
 mod rollout;
 mod run;
 mod stateful_set;
@@ -116,6 +120,10 @@ fn every_case() -> Vec<Case> {
         rollout::cases,
         stateful_set::cases,
         daemon_set::cases,
+        job::cases,
+        replica_set::cases,
+        pod::cases,
+        custom::cases,
         quota::cases,
         admission::cases,
         placement::cases,

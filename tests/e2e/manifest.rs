@@ -73,6 +73,33 @@ pub(crate) fn daemon_set(pod_spec: Value) -> Value {
     set
 }
 
+/// ReplicaSet `web`; otherwise as [`deployment`].
+pub(crate) fn replica_set(replicas: u32, pod_spec: Value) -> Value {
+    merged(deployment("web", replicas, pod_spec), json!({"kind": "ReplicaSet"}))
+}
+
+/// Job `web` of one completion.
+pub(crate) fn job(restart_policy: &str, pod_spec: Value) -> Value {
+    let policy = json!({"restartPolicy": restart_policy, "terminationGracePeriodSeconds": 1});
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "web"},
+        "spec": {"completions": 1, "template": {"spec": merged(policy, pod_spec)}},
+    })
+}
+
+/// Pod `web`.
+pub(crate) fn pod(restart_policy: &str, pod_spec: Value) -> Value {
+    let policy = json!({"restartPolicy": restart_policy, "terminationGracePeriodSeconds": 1});
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "labels": {"app": "web"}},
+        "spec": merged(policy, pod_spec),
+    })
+}
+
 /// A ResourceQuota `pods` of that many pods.
 pub(crate) fn pod_quota(pods: u32) -> Value {
     json!({
@@ -148,6 +175,18 @@ pub(crate) fn node_without_machine(name: &str) -> Value {
 /// Several objects as one.
 pub(crate) fn list(objects: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": objects})
+}
+
+/// The object, controlled by another one that is given as the API server shows it.
+pub(crate) fn owned(mut object: Value, owner: &str) -> Result<Value, String> {
+    let owner: Value = serde_json::from_str(owner).map_err(|error| error.to_string())?;
+    let at = |pointer: &str| owner.pointer(pointer).cloned().unwrap_or_default();
+    let reference = json!({"apiVersion": at("/apiVersion"), "kind": at("/kind"), "controller": true,
+        "name": at("/metadata/name"), "uid": at("/metadata/uid")});
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("ownerReferences".to_owned(), json!([reference]));
+    }
+    Ok(object)
 }
 
 /// The fields of `base`, replaced by those of `over`.

@@ -96,6 +96,15 @@ impl End {
         }
     }
 
+    /// Another try of the same template ends the same way.
+    pub(super) const fn never_heals(&self) -> bool {
+        match self {
+            Self::CannotStart(failure) => !matches!(failure, StartFailure::RuntimeBusy),
+            Self::ShellFoundNoCommand | Self::ShellMayNotExecute | Self::ExecFormat => true,
+            _ => false,
+        }
+    }
+
     /// Whether time alone may ripen it too, for the runtimes that try again without an end to count.
     pub(super) const fn is_timed(&self) -> bool {
         matches!(self.code(false), CauseCode::ContainerCannotStart | CauseCode::MemoryLimitTooSmall)

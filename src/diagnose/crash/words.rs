@@ -161,7 +161,8 @@ impl Context<'_> {
             }
             End::Completed => {
                 format!(
-                    "{who} ran to completion{times} (exit code 0, {life}), but a Deployment keeps its containers running"
+                    "{who} ran to completion{times} (exit code 0, {life}), but a {} keeps its containers running",
+                    self.rollout.workload.kind
                 )
             }
             End::Killed(_) if self.ended.is_init() => {

@@ -18,7 +18,8 @@ pub(super) fn rule(seen: &Seen<'_>, diagnosis: &mut Diagnosis) {
             ProbeKind::Readiness => seen.status.ready,
             ProbeKind::Liveness => false,
         };
-        if passed || seen.status.state.running.is_none() {
+        let counts = kind != ProbeKind::Readiness || seen.rollout.readiness_counts();
+        if passed || !counts || seen.status.state.running.is_none() {
             continue;
         }
         if let Some(finding) = port_name(seen, kind, probe).or_else(|| command(seen, kind, probe)) {

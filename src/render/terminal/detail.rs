@@ -186,6 +186,10 @@ fn advice_without_cause(reason: &str) -> &'static str {
             "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
              its pods, and the ReplicaSets of a Deployment or the ControllerRevisions of a DaemonSet"
         }
+        "not-judgeable" => {
+            "nothing is known to be wrong with it; say what complete means for this kind, with --for condition=NAME or \
+             --for jsonpath=PATH=VALUE"
+        }
         "unreachable" => {
             "this says nothing about the rollout; check that the API server can be reached from here, then run the \
              same command again"
