@@ -23,6 +23,7 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Admission, "Admission"),
     (Family::Placement, "Placement"),
     (Family::Rollout, "Rollout"),
+    (Family::Updated, "Nothing updated"),
 ];
 
 /// The text of a family: what its causes have in common, then a section `## code` for each.
@@ -37,6 +38,7 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Admission => include_str!("diagnose/admission.md"),
         Family::Placement => include_str!("diagnose/placement.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
+        Family::Updated => include_str!("diagnose/updated.md"),
     }
 }
 

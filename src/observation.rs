@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use target::{Origin, Target};
 
 use crate::model::{
-    ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, Pod, PodAsk, ReplicaSet, ResourceQuota,
-    Workload,
+    ControllerRevision, Event, FieldManager, Kind, LimitRange, Node, ObjectRef, Pod, PodAsk, ReplicaSet,
+    ResourceQuota, Workload,
 };
 
 /// One fact and when it reached us.
@@ -140,6 +140,8 @@ pub(crate) enum Want {
     PodAsks { namespace: String },
     /// All nodes: their labels, taints and what they offer.
     Nodes,
+    /// Who wrote the template of a workload.
+    Managers(ObjectRef),
     /// The pull secrets that a ServiceAccount adds to its pods.
     PullSecrets { namespace: String, service_account: String },
 }
@@ -173,6 +175,7 @@ pub(crate) enum Answer {
     Quota(ResourceQuota),
     PodAsks(Vec<PodAsk>),
     Nodes(Vec<Node>),
+    Managers(Vec<FieldManager>),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

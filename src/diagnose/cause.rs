@@ -12,6 +12,7 @@ pub(crate) enum Family {
     Limits,
     Placement,
     Rollout,
+    Updated,
 }
 
 impl Family {
@@ -26,6 +27,7 @@ impl Family {
             Self::Limits => "limits",
             Self::Placement => "placement",
             Self::Rollout => "rollout",
+            Self::Updated => "updated",
         }
     }
 }
@@ -119,6 +121,9 @@ causes! {
     PriorityClassMissing = "priority-class-missing", Admission;
     RuntimeClassMissing = "runtime-class-missing", Admission;
     NamespaceTerminating = "namespace-terminating", Admission;
+
+    ImageNotUpdated = "image-not-updated", Updated;
+    RolledBack = "rolled-back", Updated;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -226,7 +226,7 @@ impl Store {
     }
 
     fn remove(&mut self, kind: Kind, uid: &str) {
-        drop(self.counts.remove(uid));
+        self.counts.remove(uid);
         let meta = match kind {
             Kind::ReplicaSet => self.replica_sets.remove(uid).map(|set| set.metadata),
             Kind::ControllerRevision => {

@@ -56,6 +56,7 @@ pub(crate) mod reason {
     pub(crate) const FAILED_SCALE_UP: &str = "FailedScaleUp";
     pub(crate) const NOMINATED: &str = "Nominated";
     pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
+    pub(crate) const PULLED: &str = "Pulled";
     pub(crate) const FAILED_MOUNT: &str = "FailedMount";
     pub(crate) const KILLING: &str = "Killing";
     pub(crate) const UNHEALTHY: &str = "Unhealthy";

@@ -159,7 +159,7 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
                 format!("no connection to the API server when time was up: {message}")
             }
         },
-        Some(Verdict::Superseded) => "another rollout of this workload took over".to_owned(),
+        Some(Verdict::Superseded(_)) => "another rollout of this workload took over".to_owned(),
         Some(Verdict::Interrupted(_)) => format!("interrupted while waiting for {}", look.waiting_for),
         Some(Verdict::NotFound) => not_found(store, guard.stream()),
         None => {
@@ -318,6 +318,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
         (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
         (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
+        (Want::Managers(_), Answer::Refused(refusal)) => Some(("managers", refusal)),
         (Want::Nodes, Answer::Refused(refusal)) => Some(("nodes", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
@@ -345,6 +346,7 @@ fn consequence(resource: &str) -> &'static str {
         "limitranges" => "bounds are known only from the API server's message",
         "resourcequotas" => "quotas are known only as they were when the API server refused a pod",
         "pods of others" => "who uses most of the quota is not known",
+        "managers" => "who changed the template is not known",
         "nodes" => "labels, taints and sizes of nodes are known only from the scheduler's message",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",

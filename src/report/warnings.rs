@@ -1,6 +1,7 @@
 //! What makes a pass prove less than it seems.
 
 use super::v1::Warning;
+use crate::diagnose::differing;
 use crate::guard::Guard;
 use crate::model::{Kind, Rollout};
 use crate::settle::not_up;
@@ -54,6 +55,9 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
                 container.name, container.image
             ),
         );
+    }
+    for message in moved_tags(rollout) {
+        warn("image-digests-differ", message);
     }
     let terminating = rollout.old_pods.iter().filter(|pod| pod.metadata.is_being_deleted()).count();
     if terminating > 0 {
@@ -119,6 +123,24 @@ fn not_available(rollout: &Rollout<'_>, guard: &Guard) -> Option<String> {
         }
     }
     Some(message)
+}
+
+/// Images that are not the same on all pods of the template.
+fn moved_tags(rollout: &Rollout<'_>) -> Vec<String> {
+    let short = |digest: &str| digest.get(..19).unwrap_or(digest).to_owned();
+    differing(rollout)
+        .into_iter()
+        .map(|(container, digests)| {
+            let counts: Vec<String> =
+                digests.iter().map(|(digest, pods)| format!("{} on {pods}", short(digest))).collect();
+            format!(
+                "pods run different images under the one name {} of container {}: {}; the tag was moved",
+                container.image,
+                container.name,
+                counts.join(", ")
+            )
+        })
+        .collect()
 }
 
 /// Pods that the update strategy leaves as they are.

@@ -41,6 +41,7 @@ mod rollout;
 mod run;
 mod stateful_set;
 mod targets;
+mod updated;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -115,6 +116,7 @@ fn every_case() -> Vec<Case> {
         stateful_set::cases,
         daemon_set::cases,
         quota::cases,
+        updated::cases,
         admission::cases,
         placement::cases,
         targets::cases,
