@@ -1,5 +1,6 @@
 //! The command line: what may be typed. What it means here is decided in [`crate::settings`].
 
+mod expect;
 mod help;
 mod manual;
 mod resource_type;
@@ -20,6 +21,7 @@ use crate::env::Env;
 use crate::exit_code::ExitCode;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 
+pub(crate) use expect::ExpectArguments;
 pub(crate) use resource_type::{TypeName, unknown_type};
 pub(crate) use selection::{Selection, SelectionArguments};
 pub(crate) use target::{TargetName, parse as parse_targets};
@@ -148,6 +150,8 @@ pub(crate) struct GateArguments {
     /// ready, neither is its pod.
     #[arg(long, value_name = "NAME", help_heading = help::JUDGEMENT)]
     pub(crate) ignore_container: Vec<String>,
+    #[command(flatten)]
+    pub(crate) expect: ExpectArguments,
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
     /// Record what the API server said, for `replay`

@@ -27,17 +27,20 @@ mod refusal;
 mod rollout;
 mod root;
 mod text;
+mod updated;
 mod volume;
 
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
-pub(crate) use rollout::{stalled, superseded, target_deleted};
+pub(crate) use rollout::{stalled, target_deleted};
 pub(crate) use root::{drop_explained, order_by_root};
 pub(crate) use text::nearest;
+pub(crate) use updated::{differing, has_images, passed_by, superseded};
 
 use crate::model::Rollout;
 use crate::observation::Request;
+use crate::policy::Expectations;
 
 /// What the rules found, and what they would like to know.
 #[derive(Debug, Default)]
@@ -84,11 +87,12 @@ const RULES: &[Rule] = &[
 ];
 
 /// Runs every rule.
-pub(crate) fn diagnose(rollout: &Rollout<'_>) -> Diagnosis {
+pub(crate) fn diagnose(rollout: &Rollout<'_>, expect: &Expectations) -> Diagnosis {
     let mut diagnosis = Diagnosis::default();
     for rule in RULES {
         rule(rollout, &mut diagnosis);
     }
+    updated::rules(rollout, expect, &mut diagnosis);
     config::drop_consequences(&mut diagnosis.findings);
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);

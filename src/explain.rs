@@ -27,6 +27,7 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Job, "Jobs and pods"),
     (Family::Custom, "Other kinds"),
     (Family::Rollout, "Rollout"),
+    (Family::Updated, "Nothing updated"),
 ];
 
 /// The text of a family: what its causes have in common, then a section `## code` for each.
@@ -45,6 +46,7 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Job => include_str!("diagnose/job.md"),
         Family::Custom => include_str!("diagnose/custom.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
+        Family::Updated => include_str!("diagnose/updated.md"),
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod enough;
 mod kinds;
+mod meant;
 mod pinned;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, diagnose, stalled, superseded, target_deleted};
+use crate::diagnose::{CauseCode, diagnose, has_images, stalled, target_deleted};
 use crate::guard::kinds::{MEANING_WITHIN, TROUBLE_AFTER, ended_job, may_stall, settles_by_pods};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
@@ -28,6 +30,10 @@ pub(crate) struct Guard {
     template: Option<String>,
     /// The Deployment's revision at that time.
     revision: Option<String>,
+    /// The generation or revision that is asked for has been seen; true where none is.
+    arrived: bool,
+    /// The template had every expected image at the last look.
+    meets_expectations: bool,
     gone_since: Option<Duration>,
     ledger: Ledger,
     settling: Settling,
@@ -97,6 +103,8 @@ impl Guard {
             target,
             template: None,
             revision: None,
+            arrived: false,
+            meets_expectations: true,
             gone_since: None,
             ledger: Ledger::default(),
             settling: Settling::default(),
@@ -148,8 +156,10 @@ impl Guard {
             .or_else(|| ended_job(store, &self.target.stream));
         let rollout = workload.map(|workload| Rollout::new(store, workload, accepted(policy)));
         let presence = self.presence(store, rollout.as_ref(), policy);
-        let taken_over = workload.filter(|_| presence == Presence::Replaced).map(|workload| {
-            superseded(workload, self.uid.as_deref().unwrap_or_default(), self.revision.as_deref())
+        let taken_over = rollout.as_ref().filter(|_| presence == Presence::Replaced).and_then(|rollout| {
+            let found = self.taken_over(rollout, policy);
+            outlook.requests.extend(found.requests);
+            found.findings.into_iter().next()
         });
         let mut settled = Settled::NotComplete;
         if let Some(rollout) = &rollout {
@@ -214,6 +224,7 @@ impl Guard {
         for stream in streams(workload) {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
+        outlook.requests.extend(meant::numbers_of(workload, &policy.expect));
         let status = assess(rollout);
         if !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER) {
             outlook
@@ -236,7 +247,12 @@ impl Guard {
             settled = self.believed(state, store, workload, policy, outlook);
             outlook.requests.extend(requests);
         }
-        let mut found = diagnose(rollout);
+        let mut found = diagnose(rollout, &policy.expect);
+        // What is not the rollout that was meant cannot complete as it.
+        let another = found.findings.iter().any(|finding| finding.code == CauseCode::ImageNotUpdated);
+        if another || !self.arrived {
+            settled = Settled::NotComplete;
+        }
         found.requests.retain(|request| policy.logs || !matches!(request.want, Want::Logs(_)));
         outlook.requests.append(&mut found.requests);
         let counters = replicas(rollout);
@@ -266,7 +282,10 @@ impl Guard {
         }
         let refreshes = outlook.requests.iter().filter_map(|request| request.refresh);
         outlook.wake = refreshes.fold(outlook.wake, |wake, refresh| wake.min(now + refresh));
-        self.last.waiting_for = waiting_for(&status, &settled);
+        self.last.waiting_for = match Self::awaited(rollout, policy) {
+            Some(awaited) if !self.arrived => awaited,
+            _ => waiting_for(&status, &settled),
+        };
         self.last.unjudgeable = match status {
             Status::Unjudgeable { why } => Some(why),
             _ => None,
@@ -347,12 +366,28 @@ impl Guard {
             _ => true,
         };
         if !(same_object && same_template) {
-            if !policy.follow {
+            // An image that is expected arrives late, or is set back: the rule of it decides.
+            let met = has_images(workload, &policy.expect);
+            let is_meant = self.arrived && self.meets_expectations;
+            if !policy.follow && (!same_object || is_meant && met) {
                 return Presence::Replaced;
             }
             self.ledger = Ledger::default();
             self.settling = Settling::default();
             self.movement = None;
+            self.template = None;
+        }
+        let was_meant = self.arrived && self.meets_expectations;
+        if !self.arrived {
+            match Self::compare(rollout, policy) {
+                Ordering::Less => {}
+                Ordering::Equal => self.arrived = true,
+                Ordering::Greater => return Presence::Replaced,
+            }
+        }
+        self.meets_expectations = has_images(workload, &policy.expect);
+        if !was_meant && self.arrived && self.meets_expectations {
+            // What is meant has come: its template is the baseline as soon as the controller has looked at it.
             self.template = None;
         }
         self.uid = Some(uid.clone());
@@ -386,7 +421,10 @@ impl Guard {
 
     /// A verdict that will be explained waits a moment for logs and events that are on their way.
     fn waits_for_evidence(&mut self, store: &Store, verdict: &Verdict, outlook: &Outlook) -> bool {
-        let explained = matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::NotFound);
+        let explained = matches!(
+            verdict,
+            Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::NotFound | Verdict::Superseded(_)
+        );
         let since = *self.deciding_since.get_or_insert(store.now());
         // What has not been listed yet is not known to be absent: old pods may serve.
         let open = |request: &Request| match &request.want {

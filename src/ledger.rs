@@ -57,6 +57,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::PodFailed
         | C::UpdateOnDelete
         | C::RolloutSuperseded
+        | C::RolledBack
         | C::TargetDeleted => 3,
         // T1: deterministic unless a sibling object changes.
         C::ImagePlatformMismatch
@@ -74,6 +75,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::AdmissionPolicyDenied
         | C::PriorityClassMissing
         | C::RuntimeClassMissing
+        | C::ImageNotUpdated
         | C::PodInvalid
         | C::NodeRejectedPod
         | C::PodEvicted
@@ -209,8 +211,11 @@ fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
 fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {
     let base = finding.tolerance.unwrap_or_else(|| tolerance(finding.code));
     // Room and admission are given pod by pod: that other pods got theirs says nothing about the template.
-    let pod_by_pod = matches!(finding.code.family(), Family::Quota | Family::Placement | Family::Admission)
-        || is_about_one_claim(finding.code);
+    // And pods that are fine are no sign that the template is the one that was meant.
+    let pod_by_pod = matches!(
+        finding.code.family(),
+        Family::Quota | Family::Placement | Family::Admission | Family::Updated
+    ) || is_about_one_claim(finding.code);
     let base = if some_are_fine && !pod_by_pod { base.max(TOLERANCE_WHEN_SOME_ARE_FINE) } else { base };
     base.mul_f64(patience.clamp(0.0, 1000.0))
 }

@@ -4,14 +4,15 @@
 //! memory follows what we use and not what the cluster holds. Nothing here knows a client, a clock or a file.
 
 mod annotations;
-mod casualty;
 mod below;
+mod casualty;
 mod container;
 mod controller_revision;
 mod creator;
 mod custom;
 mod decode;
 mod event;
+mod field_manager;
 mod ignored;
 mod job;
 mod kind;
@@ -39,6 +40,7 @@ pub(crate) use creator::Creator;
 pub(crate) use custom::{CustomState, ObservedGeneration};
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
+pub(crate) use field_manager::{FieldManager, Managed};
 pub(crate) use job::{Job, JobEnd};
 pub(crate) use kind::{Kind, KindName};
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use target::{Origin, Target};
 
 use crate::model::{
-    Claim, ControllerRevision, Event, Kind, LimitRange, Node, ObjectRef, OtherPod, PersistentVolume, Pod,
-    PodAsk, ReplicaSet, ResourceQuota, StorageClass, Workload,
+    Claim, ControllerRevision, Event, FieldManager, Kind, LimitRange, Node, ObjectRef, OtherPod,
+    PersistentVolume, Pod, PodAsk, ReplicaSet, ResourceQuota, StorageClass, Workload,
 };
 
 /// One fact and when it reached us.
@@ -154,6 +154,8 @@ pub(crate) enum Want {
     Volume { name: String },
     /// One pod of somebody else: where it is and who made it.
     OtherPod { namespace: String, name: String },
+    /// Who wrote the template of a workload.
+    Managers(ObjectRef),
     /// The pull secrets that a ServiceAccount adds to its pods.
     PullSecrets { namespace: String, service_account: String },
 }
@@ -193,6 +195,7 @@ pub(crate) enum Answer {
     /// All volumes, or the one that was asked for.
     Volumes(Vec<PersistentVolume>),
     OtherPod(Box<OtherPod>),
+    Managers(Vec<FieldManager>),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

@@ -1,12 +1,14 @@
 //! What the user accepts: the knobs of a judgement, with the defaults of the product.
 
 mod applied;
+mod expectations;
 mod min_available;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(crate) use applied::{Applied, Knob};
+pub(crate) use expectations::{Expectations, Expected};
 pub(crate) use min_available::MinAvailable;
 
 use crate::duration;
@@ -40,6 +42,8 @@ pub(crate) struct Policy {
     pub(crate) ignored_containers: BTreeSet<String>,
     /// What flags have decided, so that no annotation does.
     pub(crate) given: BTreeSet<Knob>,
+    /// Which rollout is meant.
+    pub(crate) expect: Expectations,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -86,6 +90,7 @@ impl Default for Policy {
             min_available: None,
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),
+            expect: Expectations::default(),
         }
     }
 }

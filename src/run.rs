@@ -61,6 +61,7 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
             if targets.is_empty() && !gate.allow_empty {
                 return Err(chosen.nothing(gate, namespace));
             }
+            gate.check_number_of(targets.len())?;
             let mut recorder =
                 recording.map(|file| Writer::new(file, started, &targets, gate.policy.clone()));
             let mut session = Session::new(started, targets, gate.policy.clone());

@@ -135,7 +135,7 @@ impl Verdict {
             Self::Failed(_) => ExitCode::Failed,
             Self::TimedOut(_) => ExitCode::TimedOut,
             Self::Indeterminate(_) => ExitCode::Indeterminate,
-            Self::Superseded => ExitCode::Superseded,
+            Self::Superseded(_) => ExitCode::Superseded,
             Self::Interrupted(Signal::Interrupt) => ExitCode::Interrupted,
             Self::Interrupted(Signal::Terminate) => ExitCode::Terminated,
             Self::NotFound => ExitCode::Usage,

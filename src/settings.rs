@@ -12,7 +12,7 @@ use crate::cli::{
 use crate::env::Env;
 use crate::error::Error;
 use crate::outputs::{OutputPath, ReportFormat};
-use crate::policy::{ExecPlugins, Knob, Policy};
+use crate::policy::{ExecPlugins, Expectations, Knob, Policy};
 use crate::ui::UiKind;
 use crate::untrusted::Redactor;
 
@@ -140,7 +140,7 @@ impl Settings {
             }
             CommandArguments::Diagnose(gate) => {
                 let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, given, ..Policy::default() };
-                Command::Gate(Box::new(gate_settings(gate, policy, UiKind::None, connection, env)?))
+                Command::Gate(Box::new(gate_settings(gate, &policy, UiKind::None, connection, env)?))
             }
             CommandArguments::Replay(replay) => replay_settings(replay)?,
             CommandArguments::Explain { code } => Command::Explain { code },
@@ -169,12 +169,12 @@ fn wait_settings(
         ProgressHow::Auto if env.stderr_is_terminal && !dumb => UiKind::Terminal,
         ProgressHow::Plain | ProgressHow::Auto => UiKind::Plain,
     };
-    gate_settings(gate, policy, ui, connection, env)
+    gate_settings(gate, &policy, ui, connection, env)
 }
 
 fn gate_settings(
     gate: GateArguments,
-    policy: Policy,
+    policy: &Policy,
     ui: UiKind,
     connection: ConnectionArguments,
     env: &Env,
@@ -187,7 +187,8 @@ fn gate_settings(
         allow_on_delete: gate.allow_on_delete,
         min_available: gate.min_available,
         ignored_containers: gate.ignore_container.into_iter().collect(),
-        ..policy
+        expect: gate.expect.into_expectations(),
+        ..policy.clone()
     };
     let reports = report_settings(gate.reports)?;
     let record = gate.record.map(|path| record_path(path, &reports)).transpose()?;
@@ -202,6 +203,23 @@ fn gate_settings(
         ui,
         quiet: gate.quiet,
     })
+}
+
+impl Gate {
+    /// Refuses what can be said of one object only.
+    pub(crate) fn check_number_of(&self, targets: usize) -> Result<(), Error> {
+        let Expectations { generation, revision, .. } = &self.policy.expect;
+        let flag = match (generation, revision) {
+            (Some(_), _) => "--generation",
+            (None, Some(_)) => "--revision",
+            (None, None) => return Ok(()),
+        };
+        if targets < 2 {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{flag} with {targets} targets"))
+            .hint("each object counts for itself: wait for one target at a time"))
+    }
 }
 
 fn record_path(path: PathBuf, reports: &Reports) -> Result<PathBuf, Error> {

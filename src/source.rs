@@ -6,8 +6,8 @@
 mod call;
 mod connect;
 mod connect_error;
-mod exec;
 mod discovery;
+mod exec;
 mod failure;
 mod fetch;
 mod frame;

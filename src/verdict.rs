@@ -18,7 +18,8 @@ pub(crate) enum Verdict {
     Failed(CauseCode),
     TimedOut(Unfinished),
     Indeterminate(Blindness),
-    Superseded,
+    /// By what: another template, another object of its name, or an older revision.
+    Superseded(CauseCode),
     Interrupted(Signal),
     /// No such object; it was never seen.
     NotFound,
@@ -57,7 +58,7 @@ impl Verdict {
             Self::Failed(_) => VerdictName::Failed,
             Self::TimedOut(_) => VerdictName::TimedOut,
             Self::Indeterminate(_) | Self::NotFound => VerdictName::Indeterminate,
-            Self::Superseded => VerdictName::Superseded,
+            Self::Superseded(_) => VerdictName::Superseded,
             Self::Interrupted(_) => VerdictName::Interrupted,
         }
     }
@@ -66,14 +67,15 @@ impl Verdict {
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::Complete(_) => "complete",
-            Self::Failed(code) | Self::TimedOut(Unfinished::Tolerating(code)) => code.as_str(),
+            Self::Superseded(code) | Self::Failed(code) | Self::TimedOut(Unfinished::Tolerating(code)) => {
+                code.as_str()
+            }
             Self::TimedOut(Unfinished::Progressing) => "progressing",
             Self::TimedOut(Unfinished::Settling) => "settling",
             Self::Indeterminate(Blindness::Refused(_)) => "workload-not-readable",
             Self::Indeterminate(Blindness::PodsRefused(_)) => "pods-not-readable",
             Self::Indeterminate(Blindness::Meaningless(_)) => "not-judgeable",
             Self::Indeterminate(Blindness::Unreachable(_)) => "unreachable",
-            Self::Superseded => CauseCode::RolloutSuperseded.as_str(),
             Self::Interrupted(_) => "interrupted",
             Self::NotFound => "not-found",
         }
@@ -138,7 +140,10 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
         Presence::Gone(since) if facts.now.saturating_sub(since) >= GONE_FOR => {
             return Judgement::Stop(Verdict::Failed(CauseCode::TargetDeleted));
         }
-        Presence::Replaced => return Judgement::Stop(Verdict::Superseded),
+        Presence::Replaced => {
+            let code = facts.standing.first().map(|standing| standing.finding.code);
+            return Judgement::Stop(Verdict::Superseded(code.unwrap_or(CauseCode::RolloutSuperseded)));
+        }
         Presence::Here | Presence::Gone(_) | Presence::Unknown => {}
     }
     if facts.presence == Presence::Here {

@@ -16,6 +16,7 @@ pub(crate) enum Family {
     Job,
     Custom,
     Rollout,
+    Updated,
 }
 
 impl Family {
@@ -34,6 +35,7 @@ impl Family {
             Self::Job => "job",
             Self::Custom => "custom",
             Self::Rollout => "rollout",
+            Self::Updated => "updated",
         }
     }
 }
@@ -148,6 +150,8 @@ causes! {
 
     ObjectFailed = "object-failed", Custom;
     ObjectNotReady = "object-not-ready", Custom;
+    ImageNotUpdated = "image-not-updated", Updated;
+    RolledBack = "rolled-back", Updated;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -12,7 +12,7 @@ mod relatives;
 use super::place::{container_words, kubectl, spec_path, waiting_evidence};
 use super::{CauseCode, Diagnosis, Evidence, Finding, Prognosis};
 use crate::model::{ContainerStatus, Pod, Rollout, reason};
-use reference::Reference;
+pub(super) use reference::Reference;
 
 /// The waiting reason of a signature policy of the node.
 const SIGNATURE_VALIDATION_FAILED: &str = "SignatureValidationFailed";

@@ -145,7 +145,7 @@ pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
 
 /// Another template of the target, or another object of its name, has taken the place of the one with that uid
 /// and revision: found by the guard, which alone remembers it.
-pub(crate) fn superseded(after: &Workload, uid: &str, revision: Option<&str>) -> Finding {
+pub(in crate::diagnose) fn superseded(after: &Workload, uid: &str, revision: Option<&str>) -> Finding {
     let subject = after.object_ref();
     let named = format!("{} {}", after.kind, after.metadata.name);
     let (headline, evidence) = if after.metadata.uid != uid {

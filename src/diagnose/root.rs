@@ -50,7 +50,13 @@ pub(crate) fn order_by_root(findings: &mut [Finding]) {
 const fn rank(code: CauseCode) -> u8 {
     use CauseCode as C;
     match code {
-        C::TargetDeleted | C::RolloutSuperseded | C::RolloutPaused | C::JobSuspended | C::UpdateOnDelete => 0,
+        C::TargetDeleted
+        | C::RolledBack
+        | C::ImageNotUpdated
+        | C::RolloutSuperseded
+        | C::RolloutPaused
+        | C::JobSuspended
+        | C::UpdateOnDelete => 0,
         C::OldPodBlocking
         | C::LimitRangeExceeded
         | C::LimitRangeDefaultConflict

@@ -103,3 +103,45 @@ fn a_target_that_was_never_there_is_not_found() {
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "not-found");
 }
+
+fn expecting(image: &str) -> Policy {
+    let expected = crate::policy::Expected { container: None, value: image.to_owned() };
+    let images = vec![expected];
+    let expect = crate::policy::Expectations { images, ..Default::default() };
+    Policy { expect, ..Policy::default() }
+}
+
+#[test]
+fn a_complete_rollout_of_another_image_fails_after_its_tolerance() {
+    let mut world = complete();
+    let policy = expecting("registry.example/shop/web:1.3");
+    let managers = Want::Managers(world.rollout().workload.object_ref());
+    world.answer(managers, crate::observation::Answer::Managers(Vec::new()));
+    let mut guard = Guard::new(World::target());
+    // The ReplicaSets have not been listed, and a verdict waits three seconds for what explains it.
+    for (at, expected) in [(0, "none"), (14, "none"), (15, "none"), (20, "image-not-updated")] {
+        world.at(at);
+        guard.look(&world.store, &policy);
+        assert_eq!(reason(&guard), expected, "{at}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_by_its_number_is_waited_for_and_not_passed_by() {
+    let of = |generation| Policy {
+        expect: crate::policy::Expectations { generation: Some(generation), ..Default::default() },
+        ..Policy::default()
+    };
+    for (generation, expected) in [(1, "complete"), (2, "none")] {
+        let mut guard = Guard::new(World::target());
+        guard.look(&complete().store, &of(generation));
+        assert_eq!(reason(&guard), expected, "{generation}");
+    }
+    let mut world = complete();
+    let mut guard = Guard::new(World::target());
+    for at in [0, 4] {
+        world.at(at);
+        guard.look(&world.store, &of(0));
+    }
+    assert_eq!(reason(&guard), "rollout-superseded");
+}

@@ -10,6 +10,7 @@ use super::below::pods_below;
 use super::controller_revision::ControllerRevision;
 use super::creator::Creator;
 use super::event::Event;
+use super::field_manager::FieldManager;
 use super::kind::Kind;
 use super::limit_range::LimitRange;
 use super::meta::ObjectRef;
@@ -253,6 +254,49 @@ impl<'a> Rollout<'a> {
         match self.store.answer(&Want::PodAsks { namespace: self.namespace().to_owned() }) {
             Some(Answer::PodAsks(asks)) => Lookup::Found(asks),
             other => unanswered(other),
+        }
+    }
+
+    /// Who wrote the template, the latest first; empty until answered.
+    pub(crate) fn managers(&self) -> &'a [FieldManager] {
+        match self.store.answer(&Want::Managers(self.workload.object_ref())) {
+            Some(Answer::Managers(managers)) => managers,
+            _ => &[],
+        }
+    }
+
+    /// The number that the controller gave to the newest template, as `kubectl rollout history` shows it.
+    pub(crate) fn revision(&self) -> Option<i64> {
+        if !self.workload.is_observed() {
+            return None;
+        }
+        match self.workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => {
+                let hash = self.template_identity()?;
+                let revisions = self.store.controller_revisions_of(&self.workload.metadata.uid);
+                revisions
+                    .filter(|revision| revision.hash() == Some(hash) || revision.metadata.name == hash)
+                    .map(|revision| revision.revision)
+                    .max()
+            }
+            _ => self.workload.metadata.annotations.revision.as_deref()?.parse().ok(),
+        }
+    }
+
+    /// When the object that holds a template ([`Self::template_identity`]) was made.
+    pub(crate) fn template_created(&self, identity: &str) -> Option<Timestamp> {
+        let uid = self.workload.metadata.uid.as_str();
+        match self.workload.kind {
+            Kind::StatefulSet | Kind::DaemonSet => self
+                .store
+                .controller_revisions_of(uid)
+                .find(|revision| revision.hash() == Some(identity) || revision.metadata.name == identity)
+                .and_then(|revision| revision.metadata.creation_timestamp),
+            _ => self
+                .store
+                .replica_sets_of(uid)
+                .find(|set| set.metadata.uid == identity)
+                .and_then(|set| set.metadata.creation_timestamp),
         }
     }
 

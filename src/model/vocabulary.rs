@@ -63,6 +63,7 @@ pub(crate) mod reason {
     pub(crate) const FAILED_SCALE_UP: &str = "FailedScaleUp";
     pub(crate) const NOMINATED: &str = "Nominated";
     pub(crate) const FAILED_SCHEDULING: &str = "FailedScheduling";
+    pub(crate) const PULLED: &str = "Pulled";
     pub(crate) const FAILED_MOUNT: &str = "FailedMount";
     pub(crate) const FAILED_ATTACH_VOLUME: &str = "FailedAttachVolume";
     pub(crate) const FAILED_CREATE_POD_SANDBOX: &str = "FailedCreatePodSandBox";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::redact::redact_answer;
 use crate::model::decode_value;
 use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
-use crate::policy::{Knob, MinAvailable, Policy, StableFor};
+use crate::policy::{Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
 pub(super) const FORMAT: Format = Format { major: 1, minor: 1 };
@@ -63,6 +63,8 @@ pub(crate) struct RecordedPolicy {
     /// Flags that outrank annotations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     given: Vec<String>,
+    #[serde(default, skip_serializing_if = "Expectations::is_empty")]
+    expect: Expectations,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -89,6 +91,7 @@ impl From<Policy> for RecordedPolicy {
             min_available: policy.min_available.map(|min| min.to_string()),
             ignored_containers: policy.ignored_containers,
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
+            expect: policy.expect,
         }
     }
 }
@@ -114,6 +117,7 @@ impl RecordedPolicy {
                 .into_iter()
                 .filter(|knob| self.given.iter().any(|given| given == knob.annotation()))
                 .collect(),
+            expect: self.expect.clone(),
         }
     }
 }

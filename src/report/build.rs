@@ -165,7 +165,7 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
                 format!("no connection to the API server when time was up: {message}")
             }
         },
-        Some(Verdict::Superseded) => "another rollout of this workload took over".to_owned(),
+        Some(Verdict::Superseded(_)) => "another rollout of this workload took over".to_owned(),
         Some(Verdict::Interrupted(_)) => format!("interrupted while waiting for {}", look.waiting_for),
         Some(Verdict::NotFound) => not_found(store, guard.stream()),
         None => {
@@ -343,6 +343,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             Some(("persistentvolumes", refusal))
         }
         (Want::OtherPod { .. }, Answer::Refused(refusal)) => Some(("other pods", refusal)),
+        (Want::Managers(_), Answer::Refused(refusal)) => Some(("managers", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
     });
@@ -380,6 +381,7 @@ fn consequence(resource: &str) -> &'static str {
             "what keeps a claim from its volume is known only from messages"
         }
         "other pods" => "the node of a pod that holds a volume is not known",
+        "managers" => "who changed the template is not known",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",
         "serviceaccounts" => "pull secrets of the ServiceAccount are not known",

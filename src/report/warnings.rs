@@ -2,6 +2,7 @@
 
 use super::outcome::serves;
 use super::v1::Warning;
+use crate::diagnose::differing;
 use crate::guard::Guard;
 use crate::model::{Kind, Pod, Rollout};
 use crate::settle::not_up;
@@ -60,6 +61,9 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
                 container.name, container.image
             ),
         );
+    }
+    for message in moved_tags(rollout) {
+        warn("image-digests-differ", message);
     }
     let terminating = rollout.old_pods.iter().filter(|pod| pod.metadata.is_being_deleted()).count();
     if terminating > 0 {
@@ -146,6 +150,24 @@ fn template_not_rolled(rollout: &Rollout<'_>) -> Option<String> {
             "{old} of {of} pods do not have the template's images: a ReplicaSet by itself never replaces pods"
         )
     })
+}
+
+/// Images that are not the same on all pods of the template.
+fn moved_tags(rollout: &Rollout<'_>) -> Vec<String> {
+    let short = |digest: &str| digest.get(..19).unwrap_or(digest).to_owned();
+    differing(rollout)
+        .into_iter()
+        .map(|(container, digests)| {
+            let counts: Vec<String> =
+                digests.iter().map(|(digest, pods)| format!("{} on {pods}", short(digest))).collect();
+            format!(
+                "pods run different images under the one name {} of container {}: {}; the tag was moved",
+                container.image,
+                container.name,
+                counts.join(", ")
+            )
+        })
+        .collect()
 }
 
 /// Pods that the update strategy leaves as they are.

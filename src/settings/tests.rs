@@ -161,3 +161,22 @@ fn a_recording_comes_from_a_file_stdin_or_the_program() {
     assert_eq!(source("rollout-guard replay --demo x"), ReplaySource::Demo("x".to_owned()));
     assert_eq!(source("rollout-guard replay --list"), ReplaySource::List);
 }
+
+#[test]
+fn a_number_is_asked_of_one_target_only() {
+    let gate = gate("rollout-guard wait deploy/web deploy/api --revision 3");
+    assert!(gate.check_number_of(1).is_ok());
+    let error = gate.check_number_of(2).unwrap_err();
+    assert_eq!(error.exit_code().number(), 2);
+    assert!(error.message.contains("--revision with 2 targets"), "{error:?}");
+}
+
+#[test]
+fn what_is_expected_comes_from_flags_and_variables() {
+    let image = [("ROLLOUT_GUARD_EXPECT_IMAGE", "app=web:1\nproxy=envoy:2")];
+    let gate = gate_with(&image, "rollout-guard wait deploy/web --generation 4", false);
+    let expect = gate.policy.expect;
+    assert_eq!(expect.generation, Some(4));
+    let names: Vec<_> = expect.images.iter().map(|image| image.container.as_deref()).collect();
+    assert_eq!(names, [Some("app"), Some("proxy")]);
+}

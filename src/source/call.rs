@@ -19,6 +19,9 @@ const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
 
 /// Accepted for everything that is not metadata only.
 pub(super) const JSON: &str = "application/json";
+/// Metadata of one object only.
+pub(super) const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// Metadata of a list only: what the server sends is as small as what we keep.
 pub(super) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";

@@ -8,13 +8,13 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
-use super::call::{Access, JSON, METADATA_LIST};
+use super::call::{Access, JSON, METADATA, METADATA_LIST};
 use super::failure::{Class, Failure};
 use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
 use super::request::{self, PAGE};
 use super::select;
-use crate::model::{Kind, ObjectRef, Pod, PodAsk};
+use crate::model::{Kind, Managed, ObjectRef, Pod, PodAsk};
 use crate::observation::{Answer, LogRequest, Want};
 
 /// Faults of the way are retried within this time, and no longer: nothing may wait for ever for an answer.
@@ -63,6 +63,7 @@ fn refused(want: &Want, failure: &Failure) -> Answer {
         Want::Keys { .. }
         | Want::PullSecrets { .. }
         | Want::Quota { .. }
+        | Want::Managers(_)
         | Want::Node { .. }
         | Want::Claim { .. }
         | Want::Volume { .. }
@@ -86,6 +87,7 @@ fn asked(want: &Want) -> String {
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
         Want::Quota { .. } => "get resourcequotas".to_owned(),
         Want::PodAsks { .. } => "list pods".to_owned(),
+        Want::Managers(object) => format!("get {}", object.kind.plural()),
         Want::Nodes => "list nodes".to_owned(),
         Want::Node { .. } => "get nodes".to_owned(),
         Want::Claim { .. } => "get persistentvolumeclaims".to_owned(),
@@ -121,6 +123,11 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
             let path = request::path(Kind::Pod, namespace, None);
             let pods: Vec<Pod> = list(&path, &[], JSON, access).await?;
             Ok(Answer::PodAsks(pods.iter().filter_map(PodAsk::of).collect()))
+        }
+        Want::Managers(object) => {
+            let path = request::path(object.kind, &object.namespace, Some(&object.name));
+            let managed: Managed = decoded(&access.get_renewed(&path, METADATA).await?.body)?;
+            Ok(Answer::Managers(managed.managers()))
         }
         Want::Nodes => {
             let path = request::path(Kind::Node, "", None);

@@ -37,7 +37,7 @@ pub(crate) enum Step {
     },
     /// Lets that many seconds pass.
     Pass(u64),
-    /// `push NAME:TAG` of the cluster program.
+    /// `push NAME:TAG [FROM:TAG]` of the cluster program.
     Push(String),
     /// From now on the registry also answers at `$LATE`, where nothing listened before.
     OpenLateRegistry,

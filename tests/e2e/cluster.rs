@@ -122,7 +122,8 @@ impl Cluster {
             }
             Step::Push(image) => {
                 let program = self.program.as_deref().unwrap_or("cluster");
-                call(Command::new(program).args(["push", &self.fill(image, namespace)]), "").map(drop)
+                let words = self.fill(image, namespace);
+                call(Command::new(program).arg("push").args(words.split_whitespace()), "").map(drop)
             }
             Step::OpenLateRegistry => self.late.open(),
         }

@@ -46,6 +46,7 @@ mod rollout;
 mod run;
 mod stateful_set;
 mod targets;
+mod updated;
 mod volume;
 
 use std::collections::VecDeque;
@@ -125,6 +126,7 @@ fn every_case() -> Vec<Case> {
         pod::cases,
         custom::cases,
         quota::cases,
+        updated::cases,
         admission::cases,
         placement::cases,
         targets::cases,

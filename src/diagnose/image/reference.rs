@@ -2,19 +2,19 @@
 
 /// A reference with the parts that the author left out spelled out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reference {
+pub(in crate::diagnose) struct Reference {
     /// The registry: `docker.io`, `registry.example:5000`.
-    pub(super) host: String,
+    pub(in crate::diagnose) host: String,
     /// The registry was not written; `docker.io` is the runtime's assumption.
-    pub(super) host_implied: bool,
+    pub(in crate::diagnose) host_implied: bool,
     /// The repository within the registry: `library/nginx`.
-    pub(super) path: String,
+    pub(in crate::diagnose) path: String,
     /// The tag; `latest` where neither tag nor digest is written. Empty where only a digest is.
-    pub(super) tag: String,
+    pub(in crate::diagnose) tag: String,
     /// The tag was not written.
-    pub(super) tag_implied: bool,
+    pub(in crate::diagnose) tag_implied: bool,
     /// `sha256:…`, which wins over the tag.
-    pub(super) digest: Option<String>,
+    pub(in crate::diagnose) digest: Option<String>,
 }
 
 const DEFAULT_HOST: &str = "docker.io";
@@ -22,7 +22,7 @@ const DEFAULT_HOST: &str = "docker.io";
 impl Reference {
     /// Reads a reference by the rules of github.com/distribution/reference `ParseDockerRef`, which kubelet and
     /// containerd apply. A malformed reference is read as well as it can be.
-    pub(super) fn parse(image: &str) -> Self {
+    pub(in crate::diagnose) fn parse(image: &str) -> Self {
         let (name, digest) = match image.split_once('@') {
             Some((name, digest)) => (name, Some(digest.to_owned())),
             None => (image, None),
@@ -56,12 +56,12 @@ impl Reference {
     }
 
     /// Registry and repository, without tag or digest.
-    pub(super) fn repository(&self) -> String {
+    pub(in crate::diagnose) fn repository(&self) -> String {
         format!("{}/{}", self.host, self.path)
     }
 
     /// The reference that is pulled. A tag beside a digest has no effect and is left out.
-    pub(super) fn full(&self) -> String {
+    pub(in crate::diagnose) fn full(&self) -> String {
         match &self.digest {
             Some(digest) => format!("{}@{digest}", self.repository()),
             None => format!("{}:{}", self.repository(), self.tag),
@@ -69,17 +69,17 @@ impl Reference {
     }
 
     /// The same repository under another tag.
-    pub(super) fn with_tag(&self, tag: &str) -> String {
+    pub(in crate::diagnose) fn with_tag(&self, tag: &str) -> String {
         format!("{}:{tag}", self.repository())
     }
 
     /// The last part of the repository: the image's own name.
-    pub(super) fn base_name(&self) -> &str {
+    pub(in crate::diagnose) fn base_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
     /// What names the version: `tag 1.2` or `digest sha256:…`.
-    pub(super) fn version_words(&self) -> String {
+    pub(in crate::diagnose) fn version_words(&self) -> String {
         match &self.digest {
             Some(digest) => format!("digest {digest}"),
             None => format!("tag {}", self.tag),
@@ -87,7 +87,7 @@ impl Reference {
     }
 
     /// One of Docker's official images, all of which are public.
-    pub(super) fn is_official(&self) -> bool {
+    pub(in crate::diagnose) fn is_official(&self) -> bool {
         self.host == DEFAULT_HOST && self.path.starts_with("library/")
     }
 }

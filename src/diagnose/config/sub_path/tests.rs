@@ -73,8 +73,15 @@ fn a_sub_path_that_exists_is_no_cause_of_an_ordinary_crash() {
 fn a_container_that_cannot_start_for_this_reason_is_reported_once() {
     let mut world = sub_path_world(not_a_directory(2));
     keys(&mut world, Kind::ConfigMap, "app-cfg", &["DB_HOST"]);
-    assert_eq!(crate::diagnose::diagnose(&world.rollout()).codes(), ["sub-path-missing"]);
+    assert_eq!(
+        crate::diagnose::diagnose(&world.rollout(), &crate::policy::Expectations::default()).codes(),
+        ["sub-path-missing"]
+    );
     let mut other = sub_path_world(not_a_directory(2));
     keys(&mut other, Kind::ConfigMap, "app-cfg", &["missing.html"]);
-    assert!(crate::diagnose::diagnose(&other.rollout()).codes().contains(&"container-cannot-start"));
+    assert!(
+        crate::diagnose::diagnose(&other.rollout(), &crate::policy::Expectations::default())
+            .codes()
+            .contains(&"container-cannot-start")
+    );
 }

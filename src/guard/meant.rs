@@ -1,0 +1,69 @@
+//! Which rollout is meant: what the user says of its generation, revision and images, against what is there.
+
+use std::cmp::Ordering;
+
+use super::Guard;
+use crate::diagnose::{Diagnosis, passed_by, superseded};
+use crate::model::{Kind, Rollout, Workload};
+use crate::observation::{Request, Stream, Want};
+use crate::policy::{Expectations, Policy};
+
+/// What is compared, what is asked for, and what is there, where that is known.
+type Count = (&'static str, i64, Option<i64>);
+
+/// The counts that are asked for.
+fn counts(rollout: &Rollout<'_>, expect: &Expectations) -> Vec<Count> {
+    let generation = rollout.workload.metadata.generation;
+    let generation = expect.generation.map(|asked| ("generation", asked, Some(generation)));
+    let revision = expect.revision.map(|asked| ("revision", asked, rollout.revision()));
+    generation.into_iter().chain(revision).collect()
+}
+
+impl Guard {
+    /// Whether the rollout that is asked for is still to come, is there, or has been passed by.
+    pub(super) fn compare(rollout: &Rollout<'_>, policy: &Policy) -> Ordering {
+        let mut arrived = Ordering::Equal;
+        for (_, asked, is) in counts(rollout, &policy.expect) {
+            match is.map(|is| is.cmp(&asked)) {
+                Some(Ordering::Greater) if !policy.follow => return Ordering::Greater,
+                Some(Ordering::Greater | Ordering::Equal) => {}
+                Some(Ordering::Less) | None => arrived = Ordering::Less,
+            }
+        }
+        arrived
+    }
+
+    /// What has not arrived yet, as a fragment after "waiting for".
+    pub(super) fn awaited(rollout: &Rollout<'_>, policy: &Policy) -> Option<String> {
+        counts(rollout, &policy.expect).into_iter().find_map(|(what, asked, is)| match is {
+            Some(is) if is < asked => Some(format!("{what} {asked} (it is at {is})")),
+            None => Some(format!("{what} {asked}")),
+            Some(_) => None,
+        })
+    }
+
+    /// Another rollout is there in place of the one that was watched, or asked for.
+    pub(super) fn taken_over(&self, rollout: &Rollout<'_>, policy: &Policy) -> Diagnosis {
+        let passed = counts(rollout, &policy.expect)
+            .into_iter()
+            .find_map(|(what, asked, is)| Some((what, asked, is.filter(|is| *is > asked)?)));
+        match passed {
+            Some((what, asked, is)) if !self.arrived => passed_by(rollout, what, asked, is),
+            _ => superseded(
+                rollout,
+                self.uid.as_deref().unwrap_or_default(),
+                self.revision.as_deref(),
+                self.template.as_deref(),
+            ),
+        }
+    }
+}
+
+/// The revisions of a StatefulSet have numbers only in objects that are not watched otherwise.
+pub(super) fn numbers_of(workload: &Workload, expect: &Expectations) -> Option<Request> {
+    (workload.kind == Kind::StatefulSet && expect.revision.is_some()).then(|| {
+        let selector = workload.spec.selector.to_query();
+        let stream = Stream::selected(Kind::ControllerRevision, &workload.metadata.namespace, selector);
+        Request::once(Want::Watch(stream))
+    })
+}
