@@ -31,7 +31,9 @@ pub(crate) use creator::Creator;
 pub(crate) use decode::{decode_slice, decode_value};
 pub(crate) use event::Event;
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{Condition, Kind, LabelRequirement, ObjectMeta, ObjectRef, find_condition};
+pub(crate) use meta::{
+    Condition, Kind, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, find_condition,
+};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use pod_resources::Ask;

@@ -18,7 +18,7 @@ use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
     Answer, LogRequest, Object, Observation, Observed, Refusal, Scope, Server, Signal, Stream, StreamHealth,
-    Want,
+    Undone, Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -43,6 +43,7 @@ pub(crate) struct Store {
     health: BTreeMap<Stream, Sight>,
     answers: BTreeMap<Want, Answered>,
     signal: Option<Signal>,
+    undone: BTreeMap<Stream, Undone>,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
     shared: bool,
@@ -89,6 +90,7 @@ impl Store {
             health: BTreeMap::new(),
             answers: BTreeMap::new(),
             signal: None,
+            undone: BTreeMap::new(),
             ignored: Ignored::default(),
             shared: false,
         }
@@ -155,6 +157,9 @@ impl Store {
             }
             Observed::Tick => {}
             Observed::Signal(signal) => self.signal = Some(signal),
+            Observed::Undone(undone) => {
+                self.undone.insert(undone.target.clone(), undone);
+            }
         }
     }
 
@@ -293,6 +298,11 @@ impl Store {
 
     pub(crate) const fn signal(&self) -> Option<Signal> {
         self.signal
+    }
+
+    /// What became of the way back of a target, where there was one.
+    pub(crate) fn undone(&self, target: &Stream) -> Option<&Undone> {
+        self.undone.get(target)
     }
 
     /// The workload that a stream by name shows, if it is there.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::decode_value;
-use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
+use crate::observation::{
+    Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
+};
 use crate::policy::{Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
@@ -141,6 +143,7 @@ pub(super) enum What {
     Answered { want: Want, answer: Answer },
     Tick,
     Signal(Signal),
+    Undone(Undone),
 }
 
 impl What {
@@ -162,6 +165,7 @@ impl What {
             }
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
+            Observed::Undone(undone) => Self::Undone(undone.clone()),
         }
     }
 }
@@ -187,6 +191,7 @@ impl Entry {
             What::Answered { want, answer } => Observed::Answered { want, answer },
             What::Tick => Observed::Tick,
             What::Signal(signal) => Observed::Signal(signal),
+            What::Undone(undone) => Observed::Undone(undone),
         };
         Ok(Observation { at: Duration::from_millis(at), what })
     }

@@ -12,7 +12,7 @@ use super::failure::{self, Class, Failure};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
-const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
+pub(super) const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
 
 /// Accepted for everything that is not metadata only.
 pub(super) const JSON: &str = "application/json";
@@ -118,6 +118,25 @@ impl Access {
         let (parts, body) = response.into_parts();
         let body = self.collect(body, LONGEST_BODY).await?;
         Ok(Whole { headers: parts.headers, body })
+    }
+
+    /// Sends a request that changes something and reads all of the answer. It is never sent twice by itself.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Whole, Failure> {
+        let client = self.current().client;
+        let answer = tokio::time::timeout(self.timeout, client.send(request))
+            .await
+            .map_err(|_| self.too_slow(self.timeout))?
+            .map_err(|error| failure::of_client(&error, &self.url))?;
+        let (parts, body) = answer.into_parts();
+        if parts.status.is_success() {
+            let body = self.collect(body, LONGEST_BODY).await?;
+            return Ok(Whole { headers: parts.headers, body });
+        }
+        let body = self.collect(body, LONGEST_REFUSAL).await.unwrap_or_default();
+        Err(failure::of_answer(parts.status.as_u16(), &parts.headers, &body))
     }
 
     /// [`Self::get`], with the credentials renewed once after a 401.

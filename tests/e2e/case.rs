@@ -100,6 +100,8 @@ pub(crate) struct Case {
     pub(crate) pipe: Option<Pipe>,
     /// The arguments choose the target.
     pub(crate) chosen: bool,
+    /// Done after the binary has ended.
+    pub(crate) after: Vec<Step>,
     /// Targets after the first; all of them complete.
     pub(crate) others: usize,
 }
@@ -121,6 +123,7 @@ impl Case {
             pipe: None,
             chosen: false,
             others: 0,
+            after: Vec::new(),
         }
     }
 
@@ -199,6 +202,11 @@ impl Case {
     /// The target is not named: the arguments choose it.
     pub(crate) const fn chosen(mut self) -> Self {
         self.chosen = true;
+        self
+    }
+
+    pub(crate) fn afterwards(mut self, step: Step) -> Self {
+        self.after.push(step);
         self
     }
 

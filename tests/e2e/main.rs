@@ -41,6 +41,7 @@ mod rollout;
 mod run;
 mod stateful_set;
 mod targets;
+mod undo;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -118,6 +119,7 @@ fn every_case() -> Vec<Case> {
         admission::cases,
         placement::cases,
         targets::cases,
+        undo::cases,
     ] {
         cases.extend(family());
     }

@@ -106,6 +106,9 @@ fn in_namespace(
     outcome.transcript =
         format!("-- stdout\n{}\n-- stderr\n{}", left.stdout.trim_end(), left.stderr.trim_end());
     outcome.problems = check::all(&case, &|text| cluster.fill(text, namespace), namespace, &left);
+    for step in &case.after {
+        cluster.perform(namespace, step)?;
+    }
     if options.show {
         outcome.transcript.lines().for_each(|line| println!("{line}"));
     }
