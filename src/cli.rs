@@ -99,6 +99,14 @@ pub(crate) struct WaitArguments {
     /// Without it a target that does not exist is a mistake in the command: exit code 2, at once.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s", hide_default_value = true, help_heading = help::TARGETS)]
     pub(crate) wait_for_create: Duration,
+    /// After a failed or timed-out rollout, go back to the revision before it, as kubectl rollout undo does
+    ///
+    /// Deployments, StatefulSets and DaemonSets. The way back is watched to its end and told in the report; the exit
+    /// code stays that of the rollout that failed. Refused, with the reason, where Argo CD, Flux or another owner
+    /// would write the newer template back, where the object was changed meanwhile, and where there is no
+    /// earlier revision. It needs the verb patch. dry-run only tells what would be gone back to.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value = "false", hide_default_value = true, default_missing_value = "true", help_heading = help::JUDGEMENT)]
+    pub(crate) undo_on_failure: UndoWhen,
     /// How progress is shown on stderr
     ///
     /// tty: one live line for each target. plain: a line for each change, and one every 30 seconds. auto: tty on a
@@ -251,6 +259,14 @@ pub(crate) enum ProgressHow {
     Tty,
     Plain,
     None,
+}
+
+/// `--undo-on-failure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UndoWhen {
+    True,
+    False,
+    DryRun,
 }
 
 /// `--logs`.

@@ -88,12 +88,17 @@ pub(crate) async fn drive<W: Write>(
 pub(crate) fn replay(recording: Recording) -> Session {
     let Recording { header, observations, .. } = recording;
     let mut session = Session::new(header.started, header.targets, header.policy.to_policy());
-    for observation in observations {
+    let mut observations = observations.into_iter();
+    for observation in observations.by_ref() {
         let judge = matches!(observation.what, Observed::Tick);
         session.observe(observation);
         if judge && session.judge().done {
             break;
         }
+    }
+    // What follows a verdict does not change it.
+    for observation in observations.filter(|observation| matches!(observation.what, Observed::Undone(_))) {
+        session.observe(observation);
     }
     session
 }

@@ -31,6 +31,7 @@ mod status;
 mod testing;
 mod trace;
 mod ui;
+mod undo;
 mod untrusted;
 mod verdict;
 

@@ -5,12 +5,14 @@
 //! recording of them replays to the same report. Nothing here reads a clock.
 
 mod target;
+mod undone;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use target::{Origin, Target};
+pub(crate) use undone::{UndoOutcome, Undone};
 
 use crate::model::{
     Claim, ControllerRevision, Event, FieldManager, Kind, LimitRange, Node, ObjectRef, OtherPod,
@@ -46,6 +48,8 @@ pub(crate) enum Observed {
     Tick,
     /// The process was asked to end.
     Signal(Signal),
+    /// After the verdict: what became of the way back.
+    Undone(Undone),
 }
 
 /// What is known of the API server.

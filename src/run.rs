@@ -1,6 +1,7 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
 mod targets;
+mod undo;
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,14 +14,16 @@ use crate::env::Env;
 use crate::error::{Error, ErrorKind};
 use crate::exit_code::ExitCode;
 use crate::gate;
+use crate::observation::{Observation, Observed};
 use crate::outputs::{Outputs, ReportFormat, open_stream};
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
 use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
 use crate::session::Session;
-use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports};
+use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
 use crate::ui::Ui;
+use crate::untrusted::Redactor;
 
 /// Preparing a connection may run a credential plugin; one that hangs must not hang us.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
@@ -72,8 +75,21 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
             })
             .await;
             ui.finish(stderr);
-            driven
-                .map_err(|error| Error::new(ErrorKind::Internal, format!("no signal handlers: {error}")))?;
+            driven.map_err(|error| no_signals(&error))?;
+            if gate.undo != Undo::No {
+                // Whatever becomes of the way back, what failed is on disk before it begins.
+                drop(outputs.replace(|format| rendered(&session, format, redactor)));
+                let judged_at = session.store.now();
+                let undone = undo::failed_rollouts(&session, &live, gate, display, env).await;
+                for undone in undone.map_err(|error| no_signals(&error))? {
+                    let at = judged_at + Duration::from_millis(undone.millis);
+                    let what = Observed::Undone(undone);
+                    if let Some(recorder) = &mut recorder {
+                        recorder.write(at, &what, &[]);
+                    }
+                    session.observe(Observation { at, what });
+                }
+            }
             if let Some(Err(error)) = recorder.map(Writer::finish) {
                 env.complain(&format!("warning: the recording is not complete: {error}\n"));
             }
@@ -91,6 +107,19 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
         .hint("run it again with --record FILE and report the fault with that file"))
     })?;
     Ok(finish(&session, &gate.reports, &outputs, gate.quiet, display, env))
+}
+
+fn no_signals(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, format!("no signal handlers: {error}"))
+}
+
+fn rendered(session: &Session, format: ReportFormat, redactor: &Redactor) -> Vec<u8> {
+    let report = &session.report();
+    match format {
+        ReportFormat::Json => render::json(report, redactor),
+        ReportFormat::JUnit => render::junit(report, redactor),
+    }
+    .into_bytes()
 }
 
 /// Judges a recording.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::{
     Arguments, ColorWhen, CommandArguments, ConnectionArguments, GateArguments, LogsWhen, OutputFormat,
-    ProgressHow, ReplayArguments, ReportArguments, Selection, WaitArguments,
+    ProgressHow, ReplayArguments, ReportArguments, Selection, UndoWhen, WaitArguments,
 };
 use crate::env::Env;
 use crate::error::Error;
@@ -56,8 +56,18 @@ pub(crate) struct Gate {
     /// How many last lines of a log are shown.
     pub(crate) log_lines: u16,
     pub(crate) ui: UiKind,
+    pub(crate) undo: Undo,
     /// Print no text for a complete rollout.
     pub(crate) quiet: bool,
+}
+
+/// What follows a rollout that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undo {
+    No,
+    Yes,
+    /// Tell what would be gone back to.
+    DryRun,
 }
 
 /// Which cluster, and as whom; what is not given is for the kubeconfig to say.
@@ -157,8 +167,17 @@ fn wait_settings(
     connection: ConnectionArguments,
     env: &Env,
 ) -> Result<Gate, Error> {
-    let WaitArguments { gate, timeout, follow, fail_fast, wait_for_create, progress } = wait;
+    let WaitArguments { gate, timeout, follow, fail_fast, wait_for_create, undo_on_failure, progress } = wait;
     let instant = timeout.is_zero();
+    let undo = match undo_on_failure {
+        UndoWhen::False => Undo::No,
+        UndoWhen::True => Undo::Yes,
+        UndoWhen::DryRun => Undo::DryRun,
+    };
+    if instant && undo == Undo::Yes {
+        return Err(Error::usage("--undo-on-failure with --timeout 0")
+            .hint("a single look cannot tell a slow rollout from a failed one; give it time"));
+    }
     let timeout = if instant { Policy::ONE_LOOK } else { timeout };
     let policy = Policy { timeout, follow, fail_fast, instant, wait_for_create, given, ..Policy::default() };
     let dumb = env.variable("TERM").is_some_and(|term| term == "dumb");
@@ -169,7 +188,7 @@ fn wait_settings(
         ProgressHow::Auto if env.stderr_is_terminal && !dumb => UiKind::Terminal,
         ProgressHow::Plain | ProgressHow::Auto => UiKind::Plain,
     };
-    gate_settings(gate, &policy, ui, connection, env)
+    Ok(Gate { undo, ..gate_settings(gate, &policy, ui, connection, env)? })
 }
 
 fn gate_settings(
@@ -201,6 +220,7 @@ fn gate_settings(
         record,
         log_lines: gate.log_lines,
         ui,
+        undo: Undo::No,
         quiet: gate.quiet,
     })
 }

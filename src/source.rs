@@ -4,6 +4,7 @@
 //! for each [`Request`], and hands out what arrives. It forms no opinion and never stamps a time: the gate does.
 
 mod call;
+mod change;
 mod connect;
 mod connect_error;
 mod discovery;

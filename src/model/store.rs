@@ -20,7 +20,7 @@ use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
     Answer, LogRequest, Object, Observation, Observed, Refusal, Scope, Server, Signal, Stream, StreamHealth,
-    Want,
+    Undone, Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -48,6 +48,7 @@ pub(crate) struct Store {
     /// The last state of Jobs that had ended and are gone, by their own stream.
     departed: BTreeMap<Stream, Workload>,
     signal: Option<Signal>,
+    undone: BTreeMap<Stream, Undone>,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
     shared: bool,
@@ -106,6 +107,7 @@ impl Store {
             answers: BTreeMap::new(),
             departed: BTreeMap::new(),
             signal: None,
+            undone: BTreeMap::new(),
             ignored: Ignored::default(),
             shared: false,
         }
@@ -187,6 +189,9 @@ impl Store {
             }
             Observed::Tick => {}
             Observed::Signal(signal) => self.signal = Some(signal),
+            Observed::Undone(undone) => {
+                self.undone.insert(undone.target.clone(), undone);
+            }
         }
     }
 
@@ -348,6 +353,11 @@ impl Store {
 
     pub(crate) const fn signal(&self) -> Option<Signal> {
         self.signal
+    }
+
+    /// What became of the way back of a target, where there was one.
+    pub(crate) fn undone(&self, target: &Stream) -> Option<&Undone> {
+        self.undone.get(target)
     }
 
     /// The workload that a stream by name shows, if it is there.

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::redact::redact_answer;
 use crate::model::decode_value;
-use crate::observation::{Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Want};
+use crate::observation::{
+    Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
+};
 use crate::policy::{Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
@@ -147,6 +149,7 @@ pub(super) enum What {
     Answered { want: Want, answer: Answer },
     Tick,
     Signal(Signal),
+    Undone(Undone),
 }
 
 impl What {
@@ -169,6 +172,7 @@ impl What {
             }
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
+            Observed::Undone(undone) => Self::Undone(undone.clone()),
         }
     }
 }
@@ -195,6 +199,7 @@ impl Entry {
             What::Answered { want, answer } => Observed::Answered { want, answer },
             What::Tick => Observed::Tick,
             What::Signal(signal) => Observed::Signal(signal),
+            What::Undone(undone) => Observed::Undone(undone),
         };
         Ok(Observation { at: Duration::from_millis(at), what })
     }

@@ -79,6 +79,7 @@ pub(super) fn target(name: &str, verdict: VerdictName, reason: &str, seconds: f6
         pods_omitted: 0,
         origin: None,
         policy: Vec::new(),
+        undo: None,
     }
 }
 

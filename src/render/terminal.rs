@@ -62,6 +62,7 @@ fn one(target: &Target, not_seen: &[NotSeen], page: &mut Page<'_>) {
         let message = page.text(&warning.message);
         page.labelled(&coded("warning", &warning.code, page), Tone::Caution, &message);
     }
+    undo(target, page);
     terms(target, page);
     notes(not_seen, page);
     if target.verdict != VerdictName::Complete {
@@ -92,6 +93,7 @@ fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
             continue;
         }
         detail::detail(target, page);
+        undo(target, page);
         terms(target, page);
         detail::pointer(target, page);
         if let Some((code, headline)) = root {
@@ -103,6 +105,28 @@ fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
     notes(&report.not_seen, page);
     page.gap();
     page.line(&total(report, page));
+}
+
+/// What became of the way back.
+fn undo(target: &Target, page: &mut Page<'_>) {
+    let Some(undo) = &target.undo else { return };
+    let tone = match undo.outcome.as_str() {
+        "complete" => Tone::Good,
+        "dry-run" => Tone::Strong,
+        "refused" => Tone::Caution,
+        _ => Tone::Bad,
+    };
+    let mut message = page.text(&undo.message);
+    if undo.outcome == "refused" {
+        message = format!("not done: {message}");
+    } else if undo.outcome != "dry-run" {
+        message = format!("{message} ({})", spoken(undo.duration_seconds));
+    }
+    page.labelled("undo", tone, &message);
+    if let Some(note) = &undo.note {
+        let note = page.text(note);
+        page.labelled("note", Tone::Strong, &note);
+    }
 }
 
 /// What the workload itself says about how it is judged; a person knows the flags.

@@ -103,6 +103,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .as_ref()
             .map(|origin| Origin { file: origin.file.clone(), line: origin.line }),
         policy: super::terms::settings(guard),
+        undo: super::terms::undo(store, guard),
     }
 }
 

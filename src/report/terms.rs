@@ -1,7 +1,8 @@
 //! By what terms a target was judged: its policy, and what was applied.
 
-use super::v1::{PolicySetting, Warning};
+use super::v1::{PolicySetting, Undo, Warning};
 use crate::guard::Guard;
+use crate::model::Store;
 
 /// What is not the default, and who said so.
 pub(super) fn settings(guard: &Guard) -> Vec<PolicySetting> {
@@ -13,6 +14,18 @@ pub(super) fn settings(guard: &Guard) -> Vec<PolicySetting> {
             from: source.as_str().to_owned(),
         })
         .collect()
+}
+
+/// What became of the way back.
+pub(super) fn undo(store: &Store, guard: &Guard) -> Option<Undo> {
+    let undone = store.undone(guard.stream())?;
+    Some(Undo {
+        outcome: undone.outcome.as_str().to_owned(),
+        revision: undone.revision,
+        message: undone.message.clone(),
+        note: undone.note.clone(),
+        duration_seconds: std::time::Duration::from_millis(undone.millis).as_secs_f64(),
+    })
 }
 
 /// What a person should know whatever the verdict is.

@@ -138,6 +138,25 @@ pub(crate) struct Target {
     /// What of the policy is not the default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) policy: Vec<PolicySetting>,
+    /// What became of the way back, with `--undo-on-failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undo: Option<Undo>,
+}
+
+/// The way back to an earlier revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Undo {
+    /// `complete`, `failed`, `timed-out`, `unknown`, `refused` or `dry-run`.
+    pub(crate) outcome: String,
+    /// The revision that was, or would be, gone back to.
+    pub(crate) revision: Option<i64>,
+    /// The outcome in one sentence, without final period.
+    pub(crate) message: String,
+    /// What whoever goes back should know besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    pub(crate) duration_seconds: f64,
 }
 
 /// A place in a manifest.

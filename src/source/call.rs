@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
-const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
+pub(super) const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
 
 /// Accepted for everything that is not metadata only.
 pub(super) const JSON: &str = "application/json";
@@ -172,6 +172,26 @@ impl Access {
             }
             answer => answer,
         }
+    }
+
+    /// Sends a request that changes something and reads all of the answer. It is never sent twice by itself.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Whole, Failure> {
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(WHO));
+        let client = self.current().client;
+        let answer = tokio::time::timeout(self.timeout, client.send(request))
+            .await
+            .map_err(|_| self.too_slow(self.timeout))?
+            .map_err(|error| failure::of_client(&error, &self.url))?;
+        let (parts, body) = answer.into_parts();
+        if parts.status.is_success() {
+            let body = self.collect(body, LONGEST_BODY).await?;
+            return Ok(Whole { headers: parts.headers, body });
+        }
+        let body = self.collect(body, LONGEST_REFUSAL).await.unwrap_or_default();
+        Err(failure::of_answer(parts.status.as_u16(), &parts.headers, &body))
     }
 
     /// [`Self::get`], with the credentials renewed once after a 401.

@@ -46,6 +46,7 @@ mod rollout;
 mod run;
 mod stateful_set;
 mod targets;
+mod undo;
 mod updated;
 mod volume;
 
@@ -132,6 +133,7 @@ fn every_case() -> Vec<Case> {
         targets::cases,
         volume::cases,
         node::cases,
+        undo::cases,
     ] {
         cases.extend(family());
     }

@@ -47,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("untrusted", &[]),
     ("duration", &[]),
     ("policy", &["duration"]),
+    ("undo", &["model"]),
     ("manifest", &["cli", "error", "model", "observation"]),
     ("exit_code", &[]),
     ("observation", &["model"]),

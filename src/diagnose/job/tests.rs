@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::diagnose::diagnose;
 use crate::model::Kind;
+use crate::policy::Expectations;
 use crate::testing::World;
 
 fn world(spec: Value, status: Value) -> World {
@@ -27,7 +28,7 @@ fn pod(world: &mut World, name: &str, status: Value) {
 }
 
 fn headline(world: &World, code: CauseCode) -> String {
-    diagnose(&world.rollout()).the(code).headline.clone()
+    diagnose(&world.rollout(), &Expectations::default()).the(code).headline.clone()
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn a_failed_job_shows_the_end_of_its_last_pod() {
     pod(&mut world, "web-a", ended(5, "2026-11-24T10:00:01Z"));
     pod(&mut world, "web-b", ended(5, "2026-11-24T10:00:21Z"));
     world.log("web-b", false, 1, &["error: no such table"]);
-    let found = diagnose(&world.rollout());
+    let found = diagnose(&world.rollout(), &Expectations::default());
     assert_eq!(found.codes(), ["job-failed"], "the crash is told by it");
     let finding = found.the(CauseCode::JobFailed);
     assert_eq!(
@@ -57,7 +58,7 @@ fn pitfall_46_while_the_controller_tries_again_nothing_is_decided() {
     for (at, name) in ["web-a", "web-b", "web-c", "web-d", "web-e"].into_iter().enumerate() {
         pod(&mut world, name, ended(1, &format!("2026-11-24T10:00:0{at}Z")));
     }
-    let found = diagnose(&world.rollout());
+    let found = diagnose(&world.rollout(), &Expectations::default());
     assert_eq!(found.codes(), ["container-crashing"]);
     assert_eq!(found.findings[0].hold, Hold::Announce);
     assert!(found.findings[0].headline.contains("ended 5 times"), "{}", found.findings[0].headline);
@@ -69,7 +70,10 @@ fn what_no_try_heals_is_not_tried_to_the_end() {
     for (at, name) in ["web-a", "web-b", "web-c"].into_iter().enumerate() {
         pod(&mut world, name, ended(127, &format!("2026-11-24T10:00:0{at}Z")));
     }
-    assert_eq!(diagnose(&world.rollout()).the(CauseCode::CommandNotFound).hold, Hold::Ripe);
+    assert_eq!(
+        diagnose(&world.rollout(), &Expectations::default()).the(CauseCode::CommandNotFound).hold,
+        Hold::Ripe
+    );
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn a_cause_that_says_more_comes_before_the_failed_job() {
     let mut status = ended(137, "2026-11-24T10:00:01Z");
     status["containerStatuses"][0]["state"]["terminated"]["reason"] = json!("OOMKilled");
     pod(&mut world, "web-a", status);
-    let found = diagnose(&world.rollout());
+    let found = diagnose(&world.rollout(), &Expectations::default());
     assert_eq!(found.codes(), ["memory-limit-exceeded", "job-failed"]);
     assert_eq!(found.findings[0].hold, Hold::Ripe);
 }
@@ -103,7 +107,7 @@ fn pitfall_43_the_rule_by_which_it_failed_is_named() {
 #[test]
 fn a_suspended_job_ends_the_wait_with_the_way_to_resume_it_unless_a_queue_will() {
     let suspended = world(json!({"suspend": true}), json!({}));
-    let found = diagnose(&suspended.rollout());
+    let found = diagnose(&suspended.rollout(), &Expectations::default());
     let finding = found.the(CauseCode::JobSuspended);
     assert_eq!(finding.hold, Hold::Ripe);
     assert_eq!(finding.commands, [r#"kubectl -n shop patch job/web -p '{"spec":{"suspend":false}}'"#]);
@@ -114,7 +118,10 @@ fn a_suspended_job_ends_the_wait_with_the_way_to_resume_it_unless_a_queue_will()
         json!({"suspend": true}),
         json!({}),
     );
-    assert_eq!(diagnose(&queued.rollout()).the(CauseCode::JobSuspended).hold, Hold::Announce);
+    assert_eq!(
+        diagnose(&queued.rollout(), &Expectations::default()).the(CauseCode::JobSuspended).hold,
+        Hold::Announce
+    );
 
     let none = world(json!({"parallelism": 0}), json!({}));
     assert!(headline(&none, CauseCode::JobSuspended).contains("its parallelism is 0"));
@@ -126,7 +133,7 @@ fn a_pod_that_was_disrupted_did_not_fail_by_itself() {
     let mut status = ended(143, "2026-11-24T10:00:01Z");
     status["conditions"] = json!([{"type": "DisruptionTarget", "status": "True"}]);
     pod(&mut world, "web-a", status);
-    assert!(diagnose(&world.rollout()).codes().is_empty());
+    assert!(diagnose(&world.rollout(), &Expectations::default()).codes().is_empty());
 }
 
 #[test]
@@ -145,14 +152,14 @@ fn readiness_of_a_job_is_nobodys_business() {
         "Readiness probe failed: HTTP probe failed with statuscode: 404", "count": 50,
         "involvedObject": {"fieldPath": "spec.containers{app}"}}]),
     );
-    assert!(diagnose(&world.rollout()).codes().is_empty());
+    assert!(diagnose(&world.rollout(), &Expectations::default()).codes().is_empty());
 }
 
 #[test]
 fn a_bare_pod_that_failed_shows_its_end_and_an_evicted_one_why() {
     let mut world = World::of(Kind::Pod);
     world.bare_pod(json!({"restartPolicy": "Never"}), ended(3, "2026-11-24T10:00:01Z"));
-    let found = diagnose(&world.rollout());
+    let found = diagnose(&world.rollout(), &Expectations::default());
     assert_eq!(found.codes(), ["pod-failed"]);
     assert!(
         found.findings[0].headline.starts_with("pod web has failed: container app ended with exit code 3")
@@ -173,7 +180,7 @@ fn a_job_is_corrected_by_making_it_anew() {
         json!({"phase": "Pending", "containerStatuses": [{"name": "app",
         "state": {"waiting": {"reason": "ErrImageNeverPull", "message": "no"}}}]}),
     );
-    let found = diagnose(&world.rollout());
+    let found = diagnose(&world.rollout(), &Expectations::default());
     let finding = found.the(CauseCode::ImageNeverPulled);
     assert!(finding.help.iter().any(|help| help.contains("cannot be changed")), "{:?}", finding.help);
     assert_eq!(finding.commands, ["kubectl -n shop delete job/web"]);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::diagnose::{CauseCode, Diagnosis, Evidence, Finding, Hold, diagnose};
 use crate::model::Kind;
 use crate::observation::{Answer, Refusal, Want};
+use crate::policy::Expectations;
 use crate::testing::World;
 
 fn world(fields: Value) -> World {
@@ -20,7 +21,7 @@ fn lost(world: &mut World, count: usize, reason: &str, message: &str) {
 }
 
 fn all(world: &World) -> Diagnosis {
-    diagnose(&world.rollout())
+    diagnose(&world.rollout(), &Expectations::default())
 }
 
 fn only(world: &World, code: CauseCode) -> Finding {

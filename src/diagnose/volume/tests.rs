@@ -6,6 +6,7 @@ use super::unplaced::{Topic, topic};
 use crate::diagnose::{CauseCode, Diagnosis, Finding, Hold, diagnose};
 use crate::model::{Kind, ObjectRef, Rollout};
 use crate::observation::{Answer, Refusal, Want};
+use crate::policy::Expectations;
 use crate::testing::World;
 
 const IMMEDIATE: &str =
@@ -70,7 +71,7 @@ fn volumes(world: &mut World, volumes: Value) {
 }
 
 fn all(world: &World) -> Diagnosis {
-    diagnose(&world.rollout())
+    diagnose(&world.rollout(), &Expectations::default())
 }
 
 fn only(world: &World, code: CauseCode) -> Finding {
