@@ -19,6 +19,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use crate::duration;
 use crate::env::Env;
 use crate::exit_code::ExitCode;
+use crate::model::Goal;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 
 pub(crate) use expect::ExpectArguments;
@@ -52,7 +53,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandArguments {
     Wait(Box<WaitArguments>),
-    Diagnose(GateArguments),
+    Diagnose(Box<GateArguments>),
     Replay(ReplayArguments),
     /// Explain a cause: what it means, how it is recognised, what to do
     #[command(after_help = help::EXPLAIN)]
@@ -140,6 +141,12 @@ pub(crate) struct GateArguments {
     /// tolerated for fewer.
     #[arg(long, value_name = "N", default_value_t = 3, help_heading = help::JUDGEMENT)]
     pub(crate) tolerate_restarts: u16,
+    /// What complete means for a kind without rules of its own: condition=NAME[=VALUE] or jsonpath=PATH[=VALUE]
+    ///
+    /// As kubectl wait writes it. Without it such an object is judged by the conditions that most kinds share. Paths
+    /// lead into .status or .metadata.
+    #[arg(long = "for", value_name = "STATE", value_parser = Goal::parse, help_heading = help::JUDGEMENT)]
+    pub(crate) goal: Option<Goal>,
     /// Pass although pods keep an older template under the update strategy OnDelete
     ///
     /// Without it a StatefulSet or DaemonSet of that strategy fails at once while it has such pods: nothing replaces

@@ -154,7 +154,8 @@ impl Guard {
         let workload = shown
             .filter(|workload| !self.is_outdated(workload))
             .or_else(|| ended_job(store, &self.target.stream));
-        let rollout = workload.map(|workload| Rollout::new(store, workload, accepted(policy)));
+        let rollout = workload
+            .map(|workload| Rollout::new(store, workload, accepted(policy)).towards(policy.goal.as_ref()));
         let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = rollout.as_ref().filter(|_| presence == Presence::Replaced).and_then(|rollout| {
             let found = self.taken_over(rollout, policy);

@@ -12,6 +12,7 @@ pub(crate) use expectations::{Expectations, Expected};
 pub(crate) use min_available::MinAvailable;
 
 use crate::duration;
+use crate::model::Goal;
 
 /// What `wait` and `diagnose` are allowed to tolerate.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub(crate) struct Policy {
     pub(crate) wait_for_create: Duration,
     /// So many pods are enough; `None`: all that are asked for.
     pub(crate) min_available: Option<MinAvailable>,
+    /// What complete means for a kind without rules of its own.
+    pub(crate) goal: Option<Goal>,
     /// Containers that are not judged.
     pub(crate) ignored_containers: BTreeSet<String>,
     /// What flags have decided, so that no annotation does.
@@ -88,6 +91,7 @@ impl Default for Policy {
             allow_on_delete: false,
             wait_for_create: Duration::ZERO,
             min_available: None,
+            goal: None,
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),
             expect: Expectations::default(),

@@ -110,6 +110,11 @@ impl Session {
         }
     }
 
+    /// Judged at one moment, without waiting.
+    pub(crate) const fn is_single_look(&self) -> bool {
+        self.policy.instant
+    }
+
     /// The code with which the process ends.
     pub(crate) fn exit_code(&self) -> ExitCode {
         // A target without a verdict was not judged. Without targets nothing can fail: a run with none is only

@@ -150,7 +150,7 @@ impl Settings {
             }
             CommandArguments::Diagnose(gate) => {
                 let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, given, ..Policy::default() };
-                Command::Gate(Box::new(gate_settings(gate, &policy, UiKind::None, connection, env)?))
+                Command::Gate(Box::new(gate_settings(*gate, &policy, UiKind::None, connection, env)?))
             }
             CommandArguments::Replay(replay) => replay_settings(replay)?,
             CommandArguments::Explain { code } => Command::Explain { code },
@@ -204,15 +204,20 @@ fn gate_settings(
         tolerated_restarts: i64::from(gate.tolerate_restarts),
         logs: gate.logs == LogsWhen::OnFailure,
         allow_on_delete: gate.allow_on_delete,
+        goal: gate.goal,
         min_available: gate.min_available,
         ignored_containers: gate.ignore_container.into_iter().collect(),
         expect: gate.expect.into_expectations(),
         ..policy.clone()
     };
+    let selection = gate.selection.selection()?;
+    if policy.goal.is_some() {
+        selection.check_goal()?;
+    }
     let reports = report_settings(gate.reports)?;
     let record = gate.record.map(|path| record_path(path, &reports)).transpose()?;
     Ok(Gate {
-        selection: gate.selection.selection()?,
+        selection,
         allow_empty: gate.selection.allow_empty,
         policy,
         connection: connection_settings(connection, env)?,

@@ -75,7 +75,7 @@ pub(crate) fn assess(rollout: &Rollout<'_>) -> Status {
         Kind::Job => job::assess(rollout.workload),
         Kind::ReplicaSet => replica_set::assess(rollout.workload),
         Kind::Pod => pod::assess(rollout.workload),
-        _ => custom::assess(rollout.workload),
+        _ => custom::assess(rollout.workload, rollout.goal),
     }
 }
 

@@ -58,6 +58,29 @@ pub(crate) enum Selection {
     Matching { kinds: Vec<TypeName>, selector: Option<String>, all_namespaces: bool },
 }
 
+impl Selection {
+    /// Refuses `--for` where the targets have rules of their own.
+    pub(crate) fn check_goal(&self) -> Result<(), Error> {
+        let of_files = "--for with -f: a manifest holds kinds that have rules of their own";
+        let types: Vec<&TypeName> = match self {
+            Self::Named(names) => names.iter().map(|name| &name.kind).collect(),
+            Self::Matching { kinds, .. } => kinds.iter().collect(),
+            Self::Files { .. } => {
+                return Err(
+                    Error::usage(of_files).hint("name the object: certificate/NAME --for condition=Ready")
+                );
+            }
+        };
+        match types.iter().find(|kind| matches!(kind, TypeName::Known(_))) {
+            Some(kind) => Err(Error::usage(format!(
+                "--for with a {kind}, which is judged by rules of its own"
+            ))
+            .hint("leave out --for; it is for kinds without such rules, for example certificate/NAME")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What is judged where no type is named.
 const ALL_KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
 
@@ -131,6 +154,14 @@ mod tests {
         let by_label = |flags: &mut SelectionArguments| flags.selector = Some("app=web".to_owned());
         let expected = matching(&[Kind::Deployment, Kind::StatefulSet], Some("app=web"));
         assert_eq!(of(&["deploy,sts", "deployments"], by_label).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_goal_is_for_kinds_without_rules() {
+        assert!(of(&["certificate/web"], |_| ()).unwrap().check_goal().is_ok());
+        let error = of(&["certificate/web", "deploy/web"], |_| ()).unwrap().check_goal().unwrap_err();
+        assert!(error.message.starts_with("--for with a Deployment"), "{error:?}");
+        assert!(of(&[], |flags| flags.all = true).unwrap().check_goal().is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::controller_revision::ControllerRevision;
 use super::creator::Creator;
 use super::event::Event;
 use super::field_manager::FieldManager;
+use super::goal::Goal;
 use super::kind::Kind;
 use super::limit_range::LimitRange;
 use super::meta::ObjectRef;
@@ -38,6 +39,8 @@ pub(crate) struct Rollout<'a> {
     /// Pods of older templates: impact, or what blocks.
     pub(crate) old_pods: Vec<&'a Pod>,
     pub(crate) accepted: Accepted,
+    /// What complete means, where the user says so.
+    pub(crate) goal: Option<&'a Goal>,
 }
 
 /// What the user accepts, as far as status and rules must know it.
@@ -89,7 +92,13 @@ impl<'a> Rollout<'a> {
             pods
         };
         let (pods, old_pods) = (by_name(pods), by_name(old_pods));
-        Self { store, workload, current, old_sets, pods, old_pods, accepted }
+        Self { store, workload, current, old_sets, pods, old_pods, accepted, goal: None }
+    }
+
+    /// The same view, to be judged by a goal of the user's.
+    #[must_use]
+    pub(crate) fn towards(self, goal: Option<&'a Goal>) -> Self {
+        Self { goal, ..self }
     }
 
     /// The object whose controller makes the pods, once there is one.

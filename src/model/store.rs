@@ -3,12 +3,15 @@
 //! Objects are keyed by uid, so a re-created object of the same name is a different one. What a stream shows
 //! and what it showed before is kept per stream: after a new snapshot everything else of that stream is gone.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::objects::{ended_lately, target_of, uid_of};
 use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
@@ -492,31 +495,4 @@ impl Stream {
             Scope::Selector(_) | Scope::All => None,
         }
     }
-}
-
-/// The object of a stream by name as the workload that it is.
-fn target_of(stream: &Stream, object: &Object) -> Option<Workload> {
-    stream.name()?;
-    match object {
-        Object::Workload(workload) => Some(workload.as_ref().clone()),
-        Object::ReplicaSet(set) => Some(set.as_workload()),
-        Object::Pod(pod) => Some(pod.as_workload()),
-        Object::ControllerRevision(_) => None,
-    }
-}
-
-fn uid_of(object: &Object) -> &str {
-    match object {
-        Object::Workload(workload) => &workload.metadata.uid,
-        Object::ReplicaSet(replica_set) => &replica_set.metadata.uid,
-        Object::ControllerRevision(revision) => &revision.metadata.uid,
-        Object::Pod(pod) => &pod.metadata.uid,
-    }
-}
-
-/// Kubelet forgets a back-off after ten minutes of running; so do we with the ends before it.
-fn ended_lately(pod: &Pod, now: Timestamp) -> bool {
-    pod.statuses()
-        .filter_map(|status| status.latest_termination()?.finished_at)
-        .any(|finished| now.duration_since(finished) < SignedDuration::from_mins(10))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::redact::redact_answer;
-use crate::model::decode_value;
+use crate::model::{Goal, decode_value};
 use crate::observation::{
     Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
 };
@@ -57,6 +57,9 @@ pub(crate) struct RecordedPolicy {
     allow_on_delete: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     wait_for_create: u64,
+    /// `--for`.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    goal: Option<String>,
     /// `95%` or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_available: Option<String>,
@@ -90,6 +93,7 @@ impl From<Policy> for RecordedPolicy {
             instant: policy.instant,
             allow_on_delete: policy.allow_on_delete,
             wait_for_create: millis(policy.wait_for_create),
+            goal: policy.goal.as_ref().map(|goal| goal.written.clone()),
             min_available: policy.min_available.map(|min| min.to_string()),
             ignored_containers: policy.ignored_containers,
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
@@ -113,6 +117,7 @@ impl RecordedPolicy {
             instant: self.instant,
             allow_on_delete: self.allow_on_delete,
             wait_for_create: Duration::from_millis(self.wait_for_create),
+            goal: self.goal.as_deref().and_then(|text| Goal::parse(text).ok()),
             min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),
             ignored_containers: self.ignored_containers.clone(),
             given: Knob::ALL

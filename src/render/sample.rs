@@ -68,6 +68,7 @@ pub(super) fn target(name: &str, verdict: VerdictName, reason: &str, seconds: f6
         reason: reason.to_owned(),
         summary: String::new(),
         duration_seconds: seconds,
+        single_look: false,
         replicas: Replicas { desired: 3, updated: 3, ready: 3, available: 3, old: 0 },
         images: Vec::new(),
         impact: Impact::default(),

@@ -218,6 +218,16 @@ fn verdict_words(target: &Target, page: &Page<'_>) -> (String, String) {
     let repeats = target.causes.first().is_some_and(|cause| summary.ends_with(&page.text(&cause.headline)));
     let outcome = if summary.is_empty() || repeats { counted(target) } else { summary };
     let words = if target.reason == "not-found" { "was not found within" } else { words };
+    // How long one look took says nothing.
+    let now = match target.verdict {
+        VerdictName::Complete => Some("is complete"),
+        VerdictName::Failed => Some("has failed"),
+        VerdictName::TimedOut => Some("is not complete yet"),
+        _ => None,
+    };
+    if let Some(now) = now.filter(|_| target.single_look) {
+        return (now.to_owned(), outcome);
+    }
     (format!("{words} {}", spoken(target.duration_seconds)), outcome)
 }
 

@@ -82,6 +82,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
         reason: verdict.map_or("not-finished", Verdict::reason).to_owned(),
         summary: summary(session, guard, verdict),
         duration_seconds: round(at.as_secs_f64()),
+        single_look: session.is_single_look(),
         replicas: look.replicas,
         images: rollout.as_ref().map_or_else(Vec::new, images),
         impact: rollout
@@ -146,6 +147,9 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
             format!("{} of {} replicas updated and available", replicas.available, replicas.desired)
         }
         Some(Verdict::Failed(_)) => headline(guard).unwrap_or(counters),
+        Some(Verdict::TimedOut(Unfinished::Settling)) if session.is_single_look() => {
+            format!("complete, but not for long enough: waiting for {}", look.waiting_for)
+        }
         Some(Verdict::TimedOut(Unfinished::Settling)) => {
             format!("complete, but time was up while waiting for {}", look.waiting_for)
         }

@@ -119,6 +119,9 @@ pub(crate) struct Target {
     /// The verdict in one sentence, without final period.
     pub(crate) summary: String,
     pub(crate) duration_seconds: f64,
+    /// Judged as it was at one moment, without waiting: `timed-out` then means that it was not complete yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) single_look: bool,
     pub(crate) replicas: Replicas,
     pub(crate) images: Vec<TargetImage>,
     pub(crate) impact: Impact,

@@ -5,7 +5,7 @@
 //! calls an object without conditions current, and so passes everything whose controller is not running.
 
 use super::{Said, Status};
-use crate::model::{Condition, CustomState, ObservedGeneration, Workload};
+use crate::model::{Condition, CustomState, Goal, ObservedGeneration, Workload};
 
 /// True means that it is there and works. All that an object has must be true, and one is needed.
 const PROVES: &[&str] =
@@ -35,10 +35,17 @@ const PHASES_OF_WORK: &[&str] = &[
 ];
 const PHASES_OF_FAILURE: &[&str] = &["Failed", "Error", "Degraded"];
 
-pub(super) fn assess(object: &Workload) -> Status {
+pub(super) fn assess(object: &Workload, goal: Option<&Goal>) -> Status {
     let Some(state) = object.custom() else {
         return Status::Progressing { missing: "the object to be seen".to_owned() };
     };
+    // What the user asks for stands in place of all that is known of other kinds.
+    if let Some(goal) = goal {
+        return match goal.missing(&state.document) {
+            Some(missing) => Status::Progressing { missing },
+            None => Status::Complete,
+        };
+    }
     let generation = object.metadata.generation;
     match &state.observed {
         ObservedGeneration::Of(seen) if *seen < generation => {
@@ -165,7 +172,7 @@ mod tests {
     fn assessed_as(api_version: &str, status: Value) -> Status {
         let mut world = World::of(Kind::discovered(api_version, "Widget", "widgets", true));
         world.workload(json!({"replicas": 2}), status);
-        assess(world.rollout().workload)
+        assess(world.rollout().workload, None)
     }
 
     fn assessed(status: Value) -> Status {
@@ -253,6 +260,17 @@ mod tests {
         assert!(is_progressing(&rollout(1, 3, "ReplicaSetUpdated")));
         assert!(is_progressing(&rollout(1, 2, DONE)));
         assert!(is_progressing(&rollout(2, 3, DONE)));
+    }
+
+    #[test]
+    fn a_goal_stands_in_place_of_every_rule() {
+        let mut world = World::of(Kind::discovered("example.com/v1", "Widget", "widgets", true));
+        let status = json!({"phase": "Degraded", "conditions": [condition("Stalled", "True")]});
+        world.workload(json!({}), status);
+        let reached = |goal: &str| assess(world.rollout().workload, Some(&Goal::parse(goal).unwrap()));
+        assert_eq!(reached("condition=Stalled"), Status::Complete);
+        assert_eq!(reached("jsonpath={.status.phase}=Degraded"), Status::Complete);
+        assert!(is_progressing(&reached("condition=Ready")));
     }
 
     #[test]

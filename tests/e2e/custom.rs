@@ -96,6 +96,26 @@ fn judged() -> Vec<Case> {
             )
             .says(&["Widget web says that it has failed", "disk-full"])
             .lasts(25),
+        // Conditions of its own, and what they mean said by the user.
+        Case::passes("custom", "for-a-condition-near-miss")
+            .target("widget/web")
+            .args("--for condition=Frobnicated")
+            .object(widget(json!({})))
+            .at(
+                3,
+                writes(
+                    json!({"observedGeneration": 1, "conditions": [condition("Frobnicated", "True", "yes"),
+                condition("Stalled", "True", "on-purpose")]}),
+                ),
+            )
+            .lasts(8),
+        Case::passes("custom", "for-a-path-near-miss")
+            .target("widget/web")
+            .args("--for jsonpath={.status.parts[?(@.name==\"a\")].size}=3")
+            .object(widget(json!({})))
+            .at(3, writes(json!({"observedGeneration": 1, "parts": [{"name": "a", "size": 2}]})))
+            .at(5, writes(json!({"parts": [{"name": "a", "size": 3}]})))
+            .lasts(10),
         // Its pods are found by who owns them.
         Case::fails("custom", "image-missing-below-it", "image-not-found")
             .target("widget/web")

@@ -46,7 +46,7 @@ fn no_file_is_longer_than_five_hundred_lines() {
 const LAYERS: &[(&str, &[&str])] = &[
     ("untrusted", &[]),
     ("duration", &[]),
-    ("policy", &["duration"]),
+    ("policy", &["duration", "model"]),
     ("undo", &["model"]),
     ("manifest", &["cli", "error", "model", "observation"]),
     ("exit_code", &[]),

@@ -27,7 +27,7 @@ pub(super) fn detail(target: &Target, page: &mut Page<'_>) {
         }
     } else {
         pods(target, page);
-        advice(&[advice_without_cause(&target.reason).to_owned()], &[], page);
+        advice(&[advice_without_cause(&target.reason, target.single_look).to_owned()], &[], page);
         page.gap();
     }
     for change in target.changes.iter().take(MAX_CHANGES) {
@@ -173,8 +173,11 @@ fn pods(target: &Target, page: &mut Page<'_>) {
 }
 
 /// What to do when nothing is known to be wrong.
-fn advice_without_cause(reason: &str) -> &'static str {
+fn advice_without_cause(reason: &str, single_look: bool) -> &'static str {
     match reason {
+        "settling" | "progressing" if single_look => {
+            "no failure was seen; this was one look, and rollout-guard wait waits for the end"
+        }
         "settling" => {
             "no failure was seen; the pods had not been up for long enough to be believed. Allow more time with \
              --timeout, or ask for less with --stable-for"
@@ -204,7 +207,7 @@ mod tests {
 
     #[test]
     fn only_reasons_without_a_cause_have_advice_of_their_own() {
-        assert!(advice_without_cause("settling").contains("--stable-for"));
-        assert_eq!(advice_without_cause("target-deleted"), "");
+        assert!(advice_without_cause("settling", false).contains("--stable-for"));
+        assert_eq!(advice_without_cause("target-deleted", false), "");
     }
 }

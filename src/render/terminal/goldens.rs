@@ -335,6 +335,20 @@ fn a_command_keeps_what_stands_between_its_quotes() {
 }
 
 #[test]
+fn one_look_at_what_is_not_complete_is_no_timeout() {
+    let mut look = target("web", VerdictName::TimedOut, "progressing", 0.2);
+    look.single_look = true;
+    look.summary =
+        "0 of 3 replicas updated, 3 available; still waiting for 3 of 3 replicas to be updated".to_owned();
+    let shown = shown(&one(look));
+    assert!(shown.starts_with("deployment/web is not complete yet: 0 of 3 replicas updated"), "{shown}");
+    assert!(
+        shown.contains("rollout-guard wait waits for the end") && !shown.contains("timed out"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn timeout_while_settling_shows_the_pods() {
     let mut target = target("web", VerdictName::TimedOut, "settling", 660.0);
     target.summary =
