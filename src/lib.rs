@@ -16,6 +16,8 @@ mod manifest;
 mod model;
 mod observation;
 mod outputs;
+#[cfg(test)]
+mod pitfalls;
 mod policy;
 mod progress;
 mod recording;

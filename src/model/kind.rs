@@ -100,10 +100,10 @@ fn interned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Custo
 impl Kind {
     /// A kind as discovery describes it; one of those with rules of their own where it is one.
     pub(crate) fn discovered(api_version: &str, kind: &str, plural: &str, namespaced: bool) -> Self {
-        let known =
-            Self::KNOWN.iter().find(|known| known.as_str() == kind && known.api_version() == api_version);
-        if let Some(known) = known {
-            return *known;
+        let judged =
+            Self::JUDGED.iter().find(|known| known.as_str() == kind && known.api_version() == api_version);
+        if let Some(judged) = judged {
+            return *judged;
         }
         let singular = kind.to_ascii_lowercase();
         let command_word = match api_version.split_once('/') {
@@ -122,28 +122,9 @@ impl Kind {
         )
     }
 
-    /// Every kind that is not custom.
-    const KNOWN: &'static [Self] = &[
-        Self::Deployment,
-        Self::StatefulSet,
-        Self::DaemonSet,
-        Self::Job,
-        Self::ReplicaSet,
-        Self::ControllerRevision,
-        Self::Pod,
-        Self::Event,
-        Self::ConfigMap,
-        Self::Secret,
-        Self::LimitRange,
-        Self::ServiceAccount,
-        Self::Namespace,
-        Self::Node,
-        Self::ResourceQuota,
-        Self::PersistentVolumeClaim,
-        Self::PersistentVolume,
-        Self::StorageClass,
-        Self::RuntimeClass,
-    ];
+    /// Every kind with rules of its own. The others are read for what they say about these.
+    const JUDGED: &'static [Self] =
+        &[Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Job, Self::ReplicaSet, Self::Pod];
 
     /// The name in messages and in `KIND/NAME`.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -280,6 +261,8 @@ mod tests {
         assert_ne!(other, Kind::Job);
         assert_eq!((other.command_word(), other.api_version()), ("job.example.com", "example.com/v1"));
         assert_eq!(Kind::discovered("v1", "Service", "services", true).command_word(), "service");
+        // Read for what it says about pods, and judged as any other where it is a target.
+        assert!(matches!(Kind::discovered("v1", "Node", "nodes", false), Kind::Custom(_)));
     }
 
     #[test]

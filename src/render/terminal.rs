@@ -190,6 +190,9 @@ fn total(report: &Report, page: &Page<'_>) -> String {
         .filter_map(|(verdict, word)| {
             let n = report.targets.iter().filter(|target| target.verdict == *verdict).count();
             let tone = Tone::of(*verdict);
+            let looked =
+                *verdict == VerdictName::TimedOut && report.targets.iter().all(|target| target.single_look);
+            let word = if looked { "not complete yet" } else { word };
             (n > 0).then(|| tone.paint(&format!("{n} {word}"), page.look.color))
         })
         .collect();

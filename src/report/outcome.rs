@@ -13,10 +13,18 @@ pub(super) fn outcome(guard: &Guard) -> Option<String> {
             _ if pod.is_ready() => "it is ready".to_owned(),
             phase => format!("its phase is {phase}"),
         }),
-        Detail::Custom(_) => {
-            let telling = |found: &&Condition| found.kind == "Ready";
+        Detail::Custom(state) => {
+            if let Some(goal) = &guard.last.applied.policy.goal {
+                let missing = goal.missing(&state.document);
+                return Some(
+                    missing.map_or_else(|| format!("{} holds", goal.written), |_| "not complete".to_owned()),
+                );
+            }
             let conditions = &workload.status.conditions;
-            let shown = conditions.iter().find(telling).or_else(|| conditions.first());
+            let of = |kind: &str| conditions.iter().find(|found| found.kind == kind);
+            let telling =
+                ["Ready", "Available", "Healthy", "Succeeded", "Complete", "Completed", "Established"];
+            let shown: Option<&Condition> = telling.into_iter().find_map(of).or_else(|| conditions.first());
             Some(shown.map_or_else(
                 || "no condition tells of it".to_owned(),
                 |found| format!("condition {} is {}", found.kind, found.status),

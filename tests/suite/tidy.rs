@@ -253,3 +253,40 @@ fn messages_keep_our_conventions() {
         }
     }
 }
+
+#[test]
+fn every_pitfall_has_a_test_that_exists_or_a_sentence_why_not() {
+    let table = text(&root().join("tests/PITFALLS.md"));
+    let tests: String = ["src", "tests/suite"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), "rs"))
+        .map(|path| text(&path))
+        .collect();
+    let cases: String = files(&root().join("tests/e2e"), "rs").iter().map(|path| text(path)).collect();
+    let mut wrong = Vec::new();
+    let mut numbers = Vec::new();
+    for line in table.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, number, _, _, test, _] = cells.as_slice() else { continue };
+        let Ok(number) = number.parse::<u32>() else { continue };
+        numbers.push(number);
+        // A sentence in place of a name may quote flags and codes.
+        let says_why = test.starts_with("No named test: ");
+        if !says_why && !test.contains('`') {
+            wrong.push(format!("{number}: neither a test nor a sentence"));
+        }
+        for name in test.split('`').skip(1).step_by(2).filter(|_| !says_why) {
+            let exists = match name.split_once("::") {
+                Some((family, case)) => {
+                    cases.contains(&format!("\"{case}\"")) && cases.contains(&format!("\"{family}\""))
+                }
+                None => tests.contains(&format!("fn {name}(")),
+            };
+            if !exists {
+                wrong.push(format!("{number}: {name} does not exist"));
+            }
+        }
+    }
+    assert_eq!(numbers, (1..=65).collect::<Vec<_>>(), "each pitfall has its row");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
