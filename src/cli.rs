@@ -147,6 +147,11 @@ pub(crate) struct GateArguments {
     /// lead into .status or .metadata.
     #[arg(long = "for", value_name = "STATE", value_parser = Goal::parse, help_heading = help::JUDGEMENT)]
     pub(crate) goal: Option<Goal>,
+    /// Complete only once every pod of an older template is gone
+    ///
+    /// Without it old pods that are still terminating are a warning: they may answer for as long as their grace period.
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) old_pods_gone: bool,
     /// Pass although pods keep an older template under the update strategy OnDelete
     ///
     /// Without it a StatefulSet or DaemonSet of that strategy fails at once while it has such pods: nothing replaces

@@ -9,7 +9,9 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, diagnose, has_images, stalled, target_deleted};
-use crate::guard::kinds::{MEANING_WITHIN, TROUBLE_AFTER, ended_job, may_stall, settles_by_pods};
+use crate::guard::kinds::{
+    MEANING_WITHIN, TROUBLE_AFTER, await_old_pods, ended_job, may_stall, settles_by_pods,
+};
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, Rollout, Store, Workload, below, streams};
@@ -238,6 +240,7 @@ impl Guard {
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
             let state = self.enough(rollout, &status, state, policy);
+            let state = if policy.old_pods_gone { await_old_pods(rollout, state) } else { state };
             if status == Status::Complete && state != Settled::Settled {
                 // The workload and its pods may contradict each other because an event was lost.
                 let streams = streams(workload).into_iter();

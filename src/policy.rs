@@ -39,6 +39,8 @@ pub(crate) struct Policy {
     pub(crate) wait_for_create: Duration,
     /// So many pods are enough; `None`: all that are asked for.
     pub(crate) min_available: Option<MinAvailable>,
+    /// Complete only once no pod of an older template exists.
+    pub(crate) old_pods_gone: bool,
     /// What complete means for a kind without rules of its own.
     pub(crate) goal: Option<Goal>,
     /// Containers that are not judged.
@@ -91,6 +93,7 @@ impl Default for Policy {
             allow_on_delete: false,
             wait_for_create: Duration::ZERO,
             min_available: None,
+            old_pods_gone: false,
             goal: None,
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),

@@ -205,6 +205,7 @@ fn gate_settings(
         logs: gate.logs == LogsWhen::OnFailure,
         allow_on_delete: gate.allow_on_delete,
         goal: gate.goal,
+        old_pods_gone: gate.old_pods_gone,
         min_available: gate.min_available,
         ignored_containers: gate.ignore_container.into_iter().collect(),
         expect: gate.expect.into_expectations(),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Detail, Kind, Rollout, Store, Workload};
+use crate::model::{Detail, Kind, Pod, Rollout, Store, Workload};
 use crate::observation::Stream;
+use crate::settle::Settled;
 
 /// A controller that has begun to write a status gives it its meaning in this time.
 pub(super) const MEANING_WITHIN: Duration = Duration::from_secs(30);
@@ -30,4 +31,74 @@ pub(super) fn may_stall(rollout: &Rollout<'_>) -> bool {
 /// themselves.
 pub(super) const fn settles_by_pods(workload: &Workload) -> bool {
     !matches!(workload.kind, Kind::Job | Kind::Custom(_))
+}
+
+/// With `--old-pods-gone` nothing has settled while a pod of an older template exists.
+pub(super) fn await_old_pods(rollout: &Rollout<'_>, settled: Settled) -> Settled {
+    let old = rollout.old_pods.iter().find(|pod| !pod.is_finished());
+    match (settled, old) {
+        (Settled::Settled, Some(pod)) => Settled::Waiting {
+            until: rollout.now() + Duration::from_secs(1),
+            reason: format!("old pod {} to be gone: {}", pod.metadata.name, held_by(pod)),
+        },
+        (settled, _) => settled,
+    }
+}
+
+/// What keeps a pod: a finalizer, its grace period, or its node.
+fn held_by(pod: &Pod) -> String {
+    let node = pod.node().map_or_else(|| "no node".to_owned(), |node| format!("node {node}"));
+    if !pod.metadata.is_being_deleted() {
+        return "nobody has deleted it".to_owned();
+    }
+    match (pod.metadata.finalizers.first(), pod.spec.termination_grace_period_seconds) {
+        (Some(finalizer), _) => format!("its finalizer {finalizer} keeps it"),
+        (None, Some(seconds)) => format!("it has {seconds}s to end on {node}"),
+        (None, None) => format!("it ends on {node}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::observation::Observed;
+    use crate::testing::World;
+
+    fn waits_for(metadata: Value) -> Option<String> {
+        let mut world = World::of(Kind::StatefulSet);
+        world.workload(json!({}), json!({"observedGeneration": 1, "updateRevision": "b"}));
+        let mut body = json!({"metadata": {"name": "web-0", "namespace": "shop", "uid": "web-0",
+                "labels": {"controller-revision-hash": "a"},
+                "ownerReferences": [{"name": "web", "uid": "web", "controller": true}]},
+            "spec": {"nodeName": "node-1", "terminationGracePeriodSeconds": 1800}, "status": {"phase": "Running"}});
+        crate::testing::merge(&mut body["metadata"], metadata);
+        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
+        let stream = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+        world.observe(Observed::Applied { stream, object });
+        match await_old_pods(&world.rollout(), Settled::Settled) {
+            Settled::Waiting { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn pitfall_35_what_holds_an_old_pod_is_named() {
+        let deleted = "2026-11-24T10:00:00Z";
+        let ending = waits_for(json!({"deletionTimestamp": deleted}));
+        assert_eq!(ending.as_deref(), Some("old pod web-0 to be gone: it has 1800s to end on node-1"));
+        let held = waits_for(json!({"deletionTimestamp": deleted, "finalizers": ["example.com/hold"]}));
+        assert_eq!(
+            held.as_deref(),
+            Some("old pod web-0 to be gone: its finalizer example.com/hold keeps it")
+        );
+        assert!(waits_for(json!({})).unwrap().ends_with("nobody has deleted it"));
+    }
+
+    #[test]
+    fn without_old_pods_nothing_is_waited_for() {
+        let world = World::with_app(json!({}));
+        assert_eq!(await_old_pods(&world.rollout(), Settled::Settled), Settled::Settled);
+    }
 }

@@ -57,6 +57,8 @@ pub(crate) struct RecordedPolicy {
     allow_on_delete: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     wait_for_create: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    old_pods_gone: bool,
     /// `--for`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
@@ -93,6 +95,7 @@ impl From<Policy> for RecordedPolicy {
             instant: policy.instant,
             allow_on_delete: policy.allow_on_delete,
             wait_for_create: millis(policy.wait_for_create),
+            old_pods_gone: policy.old_pods_gone,
             goal: policy.goal.as_ref().map(|goal| goal.written.clone()),
             min_available: policy.min_available.map(|min| min.to_string()),
             ignored_containers: policy.ignored_containers,
@@ -117,6 +120,7 @@ impl RecordedPolicy {
             instant: self.instant,
             allow_on_delete: self.allow_on_delete,
             wait_for_create: Duration::from_millis(self.wait_for_create),
+            old_pods_gone: self.old_pods_gone,
             goal: self.goal.as_deref().and_then(|text| Goal::parse(text).ok()),
             min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),
             ignored_containers: self.ignored_containers.clone(),

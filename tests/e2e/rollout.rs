@@ -35,6 +35,15 @@ fn not_found() -> Value {
     }))))
 }
 
+/// A web server that takes its time to end: as process 1 it does not hear the signal.
+fn lingering(version: &str) -> Value {
+    let container = server(json!({
+        "env": [{"name": "VERSION", "value": version}],
+        "readinessProbe": ready(),
+    }));
+    web(json!({"terminationGracePeriodSeconds": 60, "containers": [container]}))
+}
+
 fn with_image(mut deployment: Value, image: &str) -> Value {
     if let Some(field) = deployment.pointer_mut("/spec/template/spec/containers/0/image") {
         *field = image.into();
@@ -93,6 +102,14 @@ fn other_ends() -> Vec<Case> {
             .at(5, kubectl("delete deploy/web --wait=false"))
             .at(5, apply(version("2", 1)))
             .lasts(12),
+        Case::ends("rollout", "old-pods-gone", 3, "timed-out", "settling")
+            .before(apply(lingering("1")))
+            .before(rolled_out("deploy/web"))
+            .object(lingering("2"))
+            .args("--old-pods-gone")
+            .timeout(25)
+            .says(&["to be gone: it has 60s to end on"])
+            .lasts(35),
         Case::ends("rollout", "timeout-while-starting", 3, "timed-out", "progressing")
             .object(starting())
             .timeout(6)
@@ -134,6 +151,12 @@ fn healthy() -> Vec<Case> {
             .field("/targets/0/replicas/available", 2)
             .lasts(105),
         autoscaled,
+        Case::passes("rollout", "old-pods-terminating-near-miss")
+            .before(apply(lingering("1")))
+            .before(rolled_out("deploy/web"))
+            .object(lingering("2"))
+            .says(&["old-pods-terminating"])
+            .lasts(35),
         Case::passes("rollout", "undone-after-deadline-near-miss")
             .before(apply(undone))
             .before(rolled_out("deploy/web"))
