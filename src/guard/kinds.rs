@@ -87,7 +87,7 @@ mod tests {
     fn pitfall_35_what_holds_an_old_pod_is_named() {
         let deleted = "2026-11-24T10:00:00Z";
         let ending = waits_for(json!({"deletionTimestamp": deleted}));
-        assert_eq!(ending.as_deref(), Some("old pod web-0 to be gone: it has 1800s to end on node-1"));
+        assert_eq!(ending.as_deref(), Some("old pod web-0 to be gone: it has 1800s to end on node node-1"));
         let held = waits_for(json!({"deletionTimestamp": deleted, "finalizers": ["example.com/hold"]}));
         assert_eq!(
             held.as_deref(),
