@@ -205,6 +205,9 @@ pub(crate) enum Answer {
     Refused(Refusal),
 }
 
+/// Of a list that a [`Want`] asks for no more is read: what a diagnosis says is not about a whole cluster.
+pub(crate) const LONGEST_LIST: usize = 5000;
+
 /// A [`Want`] together with how fresh its answer must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
