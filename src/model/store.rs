@@ -19,8 +19,8 @@ use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
-    Answer, LogRequest, Object, Observation, Observed, Refusal, Scope, Server, Signal, Stream, StreamHealth,
-    Undone, Want,
+    Answer, LogRequest, Object, Observation, Observed, Refusal, Server, Signal, Stream, StreamHealth, Undone,
+    Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -163,7 +163,7 @@ impl Store {
                 if let Some(sight) = self.health.get_mut(&stream) {
                     sight.renew(self.now);
                 }
-                let uid = uid_of(&object).to_owned();
+                let uid = object.uid().to_owned();
                 if let Some(members) = self.members.get_mut(&stream) {
                     members.remove(&uid);
                 }
@@ -254,7 +254,7 @@ impl Store {
                 self.note_owner(&pod.metadata);
                 let server_now = self.server_now();
                 self.casualties.observe(&pod, first && !self.instant, server_now);
-                let past_counts = self.instant && ended_lately(&pod, server_now);
+                let past_counts = self.instant && pod.ended_lately(server_now);
                 self.memories
                     .entry(uid.clone())
                     .or_insert_with(|| PodMemory::new(now, first, past_counts))
@@ -483,17 +483,6 @@ impl Store {
     }
 }
 
-/// Streams by name show the object with that name only.
-impl Stream {
-    /// The name, for a stream of one object.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match &self.scope {
-            Scope::Name(name) => Some(name),
-            Scope::Selector(_) | Scope::All => None,
-        }
-    }
-}
-
 /// The object of a stream by name as the workload that it is.
 fn target_of(stream: &Stream, object: &Object) -> Option<Workload> {
     stream.name()?;
@@ -503,20 +492,4 @@ fn target_of(stream: &Stream, object: &Object) -> Option<Workload> {
         Object::Pod(pod) => Some(pod.as_workload()),
         Object::ControllerRevision(_) => None,
     }
-}
-
-fn uid_of(object: &Object) -> &str {
-    match object {
-        Object::Workload(workload) => &workload.metadata.uid,
-        Object::ReplicaSet(replica_set) => &replica_set.metadata.uid,
-        Object::ControllerRevision(revision) => &revision.metadata.uid,
-        Object::Pod(pod) => &pod.metadata.uid,
-    }
-}
-
-/// Kubelet forgets a back-off after ten minutes of running; so do we with the ends before it.
-fn ended_lately(pod: &Pod, now: Timestamp) -> bool {
-    pod.statuses()
-        .filter_map(|status| status.latest_termination()?.finished_at)
-        .any(|finished| now.duration_since(finished) < SignedDuration::from_mins(10))
 }
