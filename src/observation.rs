@@ -205,6 +205,9 @@ pub(crate) enum Answer {
     Refused(Refusal),
 }
 
+/// Of a list that a [`Want`] asks for no more is read: what a diagnosis says is not about a whole cluster.
+pub(crate) const LONGEST_LIST: usize = 5000;
+
 /// A [`Want`] together with how fresh its answer must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -223,7 +226,26 @@ impl Request {
     }
 }
 
+impl Object {
+    pub(crate) fn uid(&self) -> &str {
+        match self {
+            Self::Workload(workload) => &workload.metadata.uid,
+            Self::ReplicaSet(replica_set) => &replica_set.metadata.uid,
+            Self::ControllerRevision(revision) => &revision.metadata.uid,
+            Self::Pod(pod) => &pod.metadata.uid,
+        }
+    }
+}
+
 impl Stream {
+    /// The name, for a stream of one object.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.scope {
+            Scope::Name(name) => Some(name),
+            Scope::Selector(_) | Scope::All => None,
+        }
+    }
+
     /// The stream of one named object.
     pub(crate) fn of(kind: Kind, namespace: &str, name: &str) -> Self {
         Self { kind, namespace: namespace.to_owned(), scope: Scope::Name(name.to_owned()) }

@@ -5,6 +5,7 @@
 
 mod build;
 mod changes;
+mod cut;
 mod outcome;
 mod terms;
 mod v1;

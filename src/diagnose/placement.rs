@@ -142,7 +142,12 @@ fn scheduled_evidence(pod: &Pod) -> Evidence {
 
 fn unschedulable<'a>(rollout: &Rollout<'a>, pod: &'a Pod, message: &'a str) -> Finding {
     let sentence = message::read(message);
-    let Some((code, group)) = sentence.main() else { return unknown(rollout, pod, message) };
+    let Some(main) = sentence.main() else { return unknown(rollout, pod, message) };
+    // Where nodes have the labels that the pods choose by, what keeps the pods from those nodes is the cause, however
+    // many others there are.
+    let chosen = nodes::known(rollout).unwrap_or_default().iter().any(|node| label::chooses(pod, node));
+    let not = Some(CauseCode::NodeSelectorUnmatched).filter(|_| chosen);
+    let (code, group) = sentence.main_but(not).unwrap_or(main);
     let waiting = Waiting { rollout, pod, sentence: &sentence, group };
     let finding = match code {
         CauseCode::InsufficientResources => room::insufficient(&waiting),

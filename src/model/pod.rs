@@ -1,6 +1,6 @@
 //! A pod: what was asked and what kubelet says.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::container::ContainerStatus;
@@ -105,6 +105,13 @@ impl Pod {
             },
             detail: Detail::Pod(Box::new(self.clone())),
         }
+    }
+
+    /// Kubelet forgets a back-off after ten minutes of running; so do we with the ends before it.
+    pub(crate) fn ended_lately(&self, now: Timestamp) -> bool {
+        self.statuses()
+            .filter_map(|status| status.latest_termination()?.finished_at)
+            .any(|finished| now.duration_since(finished) < SignedDuration::from_mins(10))
     }
 
     /// The node it was placed on, if any.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::objects::{ended_lately, target_of, uid_of};
+use self::objects::target_of;
 use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
@@ -22,8 +22,8 @@ use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
-    Answer, LogRequest, Object, Observation, Observed, Refusal, Scope, Server, Signal, Stream, StreamHealth,
-    Undone, Want,
+    Answer, LogRequest, Object, Observation, Observed, Refusal, Server, Signal, Stream, StreamHealth, Undone,
+    Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -166,7 +166,7 @@ impl Store {
                 if let Some(sight) = self.health.get_mut(&stream) {
                     sight.renew(self.now);
                 }
-                let uid = uid_of(&object).to_owned();
+                let uid = object.uid().to_owned();
                 if let Some(members) = self.members.get_mut(&stream) {
                     members.remove(&uid);
                 }
@@ -257,7 +257,7 @@ impl Store {
                 self.note_owner(&pod.metadata);
                 let server_now = self.server_now();
                 self.casualties.observe(&pod, first && !self.instant, server_now);
-                let past_counts = self.instant && ended_lately(&pod, server_now);
+                let past_counts = self.instant && pod.ended_lately(server_now);
                 self.memories
                     .entry(uid.clone())
                     .or_insert_with(|| PodMemory::new(now, first, past_counts))
@@ -483,16 +483,5 @@ impl Store {
             .filter(move |(request, _)| {
                 request.namespace == namespace && request.pod == pod && request.container == container
             })
-    }
-}
-
-/// Streams by name show the object with that name only.
-impl Stream {
-    /// The name, for a stream of one object.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match &self.scope {
-            Scope::Name(name) => Some(name),
-            Scope::Selector(_) | Scope::All => None,
-        }
     }
 }

@@ -360,6 +360,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             consequence: consequence(resource).to_owned(),
         })
         .chain(blind)
+        .chain(super::cut::cut_lists(store))
         .collect();
     all.into_iter().collect()
 }

@@ -15,7 +15,7 @@ use super::pace::{self, Pace};
 use super::request::{self, PAGE};
 use super::select;
 use crate::model::{Kind, Managed, ObjectRef, Pod, PodAsk};
-use crate::observation::{Answer, LogRequest, Want};
+use crate::observation::{Answer, LONGEST_LIST, LogRequest, Want};
 
 /// Faults of the way are retried within this time, and no longer: nothing may wait for ever for an answer.
 const RETRIED_FOR: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const RETRIES: u32 = 2;
 const LOG_BYTES: u32 = 256 << 10;
 const LOG_LINE_CHARACTERS: usize = 2000;
 /// More names or events than this are not read: what a diagnosis says is not about a whole cluster.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = LONGEST_LIST.div_ceil(PAGE as usize);
 
 /// What fetches need to know besides the want.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, rolled_out};
-use crate::manifest::{app, deployment, one, web, with_spec};
+use crate::manifest::{app, deployment, node_without_machine, one, web, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = unplaced();
@@ -54,6 +54,13 @@ fn old_pods_first(deployment: Value) -> Value {
     with_spec(deployment, json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": update}}))
 }
 
+fn labelled(mut node: Value) -> Value {
+    if let Some(metadata) = node.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("labels".to_owned(), json!({"example.com/pool": "$NS"}));
+    }
+    node
+}
+
 fn unplaced() -> Vec<Case> {
     let fails = |name, code| {
         Case::fails("placement", name, code)
@@ -74,6 +81,14 @@ fn unplaced() -> Vec<Case> {
         fails("label-that-no-node-has", "node-selector-unmatched")
             .object(web(pod(json!({"nodeSelector": {"kubernetes.io/os": "linuxx"}}))))
             .says(&["no node has the label kubernetes.io/os=linuxx", "Did you mean kubernetes.io/os=linux?"]),
+        // The pool is an object without a machine.
+        fails("taint-of-the-chosen-pool", "untolerated-taint")
+            .of_the_cluster(labelled(node_without_machine("$NS-pool")))
+            .object(web(pod(json!({"nodeSelector": {"example.com/pool": "$NS"}}))))
+            .says(&[
+                "a taint the pods do not tolerate: example.com/no-machine:NoSchedule",
+                r#""path":"/spec/template/spec/tolerations""#,
+            ]),
         fails("neighbour-that-is-not-there", "pod-affinity-unmatched")
             .object(web(pod(required("podAffinity", "cache"))))
             .says(&["app=cache"]),

@@ -4,7 +4,7 @@ use super::nodes::{known, shown};
 use super::{Waiting, kubectl};
 use crate::diagnose::place::command;
 use crate::diagnose::{CauseCode, Evidence, Finding, Prognosis, nearest};
-use crate::model::{LabelRequirement, Node};
+use crate::model::{LabelRequirement, Node, Pod};
 
 /// `node-selector-unmatched`.
 pub(super) fn unmatched(waiting: &Waiting<'_, '_>) -> Finding {
@@ -72,6 +72,17 @@ pub(super) fn unmatched(waiting: &Waiting<'_, '_>) -> Finding {
         _ => finding,
     };
     finding.with_command(command(&["kubectl", "get", "nodes", "--show-labels"]))
+}
+
+/// Whether the node is one of those that the pod chooses by its labels.
+pub(super) fn chooses(pod: &Pod, node: &Node) -> bool {
+    let labels = &node.metadata.labels;
+    let terms = &pod.spec.affinity.node_affinity.required.node_selector_terms;
+    pod.spec.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        && (terms.is_empty()
+            || terms.iter().any(|term| {
+                term.match_expressions.iter().all(|wanted| wanted.matches(labels.get(&wanted.key)))
+            }))
 }
 
 /// What nodes have instead: other values of the key, or a key that is nearly the same.

@@ -122,6 +122,11 @@ impl<'a> Sentence<'a> {
     /// The group that decides what is said first: the largest; of equal ones that of the later filter, because
     /// those nodes came nearest to taking the pod.
     pub(super) fn main(&self) -> Option<(CauseCode, Group<'a>)> {
+        self.main_but(None)
+    }
+
+    /// The same, of the groups that have another cause than the one given.
+    pub(super) fn main_but(&self, not: Option<CauseCode>) -> Option<(CauseCode, Group<'a>)> {
         let late = |code: CauseCode| match code {
             CauseCode::UntoleratedTaint => 0,
             CauseCode::NodeSelectorUnmatched => 1,
@@ -133,6 +138,7 @@ impl<'a> Sentence<'a> {
         self.groups
             .iter()
             .filter_map(|group| Some((group.code()?, *group)))
+            .filter(|(code, _)| Some(*code) != not)
             .max_by_key(|(code, group)| (group.count, late(*code)))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::label::chooses;
 use super::nodes::{known, reference, shown};
 use super::{Waiting, kubectl};
 use crate::diagnose::place::command;
@@ -94,7 +95,10 @@ fn advice(
 /// The taints that keep the pod away, and the nodes that have them.
 fn hard_taints<'a>(nodes: &'a [Node], pod: &Pod) -> BTreeMap<&'a Taint, Vec<&'a str>> {
     let mut all: BTreeMap<&Taint, Vec<&str>> = BTreeMap::new();
-    for node in nodes {
+    // Other nodes would not be taken even without their taints.
+    let chosen: Vec<&Node> = nodes.iter().filter(|node| chooses(pod, node)).collect();
+    let chosen = if chosen.is_empty() { nodes.iter().collect() } else { chosen };
+    for node in chosen {
         let taints = node.spec.taints.iter().filter(|taint| taint.is_hard());
         for taint in taints.filter(|taint| !pod.spec.tolerations.iter().any(|own| own.tolerates(taint))) {
             all.entry(taint).or_default().push(&node.metadata.name);

@@ -117,6 +117,28 @@ fn a_taint_is_read_from_the_nodes_and_comes_with_its_toleration() {
 }
 
 #[test]
+fn the_taint_of_a_chosen_pool_is_the_cause_and_the_other_nodes_are_not() {
+    let mut world = World::new(json!({"containers": [{"name": "app"}], "nodeSelector": {"pool": "gpu"}}));
+    waits(
+        &mut world,
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector.",
+    );
+    assert_eq!(world.run(rules).codes(), ["node-selector-unmatched"]);
+    let node = |name: &str, pool: &str, key: &str| {
+        json!({"metadata": {"name": name, "labels": {"pool": pool}},
+            "spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}})
+    };
+    let nodes =
+        json!([node("a", "web", "web-only"), node("b", "web", "web-only"), node("c", "gpu", "gpu-only")]);
+    world.answer(Want::Nodes, Answer::Nodes(serde_json::from_value(nodes).unwrap()));
+    let headline = only(&world, CauseCode::UntoleratedTaint).headline;
+    assert!(
+        headline.starts_with("1 of 3 nodes has a taint the pods do not tolerate: gpu-only:NoSchedule"),
+        "{headline}"
+    );
+}
+
+#[test]
 fn a_cordoned_node_is_no_matter_of_tolerations() {
     let finding =
         only(&world(json!({}), json!({}), "1 node(s) were unschedulable"), CauseCode::UntoleratedTaint);
