@@ -114,6 +114,12 @@ pub(crate) struct WaitArguments {
     /// terminal, plain elsewhere.
     #[arg(long, value_name = "HOW", default_value = "auto", help_heading = help::DISPLAY)]
     pub(crate) progress: ProgressHow,
+    /// Run this command first, and wait only if it succeeds
+    ///
+    /// Its output is passed on. If it fails, its errors become the causes of the report, the exit code is 1, and
+    /// nothing is waited for.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// Judge rollouts as they are at this instant, without waiting

@@ -27,6 +27,8 @@ pub(crate) enum ErrorKind {
     Cluster,
     /// A report or the terminal could not be written.
     Output,
+    /// The command before the wait failed.
+    Refused,
     /// Ours.
     Internal,
 }
@@ -59,6 +61,7 @@ impl Error {
         match self.kind {
             ErrorKind::Usage | ErrorKind::Config => ExitCode::Usage,
             ErrorKind::Cluster | ErrorKind::Internal => ExitCode::Indeterminate,
+            ErrorKind::Refused => ExitCode::Failed,
             ErrorKind::Output => ExitCode::ReportNotWritten,
         }
     }

@@ -28,6 +28,7 @@ const FAMILIES: &[(Family, &str)] = &[
     (Family::Custom, "Other kinds"),
     (Family::Rollout, "Rollout"),
     (Family::Updated, "Nothing updated"),
+    (Family::Manifest, "Manifest"),
 ];
 
 /// The text of a family: what its causes have in common, then a section `## code` for each.
@@ -47,6 +48,7 @@ pub(crate) const fn family_text(family: Family) -> &'static str {
         Family::Custom => include_str!("diagnose/custom.md"),
         Family::Rollout => include_str!("diagnose/rollout.md"),
         Family::Updated => include_str!("diagnose/updated.md"),
+        Family::Manifest => include_str!("diagnose/manifest.md"),
     }
 }
 

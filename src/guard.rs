@@ -153,6 +153,10 @@ impl Guard {
         if self.verdict.is_some() {
             return outlook;
         }
+        if let Some(end) = store.failed_command().filter(|_| store.signal().is_none()) {
+            self.never_began(end, now);
+            return outlook;
+        }
         let workload = shown
             .filter(|workload| !self.is_outdated(workload))
             .or_else(|| ended_job(store, &self.target.stream));

@@ -48,7 +48,15 @@ const fn tolerance(code: CauseCode) -> Duration {
     use CauseCode as C;
     let seconds = match code {
         // T0: the text is a function of the spec alone.
-        C::ImageNameInvalid
+        C::ManifestInvalid
+        | C::FieldUnknown
+        | C::FieldImmutable
+        | C::ApiRemoved
+        | C::ApplyConflict
+        | C::ApplyForbidden
+        | C::NamespaceMissing
+        | C::ApplyFailed
+        | C::ImageNameInvalid
         | C::ImageNeverPulled
         | C::RunAsRootRefused
         | C::RolloutPaused

@@ -1,5 +1,6 @@
 //! Waits for Kubernetes rollouts, judges them, says why they failed.
 
+mod apply;
 mod cli;
 mod demo;
 mod diagnose;

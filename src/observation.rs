@@ -46,6 +46,8 @@ pub(crate) enum Observed {
     Answered { want: Want, answer: Answer },
     /// Time passed, or a burst of facts has ended: judge now. Only here is anything decided.
     Tick,
+    /// The command before the wait has ended.
+    Command(CommandEnd),
     /// The process was asked to end.
     Signal(Signal),
     /// After the verdict: what became of the way back.
@@ -120,6 +122,18 @@ pub(crate) struct Refusal {
 pub(crate) enum Signal {
     Interrupt,
     Terminate,
+}
+
+/// How the command before the wait ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CommandEnd {
+    /// The program and its verb: `kubectl apply`.
+    pub(crate) command: String,
+    /// `None`: a signal ended it.
+    pub(crate) exit_code: Option<i32>,
+    /// What it said on its standard error, without what looks like a secret.
+    pub(crate) stderr: String,
 }
 
 /// A request for a fact that no open stream shows. Equal wants are one request.

@@ -1,5 +1,6 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
+mod before;
 mod targets;
 mod undo;
 
@@ -58,9 +59,13 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no event loop: {error}")))?;
         let session = runtime.block_on(async {
+            let ended = before::command(gate, env).await?;
             let Connected { mut live, default_namespace } = connected(options).await?;
             let namespace = if default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &default_namespace };
             let targets = chosen.targets(gate, &live, namespace).await?;
+            if targets.is_empty() && ended.is_some() {
+                return Err(before::failed(gate));
+            }
             if targets.is_empty() && !gate.allow_empty {
                 return Err(chosen.nothing(gate, namespace));
             }
@@ -68,6 +73,12 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
             let mut recorder =
                 recording.map(|file| Writer::new(file, started, &targets, gate.policy.clone()));
             let mut session = Session::new(started, targets, gate.policy.clone());
+            if let Some(facts) = ended {
+                if let Err(error) = before::judge(&mut session, recorder, facts) {
+                    env.complain(&format!("warning: the recording is not complete: {error}\n"));
+                }
+                return Ok(session);
+            }
             let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color, redactor);
             let stderr = &mut env.stderr;
             let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |progress| {

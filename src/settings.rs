@@ -2,6 +2,7 @@
 //! before a cluster is asked is an error here.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(crate) struct Gate {
     pub(crate) undo: Undo,
     /// Print no text for a complete rollout.
     pub(crate) quiet: bool,
+    /// Run before the wait; empty: none.
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What follows a rollout that failed.
@@ -167,7 +170,16 @@ fn wait_settings(
     connection: ConnectionArguments,
     env: &Env,
 ) -> Result<Gate, Error> {
-    let WaitArguments { gate, timeout, follow, fail_fast, wait_for_create, undo_on_failure, progress } = wait;
+    let WaitArguments {
+        gate,
+        timeout,
+        follow,
+        fail_fast,
+        wait_for_create,
+        undo_on_failure,
+        progress,
+        command,
+    } = wait;
     let instant = timeout.is_zero();
     let undo = match undo_on_failure {
         UndoWhen::False => Undo::No,
@@ -188,7 +200,12 @@ fn wait_settings(
         ProgressHow::Auto if env.stderr_is_terminal && !dumb => UiKind::Terminal,
         ProgressHow::Plain | ProgressHow::Auto => UiKind::Plain,
     };
-    Ok(Gate { undo, ..gate_settings(gate, &policy, ui, connection, env)? })
+    if !command.is_empty() && gate.selection.reads_stdin() {
+        return Err(Error::usage("-f - and a command after --: both would read standard input")
+            .hint("name the file twice: rollout-guard wait -f web.yaml -- kubectl apply -f web.yaml"));
+    }
+    let gate = gate_settings(gate, &policy, ui, connection, env)?;
+    Ok(Gate { undo, command, ..gate })
 }
 
 fn gate_settings(
@@ -228,6 +245,7 @@ fn gate_settings(
         ui,
         undo: Undo::No,
         quiet: gate.quiet,
+        command: Vec::new(),
     })
 }
 

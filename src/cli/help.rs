@@ -25,6 +25,7 @@ Examples:
   kubectl apply -f k8s/ -o json | rollout-guard wait -f -
   rollout-guard wait deploy/web deploy/api -n shop --timeout 5m --junit report.xml
   rollout-guard wait deployment web api --fail-fast
+  rollout-guard wait deploy/web --junit report.xml -- kubectl apply -f web.yaml
   rollout-guard wait deploy/web sts/db ds/agent -n shop
   rollout-guard wait -l app=shop --min-available 95%";
 
@@ -46,6 +47,9 @@ Examples:
 
   Workloads of several kinds:
     rollout-guard wait deploy/web sts/db ds/agent -n shop
+
+  Apply under the gate, so that what the API server refuses is in the report too:
+    rollout-guard wait deploy/web --junit report.xml -- kubectl apply -f web.yaml
 
   Only the verdict, as data:
     rollout-guard wait deploy/web -o json --progress none

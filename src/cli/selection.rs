@@ -85,6 +85,11 @@ impl Selection {
 const ALL_KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
 
 impl SelectionArguments {
+    /// `-f -`.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.filename.iter().any(|path| path.as_os_str() == "-")
+    }
+
     /// What the flags mean together.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
         let Self { targets, filename, recursive, selector, all, all_namespaces, allow_empty: _ } = self;

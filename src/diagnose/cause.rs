@@ -17,6 +17,7 @@ pub(crate) enum Family {
     Custom,
     Rollout,
     Updated,
+    Manifest,
 }
 
 impl Family {
@@ -36,6 +37,7 @@ impl Family {
             Self::Custom => "custom",
             Self::Rollout => "rollout",
             Self::Updated => "updated",
+            Self::Manifest => "manifest",
         }
     }
 }
@@ -152,6 +154,15 @@ causes! {
     ObjectNotReady = "object-not-ready", Custom;
     ImageNotUpdated = "image-not-updated", Updated;
     RolledBack = "rolled-back", Updated;
+
+    ManifestInvalid = "manifest-invalid", Manifest;
+    FieldUnknown = "field-unknown", Manifest;
+    FieldImmutable = "field-immutable", Manifest;
+    ApiRemoved = "api-removed", Manifest;
+    ApplyConflict = "apply-conflict", Manifest;
+    ApplyForbidden = "apply-forbidden", Manifest;
+    NamespaceMissing = "namespace-missing", Manifest;
+    ApplyFailed = "apply-failed", Manifest;
 
     RolloutPaused = "rollout-paused", Rollout;
     RolloutSuperseded = "rollout-superseded", Rollout;

@@ -50,7 +50,15 @@ pub(crate) fn order_by_root(findings: &mut [Finding]) {
 const fn rank(code: CauseCode) -> u8 {
     use CauseCode as C;
     match code {
-        C::TargetDeleted
+        C::ManifestInvalid
+        | C::FieldUnknown
+        | C::FieldImmutable
+        | C::ApiRemoved
+        | C::ApplyConflict
+        | C::ApplyForbidden
+        | C::NamespaceMissing
+        | C::ApplyFailed
+        | C::TargetDeleted
         | C::RolledBack
         | C::ImageNotUpdated
         | C::RolloutSuperseded

@@ -1,12 +1,15 @@
 //! Which rollout is meant: what the user says of its generation, revision and images, against what is there.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use super::Guard;
-use crate::diagnose::{Diagnosis, passed_by, superseded};
+use crate::diagnose::{CauseCode, Diagnosis, causes_of_command, passed_by, superseded};
+use crate::ledger::Standing;
 use crate::model::{Kind, Rollout, Workload};
-use crate::observation::{Request, Stream, Want};
+use crate::observation::{CommandEnd, Request, Stream, Want};
 use crate::policy::{Expectations, Policy};
+use crate::verdict::Verdict;
 
 /// What is compared, what is asked for, and what is there, where that is known.
 type Count = (&'static str, i64, Option<i64>);
@@ -20,6 +23,15 @@ fn counts(rollout: &Rollout<'_>, expect: &Expectations) -> Vec<Count> {
 }
 
 impl Guard {
+    /// The command that should have started the rollout failed: there is nothing to wait for.
+    pub(super) fn never_began(&mut self, end: &CommandEnd, now: Duration) {
+        let findings = causes_of_command(end, &self.target.stream);
+        let code = findings.first().map_or(CauseCode::ApplyFailed, |finding| finding.code);
+        let standing = |finding| Standing { finding, since: now, ripe: true, ends_at: None };
+        self.last.standing = findings.into_iter().map(standing).collect();
+        self.verdict = Some((Verdict::Failed(code), now));
+    }
+
     /// Whether the rollout that is asked for is still to come, is there, or has been passed by.
     pub(super) fn compare(rollout: &Rollout<'_>, policy: &Policy) -> Ordering {
         let mut arrived = Ordering::Equal;

@@ -22,8 +22,8 @@ use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
 use super::workload::Workload;
 use crate::observation::{
-    Answer, LogRequest, Object, Observation, Observed, Refusal, Server, Signal, Stream, StreamHealth, Undone,
-    Want,
+    Answer, CommandEnd, LogRequest, Object, Observation, Observed, Refusal, Server, Signal, Stream,
+    StreamHealth, Undone, Want,
 };
 
 /// All we know, at the time of the last observation.
@@ -52,6 +52,7 @@ pub(crate) struct Store {
     departed: BTreeMap<Stream, Workload>,
     signal: Option<Signal>,
     undone: BTreeMap<Stream, Undone>,
+    command: Option<CommandEnd>,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
     shared: bool,
@@ -111,6 +112,7 @@ impl Store {
             departed: BTreeMap::new(),
             signal: None,
             undone: BTreeMap::new(),
+            command: None,
             ignored: Ignored::default(),
             shared: false,
         }
@@ -191,6 +193,7 @@ impl Store {
                 self.answers.insert(want, Answered { at: self.now, answer });
             }
             Observed::Tick => {}
+            Observed::Command(end) => self.command = Some(end),
             Observed::Signal(signal) => self.signal = Some(signal),
             Observed::Undone(undone) => {
                 self.undone.insert(undone.target.clone(), undone);
@@ -352,6 +355,11 @@ impl Store {
 
     pub(crate) const fn server(&self) -> Option<&Server> {
         self.server.as_ref()
+    }
+
+    /// The command before the wait, if it failed: then there is nothing to wait for.
+    pub(crate) fn failed_command(&self) -> Option<&CommandEnd> {
+        self.command.as_ref().filter(|end| end.exit_code != Some(0))
     }
 
     pub(crate) const fn signal(&self) -> Option<Signal> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::redact::redact_answer;
 use crate::model::{Goal, decode_value};
 use crate::observation::{
-    Answer, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
+    Answer, CommandEnd, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
 };
 use crate::policy::{Expectations, Knob, MinAvailable, Policy, StableFor};
 
@@ -156,6 +156,7 @@ pub(super) enum What {
     Seen { stream: Stream },
     Health { stream: Stream, health: StreamHealth },
     Answered { want: Want, answer: Answer },
+    Command(CommandEnd),
     Tick,
     Signal(Signal),
     Undone(Undone),
@@ -179,6 +180,7 @@ impl What {
             Observed::Answered { want, answer } => {
                 Self::Answered { want: want.clone(), answer: redact_answer(answer) }
             }
+            Observed::Command(end) => Self::Command(end.clone()),
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
             Observed::Undone(undone) => Self::Undone(undone.clone()),
@@ -206,6 +208,7 @@ impl Entry {
             What::Seen { stream } => Observed::Seen { stream },
             What::Health { stream, health } => Observed::Health { stream, health },
             What::Answered { want, answer } => Observed::Answered { want, answer },
+            What::Command(end) => Observed::Command(end),
             What::Tick => Observed::Tick,
             What::Signal(signal) => Observed::Signal(signal),
             What::Undone(undone) => Observed::Undone(undone),

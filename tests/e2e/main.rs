@@ -21,6 +21,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "manifests are written in place with json!")]
 
 mod admission;
+mod apply;
 mod case;
 mod check;
 mod cluster;
@@ -128,6 +129,7 @@ fn every_case() -> Vec<Case> {
         custom::cases,
         quota::cases,
         updated::cases,
+        apply::cases,
         admission::cases,
         placement::cases,
         targets::cases,
