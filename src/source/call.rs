@@ -5,11 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT, USER_AGENT};
-<<<<<<< HEAD
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
-=======
-use http::{HeaderMap, Request, Response, Version};
->>>>>>> 551188a (guard: what is seen, proved and blind in one file; changelog)
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use tokio::time::Instant;
