@@ -4,6 +4,7 @@ mod enough;
 mod kinds;
 mod meant;
 mod pinned;
+mod sight;
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::guard::kinds::{
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, Rollout, Store, Workload, below, streams};
-use crate::observation::{Request, Stream, StreamHealth, Target, Want};
+use crate::observation::{Request, Stream, Target, Want};
 use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
 use crate::settle::{Settled, Settling, some_have_settled};
@@ -87,13 +88,6 @@ pub(crate) struct Outlook {
 const STALLED_AFTER: Duration = Duration::from_secs(600);
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
-/// A pass rests on a workload that the server has shown, or proved to be unchanged, within this time.
-const PROVED_WITHIN: Duration = Duration::from_secs(5);
-/// The same for the streams beside it, where a proof can be a list of thousands of pods: bookmarks, which come about
-/// every 60 s, are enough, because a pod that is not well shows in the workload, too.
-const OTHERS_PROVED_WITHIN: Duration = Duration::from_secs(90);
-/// While a complete workload is not settled its pods are read anew at this interval.
-const REREAD_WITHIN: Duration = Duration::from_secs(20);
 /// Looks are at least this frequent while nothing arrives.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -246,11 +240,7 @@ impl Guard {
             let state = self.enough(rollout, &status, state, policy);
             let state = if policy.old_pods_gone { await_old_pods(rollout, state) } else { state };
             if status == Status::Complete && state != Settled::Settled {
-                // The workload and its pods may contradict each other because an event was lost.
-                let streams = streams(workload).into_iter();
-                outlook.requests.extend(
-                    streams.map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) }),
-                );
+                outlook.requests.extend(sight::reread(workload));
             }
             settled = self.believed(state, store, workload, policy, outlook);
             outlook.requests.extend(requests);
@@ -303,53 +293,6 @@ impl Guard {
             i64::try_from(rollout.old_pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
         self.last.workload = Some(workload.clone());
         settled
-    }
-
-    /// While a stream is interrupted the pods may have died unseen, and silence may be that of a dead connection
-    /// or of a stuck server: nothing has settled before the server has proved that what it showed is still so.
-    fn believed(
-        &self,
-        settled: Settled,
-        store: &Store,
-        workload: &Workload,
-        policy: &Policy,
-        outlook: &mut Outlook,
-    ) -> Settled {
-        if settled != Settled::Settled {
-            return settled;
-        }
-        let wait = |seconds, reason: &str| Settled::Waiting {
-            until: store.now() + Duration::from_secs(seconds),
-            reason: reason.to_owned(),
-        };
-        if self.blind(store, workload).is_some() {
-            return wait(1, "the connection to the API server to come back");
-        }
-        let own = (self.target.stream.clone(), PROVED_WITHIN);
-        let others = streams(workload).into_iter().map(|stream| (stream, OTHERS_PROVED_WITHIN));
-        let old = |(stream, within): &(Stream, Duration)| {
-            let proved = store.sight(stream).and_then(|sight| sight.proved);
-            proved.is_some_and(|proved| store.now().saturating_sub(proved) > *within)
-        };
-        let unproved: Vec<_> = std::iter::once(own).chain(others).filter(old).collect();
-        if unproved.is_empty() || policy.instant {
-            return settled;
-        }
-        outlook.requests.extend(
-            unproved
-                .into_iter()
-                .map(|(stream, within)| Request { want: Want::Watch(stream), refresh: Some(within) }),
-        );
-        wait(1, "the API server to confirm it")
-    }
-
-    /// What is wrong with a stream that the judgement rests on.
-    fn blind<'a>(&self, store: &'a Store, workload: &Workload) -> Option<&'a str> {
-        let interrupted = |stream: &Stream| match &store.sight(stream)?.health {
-            StreamHealth::Interrupted { message } => Some(message.as_str()),
-            StreamHealth::Live | StreamHealth::Refused(_) => None,
-        };
-        interrupted(&self.target.stream).or_else(|| streams(workload).iter().find_map(interrupted))
     }
 
     /// Where the target is, against the baseline of the first look.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::Kind;
-use crate::observation::Observed;
+use crate::observation::{Observed, StreamHealth};
 use crate::testing::World;
 
 /// A complete Deployment with one pod that has been Ready since before we looked.

@@ -219,7 +219,10 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
         if !shared.up.load(Ordering::SeqCst) {
             return;
         }
-        let go_on = match (shared.script)(&request) {
+        // only kubectl asks for this, before anything that is compared
+        let first = request.path != "/version"
+            && discovery(request.path.split('?').next().unwrap_or_default()).is_some();
+        let go_on = match if first { React::Serve } else { (shared.script)(&request) } {
             React::Serve if request.is_watch() => watch(&mut socket, &request, shared, None, false),
             React::HeldHeaders if request.is_watch() => watch(&mut socket, &request, shared, None, true),
             React::Line(line) if request.is_watch() => {
@@ -325,11 +328,20 @@ fn not_found(resource: &str, name: &str) -> String {
     .to_string()
 }
 
+fn short(resource: &str) -> &'static str {
+    match resource {
+        "deployments" => "deploy",
+        "replicasets" => "rs",
+        "events" => "ev",
+        _ => "po",
+    }
+}
+
 /// What kubectl wants to know first.
 fn discovery(path: &str) -> Option<Value> {
     let resource = |name: &str, kind: &str| {
         json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": true, "kind": kind,
-            "verbs": ["get", "list", "watch"], "shortNames": []})
+            "verbs": ["get", "list", "watch"], "shortNames": [short(name)]})
     };
     let group = json!({"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
         "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}});
