@@ -6,6 +6,7 @@
 mod build;
 mod changes;
 mod terms;
+mod timeline;
 mod v1;
 mod warnings;
 

@@ -29,6 +29,8 @@ mod config;
 mod crash;
 mod daemon_set;
 mod image;
+mod in_cluster;
+mod inside;
 mod junit;
 mod limits;
 mod manifest;
@@ -118,6 +120,7 @@ fn every_case() -> Vec<Case> {
         admission::cases,
         placement::cases,
         targets::cases,
+        in_cluster::cases,
     ] {
         cases.extend(family());
     }
