@@ -13,7 +13,7 @@ mod warnings;
 pub(crate) use build::{build, timestamp, tool};
 
 #[cfg(test)]
-pub(crate) use v1::{Affected, ClusterInfo, Impact, TargetImage, Warning};
+pub(crate) use v1::{Affected, ClusterInfo, Impact, Origin, TargetImage, Warning};
 pub(crate) use v1::{
     Cause, Evidence, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine, PodState, Replicas, Report,
     SCHEMA_VERSION, Target, TimelineEntry, Tool, VerdictName,

@@ -43,8 +43,12 @@ pub(crate) fn termination(report: &Report, limit: usize, redactor: &Redactor) ->
     let mut text = String::new();
     for target in bad {
         let page = Page::new(look);
-        let (words, _) = verdict_words(target, &page);
-        let _ = writeln!(text, "{} {words}: {}", name(target, &page), headline(target, &look));
+        if !target.causes.is_empty() {
+            let (words, _) = verdict_words(target, &page);
+            let _ = write!(text, "{} {words}: ", name(target, &page));
+        }
+        // Without a cause it names the target itself.
+        let _ = writeln!(text, "{}", headline(target, &look));
     }
     if !text.is_empty() {
         text.push('\n');

@@ -25,7 +25,8 @@ pub(crate) fn judge(outcome: &mut Outcome, namespace: &str, cluster: &Cluster) -
     let image = IMAGE.get_or_init(|| push(cluster)).clone()?;
     allow(&case, namespace)?;
     let began = Instant::now();
-    cluster.perform(namespace, &Step::Apply(vec![job(&case, &image)]))?;
+    let job = reaching(job(&case, &image), &api_server(namespace)?);
+    cluster.perform(namespace, &Step::Apply(vec![job]))?;
     let pod = ended(namespace)?;
     let seconds = began.elapsed().as_secs_f64();
     let of_end = |field: &str| pod.pointer(TERMINATED).and_then(|end| end.get(field));
@@ -87,6 +88,29 @@ fn job(case: &Case, image: &str) -> Value {
             }],
         }}},
     })
+}
+
+/// The address of the API server, as this machine has it.
+fn api_server(namespace: &str) -> Result<String, String> {
+    kubectl(namespace, &["config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"])
+}
+
+/// An API server that listens on the loopback of its node (`tests/cluster` has no kube-proxy) is reached through the
+/// network of the node, at an address that the pod is given in place of the Service's.
+fn reaching(mut job: Value, server: &str) -> Value {
+    let address = server.trim_start_matches("https://").trim_end_matches('/');
+    let Some((host, port)) = address.rsplit_once(':').filter(|(host, _)| *host == "127.0.0.1") else { return job };
+    if let Some(pod) = job.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) {
+        pod.insert("hostNetwork".to_owned(), Value::Bool(true));
+    }
+    if let Some(container) = job.pointer_mut("/spec/template/spec/containers/0").and_then(Value::as_object_mut) {
+        let env = json!([
+            {"name": "KUBERNETES_SERVICE_HOST", "value": host},
+            {"name": "KUBERNETES_SERVICE_PORT", "value": port},
+        ]);
+        container.insert("env".to_owned(), env);
+    }
+    job
 }
 
 /// The pod of the Job once its container has ended.

@@ -6,6 +6,7 @@ use regex::Regex;
 use super::*;
 use crate::render::sample::{cause, kitchen_sink, kitchen_sink_of, redactor, report, target, warning};
 use crate::render::{Look, terminal};
+use crate::report::Origin;
 use crate::untrusted::properties::{REDACTOR, hostile};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -221,6 +222,19 @@ fn annotations_stay_within_what_github_shows_and_the_last_counts_the_rest() {
     let mut wide = failed(1);
     wide.targets[0].causes[0].headline = "x".repeat(9000);
     assert!(ci_log(&wide, "", &log_of(CiHost::GitHub)).len() < 1300);
+}
+
+#[test]
+fn an_annotation_stands_at_the_line_of_the_manifest() {
+    let mut one = failed(1);
+    one.targets[0].origin = Some(Origin { file: "k8s/a,b:c.yaml".to_owned(), line: 12 });
+    let log = ci_log(&one, "", &log_of(CiHost::GitHub));
+    assert!(log.starts_with("::error file=k8s/a%2Cb%3Ac.yaml,line=12,title=deployment/w0 failed"), "{log}");
+    let log = ci_log(&one, "", &log_of(CiHost::Azure));
+    assert!(log.contains("type=error;sourcepath=k8s/a,b:c.yaml;linenumber=12;]"), "{log}");
+    let findings: Vec<serde_json::Value> = serde_json::from_str(&code_quality(&one, &redactor())).unwrap();
+    assert_eq!(findings[0]["location"]["path"], "k8s/a,b:c.yaml");
+    assert_eq!(findings[0]["location"]["lines"]["begin"], 12);
 }
 
 #[test]

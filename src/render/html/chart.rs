@@ -4,6 +4,8 @@
 //! Colours are given twice: by class for the style sheet, and as attributes for a page without one. Everything
 //! drawn also stands as text beside it.
 
+use std::fmt::Write as _;
+
 use super::page::Page;
 use crate::render::style::spoken;
 use crate::report::{PodLine, Replicas, Target, TimelineEntry};
@@ -231,18 +233,24 @@ fn told(target: &Target, steps: &[(f64, Replicas)]) -> String {
     let count = |kind: &str| target.timeline.iter().filter(|entry| entry.kind == kind).count();
     let last = steps.last().map(|(_, replicas)| *replicas).unwrap_or_default();
     let ready = steps.iter().map(|(_, replicas)| replicas.ready).max().unwrap_or_default();
-    format!(
-        "Replicas over {}: at the end {} of {} updated, {} ready (at most {ready} at a time), {} available, {} old. \
-         Strokes are events ({}), diamonds causes ({}).",
+    let mut told = format!(
+        "Replicas over {}: at the end {} of {} updated, {} ready, {} available, {} old.",
         spoken(target.duration_seconds),
         last.updated,
         last.desired,
         last.ready,
         last.available.min(last.ready),
         last.old,
-        count("event"),
-        count("cause"),
-    )
+    );
+    if ready > last.ready {
+        let _ = write!(told, " At most {ready} were ready at a time.");
+    }
+    for (kind, what) in [("event", "A stroke is an event"), ("cause", "A diamond is a cause")] {
+        if count(kind) > 0 {
+            let _ = write!(told, " {what} ({}).", count(kind));
+        }
+    }
+    told
 }
 
 fn key(class: &str, color: &str, word: &str, page: &mut Page<'_>) {
