@@ -1,5 +1,6 @@
 //! The command line: what may be typed. What it means here is decided in [`crate::settings`].
 
+mod config;
 mod expect;
 mod help;
 mod manual;
@@ -21,7 +22,9 @@ use crate::env::Env;
 use crate::exit_code::ExitCode;
 use crate::model::Goal;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
+use crate::rbac::Extra;
 
+use config::ConfigFile;
 pub(crate) use expect::ExpectArguments;
 pub(crate) use resource_type::{TypeName, unknown_type};
 pub(crate) use selection::{Selection, SelectionArguments};
@@ -41,6 +44,11 @@ pub(crate) struct Arguments {
     /// auto: on a terminal, and in CI systems that show colours. NO_COLOR and FORCE_COLOR are obeyed.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = help::DISPLAY)]
     pub(crate) color: ColorWhen,
+    /// Defaults for the flags, instead of .rollout-guard.yaml in the working folder
+    ///
+    /// Keys are flags without their dashes; flags and variables win over the file.
+    #[arg(long, global = true, value_name = "PATH", help_heading = help::DISPLAY)]
+    pub(crate) config: Option<PathBuf>,
     /// Say on stderr what the client does; -vv says more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = help::DISPLAY)]
     pub(crate) verbose: u8,
@@ -61,6 +69,7 @@ pub(crate) enum CommandArguments {
         /// A code as reports name it, for example image-not-found; without it, all codes are listed
         code: Option<String>,
     },
+    Rbac(RbacArguments),
     /// Print completions for a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions {
@@ -215,6 +224,24 @@ pub(crate) struct ReplayArguments {
     pub(crate) reports: ReportArguments,
 }
 
+/// Print the least permissions that rollout-guard needs, as YAML
+///
+/// A ServiceAccount, a Role and a RoleBinding for `kubectl apply -f -`. What is not allowed is not seen: the verdict
+/// stays right, and the report says what was missing.
+#[derive(Debug, Args)]
+#[command(after_help = help::RBAC)]
+pub(crate) struct RbacArguments {
+    /// Only for these targets (repeatable)
+    #[arg(long = "for", value_name = "TARGET", num_args = 1..)]
+    pub(crate) targets: Vec<String>,
+    /// What is allowed besides the workload and its pods
+    #[arg(long, value_name = "EXTRA", value_delimiter = ',', default_value = "logs,events,config")]
+    pub(crate) with: Vec<Extra>,
+    /// The ServiceAccount to be allowed, also the name of the Role
+    #[arg(long, value_name = "NAME", default_value = "rollout-guard")]
+    pub(crate) service_account: String,
+}
+
 /// Where reports go.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -229,6 +256,34 @@ pub(crate) struct ReportArguments {
     /// Write the report as JUnit XML to this file; - is stdout, the text then goes to stderr
     #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
     pub(crate) junit: Option<PathBuf>,
+    /// Write the report as one HTML page to this file; - is stdout, the text then goes to stderr
+    ///
+    /// The page loads nothing and runs nothing: it can be kept as an artifact and opened anywhere.
+    #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the report as Markdown to this file; - is stdout, the text then goes to stderr
+    #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Write result and reason as variables, for artifacts:reports:dotenv of GitLab
+    #[arg(long, value_name = "PATH", help_heading = help::CI)]
+    pub(crate) gitlab_dotenv: Option<PathBuf>,
+    /// Write links to the reports, for artifacts:reports:annotations of GitLab
+    #[arg(long, value_name = "PATH", help_heading = help::CI)]
+    pub(crate) gitlab_annotations: Option<PathBuf>,
+    /// Write the causes as findings, for artifacts:reports:codequality of GitLab
+    #[arg(long, value_name = "PATH", help_heading = help::CI)]
+    pub(crate) gitlab_code_quality: Option<PathBuf>,
+    /// The CI system whose log is written for
+    ///
+    /// auto: the one whose variables are set. It decides about annotations, folded parts, output variables and the
+    /// job summary, never about the verdict.
+    #[arg(long, value_name = "HOST", default_value = "auto", help_heading = help::CI)]
+    pub(crate) ci: CiWhen,
+    /// Where the verdict is written for Kubernetes to show: a path, off, or auto
+    ///
+    /// auto: /dev/termination-log, if this runs in a pod. At most 4000 bytes, the diagnosis in the first line.
+    #[arg(long, value_name = "PATH", default_value = "auto", help_heading = help::CI)]
+    pub(crate) termination_log: String,
     /// Hide what matches in every text from the cluster, besides what looks like a secret (repeatable)
     #[arg(long, value_name = "REGEX", value_parser = parse_regex, help_heading = help::REPORTS)]
     pub(crate) redact: Vec<String>,
@@ -260,6 +315,18 @@ pub(crate) struct ConnectionArguments {
     /// Impersonate this group too; needs --as (repeatable)
     #[arg(long, global = true, value_name = "GROUP", help_heading = help::CLUSTER)]
     pub(crate) as_group: Vec<String>,
+}
+
+/// `--ci`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiWhen {
+    Auto,
+    Github,
+    Gitlab,
+    Azure,
+    Teamcity,
+    Buildkite,
+    None,
 }
 
 /// `--color`.
@@ -354,10 +421,15 @@ pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Earl
         Early { text: text + hint, code }
     };
     let typed = command.clone().try_get_matches_from(arguments).map_err(|error| early(error, ""))?;
-    let completed = variables::complete(&command, &typed, arguments, env);
+    let named = typed.get_one::<PathBuf>("config").cloned();
+    let named = named.or_else(|| env.variable_os(&variables::name_of("config")).map(PathBuf::from));
+    let flags = variables::flags(&command);
+    let file = ConfigFile::read(named.as_deref(), &flags)
+        .map_err(|error| Early { text: error.render(color), code: error.exit_code() })?;
+    let completed = variables::complete(&command, &typed, arguments, env, &file);
     // What the user typed has been read without error: an error now comes from a variable.
     let matches = command.try_get_matches_from(completed).map_err(|error| {
-        let hint = variable_hint(&error);
+        let hint = source_hint(&error, env, &file);
         early(error, &hint)
     })?;
     let given = given(&matches);
@@ -376,13 +448,17 @@ fn given(matches: &ArgMatches) -> BTreeSet<Knob> {
     Knob::ALL.into_iter().filter(is_given).collect()
 }
 
-/// Names the variable that an invalid value came from.
-fn variable_hint(error: &clap::Error) -> String {
+/// Names the variable, or the file, that an invalid value came from.
+fn source_hint(error: &clap::Error, env: &Env, file: &ConfigFile) -> String {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(shown)) => {
             // `--timeout <DURATION>`
             let flag = shown.split([' ', '=']).next().unwrap_or_default().trim_start_matches('-');
-            format!("hint: the value comes from the variable {}\n", variables::name_of(flag))
+            let variable = variables::name_of(flag);
+            if env.variable(&variable).is_none() && file.get(flag).is_some() {
+                return format!("hint: the value comes from {}\n", file.path().display());
+            }
+            format!("hint: the value comes from the variable {variable}\n")
         }
         _ => "hint: a ROLLOUT_GUARD_* variable adds to this command line\n".to_owned(),
     }
@@ -399,10 +475,12 @@ pub(crate) fn command() -> clap::Command {
     let mut command = Arguments::command();
     // Global flags are accepted everywhere, as with kubectl, but shown only where they do something.
     command.build();
-    for name in ["replay", "explain", "completions", "man"] {
+    for name in ["replay", "explain", "rbac", "completions", "man"] {
         command = command.mut_subcommand(name, |sub| {
             sub.mut_args(|arg| {
-                let idle = arg.get_help_heading() == Some(help::CLUSTER) || arg.get_id() == "verbose";
+                let idle = (arg.get_help_heading() == Some(help::CLUSTER)
+                    && !(name == "rbac" && arg.get_id() == "namespace"))
+                    || arg.get_id() == "verbose";
                 if idle { arg.hide(true) } else { arg }
             })
         });

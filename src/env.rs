@@ -97,6 +97,13 @@ impl Env {
         (self.wall)()
     }
 
+    /// A word that nobody can guess: 128 bits of the randomness that the standard library keeps its maps safe with.
+    pub(crate) fn token() -> String {
+        use std::hash::{BuildHasher as _, RandomState};
+        let half = |salt: u8| RandomState::new().hash_one(salt);
+        format!("{:016x}{:016x}", half(1), half(2))
+    }
+
     /// Writes to stdout and flushes. A reader that has gone away is no error.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());

@@ -3,14 +3,17 @@
 //! Nothing is decided here. Time and signals become observations like everything else, so that a recording
 //! contains all that a decision rested on.
 
+mod signals;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::observation::{Observation, Observed, Signal};
+use signals::Signals;
+
+use crate::observation::{Observation, Observed};
 use crate::progress::Progress;
 use crate::recording::{Recording, Writer};
 use crate::session::Session;
@@ -34,8 +37,7 @@ pub(crate) async fn drive<W: Write>(
     on_progress: &mut dyn FnMut(&Progress),
 ) -> io::Result<()> {
     let start = Instant::now();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::install()?;
     let mut take = |session: &mut Session, what: Observed, objects: &[Value]| {
         // Recorded times have whole milliseconds; a replay must see the same ones.
         let at = Duration::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -58,8 +60,7 @@ pub(crate) async fn drive<W: Write>(
         loop {
             tokio::select! {
                 biased;
-                Some(()) = interrupt.recv() => take(session, Observed::Signal(Signal::Interrupt), &[]),
-                Some(()) = terminate.recv() => take(session, Observed::Signal(Signal::Terminate), &[]),
+                signal = signals.next() => take(session, Observed::Signal(signal), &[]),
                 arrival = live.next() => {
                     let mut next = Some(arrival);
                     for _ in 0..BURST {

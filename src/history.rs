@@ -1,6 +1,6 @@
 //! What happened to a target, for the timeline of its report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ledger::Standing;
@@ -13,6 +13,9 @@ const MAX_ENTRIES: usize = 1000;
 const MAX_PODS: usize = 1000;
 /// States kept of one pod; a loop repeats itself.
 const MAX_STATES: usize = 60;
+
+/// The state of a pod that is no longer there.
+pub(crate) const DELETED: &str = "Deleted";
 
 /// Changes since the start of the run.
 #[derive(Debug, Default)]
@@ -47,6 +50,7 @@ impl History {
                 self.observe_pod(at, revision, pod);
             }
         }
+        self.observe_gone(rollout);
         for cause in standing {
             let known = (cause.finding.code.as_str(), cause.finding.key.clone());
             if !self.causes.contains(&known) {
@@ -99,6 +103,30 @@ impl History {
         self.push(at, "pod", &pod.metadata.name, state, None);
     }
 
+    /// A pod that is seen no longer has been deleted.
+    fn observe_gone(&mut self, rollout: &Rollout<'_>) {
+        if !rollout.pods_are_seen() {
+            return;
+        }
+        let pods = rollout.pods.iter().chain(&rollout.old_pods);
+        let here: BTreeSet<&str> = pods.map(|pod| pod.metadata.uid.as_str()).collect();
+        let gone: Vec<String> = self
+            .pods
+            .iter()
+            .filter(|(uid, line)| {
+                line.states.last().is_some_and(|last| last.state != DELETED) && !here.contains(uid.as_str())
+            })
+            .map(|(uid, _)| uid.clone())
+            .collect();
+        let at = rollout.now();
+        for uid in gone {
+            let Some(line) = self.pods.get_mut(&uid) else { continue };
+            line.states.push(PodState { at: at.as_secs_f64(), state: DELETED.to_owned() });
+            let name = line.name.clone();
+            self.push(at, "pod", &name, DELETED.to_owned(), None);
+        }
+    }
+
     fn push(&mut self, at: Duration, kind: &str, subject: &str, what: String, replicas: Option<Replicas>) {
         if self.timeline.len() < MAX_ENTRIES {
             self.timeline.push(TimelineEntry {
@@ -109,6 +137,11 @@ impl History {
                 replicas,
             });
         }
+    }
+
+    /// The uids of the pods seen.
+    pub(crate) fn uids(&self) -> impl Iterator<Item = &str> {
+        self.pods.keys().map(String::as_str)
     }
 
     /// Every pod seen, the current ones first, by name.

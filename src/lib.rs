@@ -12,6 +12,7 @@ mod explain;
 mod gate;
 mod guard;
 mod history;
+mod host;
 mod ledger;
 mod manifest;
 mod model;
@@ -21,6 +22,7 @@ mod outputs;
 mod pitfalls;
 mod policy;
 mod progress;
+mod rbac;
 mod recording;
 mod render;
 mod report;
@@ -73,6 +75,7 @@ fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
         Command::Explain { code } => {
             env.print(&explain::explain(code.as_deref(), display.width, display.stdout_color)?)?;
         }
+        Command::Rbac(permissions) => env.print(&rbac::rbac(&permissions))?,
         Command::Completions { shell } => env.print(&cli::completions(shell))?,
         Command::Man => env.print(&cli::man())?,
     }

@@ -14,6 +14,14 @@ use crate::error::Error;
 pub(crate) enum ReportFormat {
     Json,
     JUnit,
+    Html,
+    Markdown,
+    /// `artifacts:reports:dotenv` of GitLab.
+    Dotenv,
+    /// `artifacts:reports:annotations` of GitLab.
+    Links,
+    /// `artifacts:reports:codequality` of GitLab.
+    CodeQuality,
 }
 
 impl ReportFormat {
@@ -22,6 +30,11 @@ impl ReportFormat {
         match self {
             Self::Json => "--json",
             Self::JUnit => "--junit",
+            Self::Html => "--html",
+            Self::Markdown => "--markdown",
+            Self::Dotenv => "--gitlab-dotenv",
+            Self::Links => "--gitlab-annotations",
+            Self::CodeQuality => "--gitlab-code-quality",
         }
     }
 }

@@ -8,6 +8,7 @@ mod changes;
 mod cut;
 mod outcome;
 mod terms;
+mod timeline;
 mod v1;
 mod warnings;
 
@@ -15,7 +16,7 @@ pub(crate) use build::{build, timestamp, tool};
 pub(crate) use outcome::completions;
 
 #[cfg(test)]
-pub(crate) use v1::{Affected, ClusterInfo, Impact, TargetImage, Warning};
+pub(crate) use v1::{Affected, ClusterInfo, Impact, Origin, TargetImage, Warning};
 pub(crate) use v1::{
     Cause, Evidence, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine, PodState, Replicas, Report,
     SCHEMA_VERSION, Target, TimelineEntry, Tool, VerdictName,

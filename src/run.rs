@@ -24,7 +24,6 @@ use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
 use crate::ui::Ui;
-use crate::untrusted::Redactor;
 
 /// Preparing a connection may run a credential plugin; one that hangs must not hang us.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
@@ -38,6 +37,14 @@ const MOST_RECORDING_BYTES: u64 = 512 << 20;
 /// # Errors
 /// The settings or the connection cannot be used: nothing was judged.
 pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
+    let judged = judge(gate, display, env);
+    if let Err(error) = &judged {
+        gate.reports.host.write_error(error);
+    }
+    judged
+}
+
+fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
     let redactor = &gate.reports.redactor;
     let started = env.now();
     let chosen = targets::choose(&gate.selection, &mut env.stdin)?;
@@ -45,6 +52,11 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
     let outputs = Outputs::open(&gate.reports.files, |format| match format {
         ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
         ReportFormat::JUnit => render::placeholder_junit(&placeholder, redactor).into_bytes(),
+        ReportFormat::Html => render::placeholder_html(&placeholder, redactor).into_bytes(),
+        ReportFormat::Markdown => render::placeholder_markdown(&placeholder, redactor).into_bytes(),
+        ReportFormat::Dotenv => render::placeholder_dotenv(&placeholder).into_bytes(),
+        ReportFormat::Links => b"{}\n".to_vec(),
+        ReportFormat::CodeQuality => b"[]\n".to_vec(),
     })?;
     let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
     let options = connect_options(gate, env);
@@ -89,7 +101,7 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
             driven.map_err(|error| no_signals(&error))?;
             if gate.undo != Undo::No {
                 // Whatever becomes of the way back, what failed is on disk before it begins.
-                drop(outputs.replace(|format| rendered(&session, format, redactor)));
+                drop(outputs.replace(|format| rendered(&session, format, &gate.reports).into_bytes()));
                 let judged_at = session.store.now();
                 let undone = undo::failed_rollouts(&session, &live, gate, display, env).await;
                 for undone in undone.map_err(|error| no_signals(&error))? {
@@ -124,13 +136,19 @@ fn no_signals(error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("no signal handlers: {error}"))
 }
 
-fn rendered(session: &Session, format: ReportFormat, redactor: &Redactor) -> Vec<u8> {
-    let report = &session.report();
+fn rendered(session: &Session, format: ReportFormat, reports: &Reports) -> String {
+    let (report, redactor) = (&session.report(), &reports.redactor);
     match format {
         ReportFormat::Json => render::json(report, redactor),
         ReportFormat::JUnit => render::junit(report, redactor),
+        ReportFormat::Html => render::html(report, redactor),
+        ReportFormat::Markdown => render::markdown(report, redactor),
+        ReportFormat::Dotenv => render::dotenv(report, redactor),
+        ReportFormat::Links => {
+            render::links(report, reports.host.artifact_url(&reports.files).as_deref(), redactor)
+        }
+        ReportFormat::CodeQuality => render::code_quality(report, redactor),
     }
-    .into_bytes()
 }
 
 /// Judges a recording.
@@ -293,20 +311,26 @@ fn finish(
     let report = &session.report();
     let code = session.exit_code();
     let redactor = &reports.redactor;
-    let rendered = |format: ReportFormat| match format {
-        ReportFormat::Json => render::json(report, redactor),
-        ReportFormat::JUnit => render::junit(report, redactor),
-    };
+    let rendered = |format: ReportFormat| rendered(session, format, reports);
     let mut problems: Vec<Error> =
         outputs.replace(|format| rendered(format).into_bytes()).err().into_iter().collect();
-    let text = |color| render::terminal(report, &Look { width: display.width, color, redactor });
-    match reports.stdout {
-        Document::Report(format) => problems.extend(env.print(&rendered(format)).err()),
-        Document::Text if quiet && code == ExitCode::Complete => {}
-        Document::Text => problems.extend(env.print(&text(display.stdout_color)).err()),
-    }
-    if reports.text_on_stderr && !(quiet && code == ExitCode::Complete) {
-        env.complain(&text(display.stderr_color));
+    let silent = quiet && code == ExitCode::Complete;
+    let token = Env::token();
+    let clock = env.now().as_second();
+    let said = |color| {
+        let look = Look { width: display.width, color, redactor };
+        let text = if silent { String::new() } else { render::terminal(report, &look) };
+        reports.host.log(report, &text, &reports.files, &token, clock, redactor)
+    };
+    let (on_stdout, on_stderr) = match reports.stdout {
+        Document::Text => (said(display.stdout_color), String::new()),
+        Document::Report(format) if reports.text_on_stderr => (rendered(format), said(display.stderr_color)),
+        Document::Report(format) => (rendered(format), String::new()),
+    };
+    problems.extend(env.print(&on_stdout).err());
+    env.complain(&on_stderr);
+    for warning in reports.host.write(report, &reports.files, &token, redactor) {
+        env.complain(&format!("warning: {warning}\n"));
     }
     for problem in &problems {
         env.complain(&problem.render(display.stderr_color));

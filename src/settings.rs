@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use crate::cli::{
     Arguments, ColorWhen, CommandArguments, ConnectionArguments, GateArguments, LogsWhen, OutputFormat,
-    ProgressHow, ReplayArguments, ReportArguments, Selection, UndoWhen, WaitArguments,
+    ProgressHow, RbacArguments, ReplayArguments, ReportArguments, Selection, TypeName, UndoWhen,
+    WaitArguments, parse_targets,
 };
 use crate::env::Env;
 use crate::error::Error;
+use crate::host::Host;
 use crate::outputs::{OutputPath, ReportFormat};
 use crate::policy::{ExecPlugins, Expectations, Knob, Policy};
+use crate::rbac::Permissions;
 use crate::ui::UiKind;
 use crate::untrusted::Redactor;
 
@@ -38,6 +41,7 @@ pub(crate) enum Command {
     Explain {
         code: Option<String>,
     },
+    Rbac(Permissions),
     Completions {
         shell: clap_complete::Shell,
     },
@@ -114,6 +118,7 @@ pub(crate) struct Reports {
     pub(crate) redactor: Redactor,
     /// The text is wanted, but stdout carries a report file (`--json -`).
     pub(crate) text_on_stderr: bool,
+    pub(crate) host: Host,
 }
 
 /// What stdout carries.
@@ -145,7 +150,7 @@ impl Display {
 impl Settings {
     /// Resolves the arguments.
     pub(crate) fn resolve(arguments: Arguments, env: &Env) -> Result<Self, Error> {
-        let Arguments { command, connection, color, verbose, given } = arguments;
+        let Arguments { command, connection, color, config: _, verbose, given } = arguments;
         let display = Display::new(color, env);
         let command = match command {
             CommandArguments::Wait(wait) => {
@@ -155,13 +160,38 @@ impl Settings {
                 let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, given, ..Policy::default() };
                 Command::Gate(Box::new(gate_settings(*gate, &policy, UiKind::None, connection, env)?))
             }
-            CommandArguments::Replay(replay) => replay_settings(replay)?,
+            CommandArguments::Replay(replay) => replay_settings(replay, env)?,
             CommandArguments::Explain { code } => Command::Explain { code },
+            CommandArguments::Rbac(rbac) => Command::Rbac(rbac_settings(&rbac, connection)?),
             CommandArguments::Completions { shell } => Command::Completions { shell },
             CommandArguments::Man => Command::Man,
         };
         Ok(Self { command, display, verbosity: verbose })
     }
+}
+
+fn rbac_settings(rbac: &RbacArguments, connection: ConnectionArguments) -> Result<Permissions, Error> {
+    let named = if rbac.targets.is_empty() { Vec::new() } else { parse_targets(&rbac.targets)? };
+    let targets = named
+        .into_iter()
+        .map(|target| match target.kind {
+            TypeName::Known(kind) => Ok((kind, target.name)),
+            TypeName::Other(kind) => Err(Error::usage(format!(
+                "the resource of {:?} is known only to the API server, which is not asked here",
+                kind.written
+            ))
+            .hint("print the Role without it, and add get, list and watch for its resource and for pods by hand")),
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let namespace = connection.namespace.unwrap_or_default();
+    for (what, name) in [("namespace", namespace.as_str()), ("ServiceAccount", &rbac.service_account)] {
+        if !name.is_empty() && !is_dns_label(name) {
+            return Err(Error::usage(format!("{name:?} cannot be the name of a {what}"))
+                .hint("names have lower-case letters, digits and '-', at most 63"));
+        }
+    }
+    let extras = rbac.with.iter().copied().collect();
+    Ok(Permissions { targets, extras, namespace, account: rbac.service_account.clone() })
 }
 
 fn wait_settings(
@@ -232,7 +262,7 @@ fn gate_settings(
     if policy.goal.is_some() {
         selection.check_goal()?;
     }
-    let reports = report_settings(gate.reports)?;
+    let reports = report_settings(gate.reports, env)?;
     let record = gate.record.map(|path| record_path(path, &reports)).transpose()?;
     Ok(Gate {
         selection,
@@ -320,7 +350,7 @@ fn is_dns_label(name: &str) -> bool {
         && name.bytes().last().is_some_and(fits)
 }
 
-fn replay_settings(replay: ReplayArguments) -> Result<Command, Error> {
+fn replay_settings(replay: ReplayArguments, env: &Env) -> Result<Command, Error> {
     let source = match (replay.file, replay.demo, replay.list) {
         (Some(path), _, _) if path == Path::new("-") => ReplaySource::Stdin,
         (Some(path), _, _) => ReplaySource::File(path),
@@ -331,17 +361,38 @@ fn replay_settings(replay: ReplayArguments) -> Result<Command, Error> {
                 .hint("name a file that --record wrote, or a recording of `rollout-guard replay --list`"));
         }
     };
-    Ok(Command::Replay { source, reports: report_settings(replay.reports)? })
+    Ok(Command::Replay { source, reports: report_settings(replay.reports, env)? })
 }
 
-fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
-    let ReportArguments { output, json, junit, redact } = arguments;
+fn report_settings(arguments: ReportArguments, env: &Env) -> Result<Reports, Error> {
+    let ReportArguments {
+        output,
+        json,
+        junit,
+        html,
+        markdown,
+        gitlab_dotenv,
+        gitlab_annotations,
+        gitlab_code_quality,
+        ci,
+        termination_log,
+        redact,
+    } = arguments;
     let mut on_stdout: Vec<(String, ReportFormat)> = Vec::new();
     if output == OutputFormat::Json {
         on_stdout.push(("-o json".to_owned(), ReportFormat::Json));
     }
     let mut files: Vec<OutputPath> = Vec::new();
-    for (format, path) in [(ReportFormat::Json, json), (ReportFormat::JUnit, junit)] {
+    let named = [
+        (ReportFormat::Json, json),
+        (ReportFormat::JUnit, junit),
+        (ReportFormat::Html, html),
+        (ReportFormat::Markdown, markdown),
+        (ReportFormat::Dotenv, gitlab_dotenv),
+        (ReportFormat::Links, gitlab_annotations),
+        (ReportFormat::CodeQuality, gitlab_code_quality),
+    ];
+    for (format, path) in named {
         let Some(path) = path else { continue };
         if path == Path::new("-") {
             on_stdout.push((format!("{} -", format.flag()), format));
@@ -361,7 +412,8 @@ fn report_settings(arguments: ReportArguments) -> Result<Reports, Error> {
     };
     let text_on_stderr = output == OutputFormat::Text && stdout != Document::Text;
     let redactor = Redactor::new(&redact).map_err(|error| Error::usage(format!("--redact: {error}")))?;
-    Ok(Reports { files, stdout, redactor, text_on_stderr })
+    let host = Host::new(ci, &termination_log, env);
+    Ok(Reports { files, stdout, redactor, text_on_stderr, host })
 }
 
 fn decide_color(when: ColorWhen, env: &Env, is_terminal: bool) -> bool {

@@ -5,7 +5,9 @@
 //! encoder first removes what acts instead of showing ([`strip`]), then secrets ([`Redactor`]), then breaks the
 //! command tokens of every CI system ([`tokens`]), then caps the line.
 
+mod commands;
 mod json;
+mod markup;
 mod redact;
 mod strip;
 mod tokens;
@@ -73,6 +75,23 @@ impl<'a> Untrusted<'a> {
     pub(crate) fn for_xml_attribute(self, redactor: &Redactor, limit: usize) -> String {
         shorten(self.for_terminal(redactor), limit)
     }
+}
+
+/// The text cut to so many bytes at the end of a line, or of a character where its first line is longer.
+pub(crate) fn within(mut text: String, bytes: usize) -> String {
+    const NOTE: &str = "…\n";
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut end = bytes.saturating_sub(NOTE.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    if let Some(line) = text.rfind('\n') {
+        text.truncate(line + 1);
+    }
+    text + NOTE
 }
 
 /// The text cut to so many characters, saying how many were cut.

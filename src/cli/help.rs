@@ -10,6 +10,7 @@ pub(super) const CLUSTER: &str = "Cluster";
 pub(super) const TARGETS: &str = "Targets";
 pub(super) const JUDGEMENT: &str = "Judgement";
 pub(super) const REPORTS: &str = "Reports";
+pub(super) const CI: &str = "CI systems";
 pub(super) const DISPLAY: &str = "Display";
 
 pub(super) const AFTER_SHORT: &str = "\
@@ -75,6 +76,12 @@ pub(super) const EXPLAIN: &str = "\
 Examples:
   rollout-guard explain
   rollout-guard explain image-not-found";
+
+pub(super) const RBAC: &str = "\
+Examples:
+  rollout-guard rbac -n shop | kubectl apply -f -
+  rollout-guard rbac --for deploy/web sts/db -n shop --with logs,events,config,nodes
+  rollout-guard rbac --for deploy/web -n shop --with none";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -179,3 +179,101 @@ fn completions_and_the_manual_page_describe_every_command() {
     }
     assert!(manual.contains(r"\-\-stable\-for"), "flags of commands are in the page");
 }
+
+/// Parses with a file of settings, named by `--config`.
+fn with_file(text: &str, variables: &[(&str, &str)], line: &str) -> Result<Arguments, Early> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.yaml");
+    std::fs::write(&path, text).unwrap();
+    parse_with(variables, &format!("{line} --config {}", path.display()))
+}
+
+#[test]
+fn a_file_of_settings_is_weaker_than_variables_and_they_than_flags() {
+    let minutes = |variables: &[(&str, &str)], line: &str| {
+        let parsed = with_file("timeout: 3m\nfollow: true\n", variables, line).unwrap();
+        let CommandArguments::Wait(wait) = parsed.command else { panic!() };
+        assert!(wait.follow);
+        wait.timeout.as_secs() / 60
+    };
+    let variable = [("ROLLOUT_GUARD_TIMEOUT", "5m")];
+    assert_eq!(minutes(&[], "rollout-guard wait deploy/web"), 3);
+    assert_eq!(minutes(&variable, "rollout-guard wait deploy/web"), 5);
+    assert_eq!(minutes(&variable, "rollout-guard wait deploy/web --timeout 2m"), 2);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_settings_names_the_file() {
+    let text = |file: &str| with_file(file, &[], "rollout-guard wait deploy/web").unwrap_err().text;
+    let unknown = text("timeuot: 3m");
+    assert!(unknown.contains("settings.yaml: there is no setting \"timeuot\""), "{unknown}");
+    assert!(unknown.contains("did you mean timeout?"), "{unknown}");
+    let invalid = text("timeout: 3");
+    assert!(
+        invalid.contains("hint: the value comes from ") && invalid.contains("settings.yaml\n"),
+        "{invalid}"
+    );
+}
+
+#[test]
+fn a_setting_of_another_command_does_no_harm() {
+    assert!(with_file("timeout: 3m\n", &[], "rollout-guard diagnose deploy/web").is_ok());
+}
+
+/// `src/schema/config.v1.json` is made from the flags; `UPDATE_EXPECT=1` rewrites it.
+#[test]
+fn the_schema_of_the_settings_has_every_flag_that_a_file_can_set() {
+    use clap::ArgAction;
+    use serde_json::{Map, Value, json};
+    let command = command();
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    let mut properties = Map::new();
+    for arg in commands.flat_map(clap::Command::get_arguments) {
+        let Some(flag) = arg.get_long().filter(|flag| !config::is_refused(flag)) else { continue };
+        if ["help", "version"].contains(&flag) || properties.contains_key(flag) {
+            continue;
+        }
+        let said: Vec<String> =
+            arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        let mut schema = match arg.get_action() {
+            ArgAction::SetTrue => json!({"type": "boolean"}),
+            ArgAction::Count => json!({"type": "integer", "minimum": 0}),
+            ArgAction::Append => json!({"type": ["string", "array"], "items": {"type": "string"}}),
+            _ if !said.is_empty() => json!({"enum": said}),
+            _ => json!({"type": ["string", "number"]}),
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        schema["description"] = Value::String(help);
+        properties.insert(flag.to_owned(), schema);
+    }
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of rollout-guard (.rollout-guard.yaml)",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema/config.v1.json");
+    #[expect(clippy::disallowed_methods, reason = "a golden file is rewritten on request")]
+    let update = std::env::var("UPDATE_EXPECT").is_ok();
+    if update {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "src/schema/config.v1.json is not as the flags are; UPDATE_EXPECT=1 rewrites it"
+    );
+}
+
+#[test]
+fn rbac_is_for_all_kinds_or_for_the_targets_named() {
+    let CommandArguments::Rbac(all) = parse_with(&[], "rollout-guard rbac").unwrap().command else {
+        panic!()
+    };
+    assert_eq!(all.with, [Extra::Logs, Extra::Events, Extra::Config]);
+    let line = "rollout-guard rbac --for deploy/web sts/db --with nodes,undo -n shop";
+    let CommandArguments::Rbac(some) = parse_with(&[], line).unwrap().command else { panic!() };
+    assert_eq!((some.targets.len(), some.with), (2, vec![Extra::Nodes, Extra::Undo]));
+}

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::config::ConfigFile;
 use crate::env::Env;
 
 /// The variable of a flag: `--stable-for` has `ROLLOUT_GUARD_STABLE_FOR`.
@@ -15,7 +16,7 @@ pub(super) fn name_of(flag: &str) -> String {
     format!("ROLLOUT_GUARD_{}", flag.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// The command line completed by what the variables say about flags that it does not give.
+/// The command line completed by what the variables, and after them the file, say about flags that it does not give.
 ///
 /// `matches` is the reading of `arguments` alone. The same `arguments` come back where no variable applies.
 pub(super) fn complete(
@@ -23,6 +24,7 @@ pub(super) fn complete(
     matches: &ArgMatches,
     arguments: &[OsString],
     env: &Env,
+    file: &ConfigFile,
 ) -> Vec<OsString> {
     let (global, local): (Vec<&Arg>, Vec<&Arg>) =
         command.get_arguments().partition(|arg| arg.is_global_set());
@@ -30,13 +32,13 @@ pub(super) fn complete(
     let mut leading = Vec::new();
     let mut trailing = Vec::new();
     for arg in global {
-        leading.extend(tokens(arg, matches, env));
+        leading.extend(tokens(arg, matches, env, file));
     }
     if let Some((name, matches)) = matches.subcommand()
         && let Some(command) = command.find_subcommand(name)
     {
         for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
-            trailing.extend(tokens(arg, matches, env));
+            trailing.extend(tokens(arg, matches, env, file));
         }
     }
     let (program, rest) = arguments.split_at(arguments.len().min(1));
@@ -46,16 +48,27 @@ pub(super) fn complete(
     [program, &leading, flags, &trailing, positional].concat()
 }
 
+/// Every flag there is, of the program and its commands, without its dashes.
+pub(super) fn flags(command: &Command) -> Vec<&str> {
+    let commands = std::iter::once(command).chain(command.get_subcommands());
+    let arguments = commands.flat_map(Command::get_arguments).filter(|arg| !is_built_in(arg));
+    let mut flags: Vec<&str> = arguments.filter_map(Arg::get_long).collect();
+    flags.sort_unstable();
+    flags.dedup();
+    flags
+}
+
 fn is_built_in(arg: &Arg) -> bool {
     matches!(arg.get_long(), Some("help" | "version"))
 }
 
 /// The tokens that the variable of a flag stands for; none if the flag is given or the variable is not set.
-fn tokens(arg: &Arg, matches: &ArgMatches, env: &Env) -> Vec<OsString> {
+fn tokens(arg: &Arg, matches: &ArgMatches, env: &Env, file: &ConfigFile) -> Vec<OsString> {
     let Some(flag) = arg.get_long().filter(|_| !is_built_in(arg)) else { return Vec::new() };
     let given = matches.ids().any(|id| id == arg.get_id())
         && matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let Some(value) = env.variable(&name_of(flag)).filter(|_| !given) else { return Vec::new() };
+    let value = env.variable(&name_of(flag)).or_else(|| file.get(flag).map(ToOwned::to_owned));
+    let Some(value) = value.filter(|_| !given) else { return Vec::new() };
     let with_value = |value: &str| OsString::from(format!("--{flag}={value}"));
     match arg.get_action() {
         ArgAction::SetTrue => match value.to_ascii_lowercase().as_str() {
@@ -76,7 +89,7 @@ fn tokens(arg: &Arg, matches: &ArgMatches, env: &Env) -> Vec<OsString> {
                 token.push(value);
                 vec![token]
             }
-            None => Vec::new(),
+            None => vec![with_value(&value)],
         },
     }
 }

@@ -127,6 +127,11 @@ impl Writer<'_> {
         });
         let mut case = self.case(&target.namespace, &target.kind, &target.name, status);
         case.set_time(time);
+        // Where a publisher can point: GitLab, mikepenz and EnricoMi read these two.
+        if let Some(origin) = &target.origin {
+            case.extra.insert("file".into(), self.attribute(&origin.file, NAME_LIMIT).into());
+            case.extra.insert("line".into(), origin.line.to_string().into());
+        }
         // A pass says what it does not prove; a failure has said everything already.
         if kind.is_none() {
             case.set_system_out(fit(text));
@@ -221,5 +226,7 @@ fn timestamp(rfc3339: &str) -> Option<String> {
     Some(parsed.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
+#[cfg(test)]
+mod consumers;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::sample::kitchen_sink_of;
-use super::{Look, json, junit, terminal};
+use super::{Look, html, json, junit, terminal};
 use crate::report::Report;
 use crate::untrusted::properties::{REDACTOR, hostile};
 
@@ -45,6 +45,13 @@ proptest! {
         };
         prop_assert_eq!(read.test_suites.iter().flat_map(names).collect::<Vec<_>>(), ["web", "worker"]);
         prop_assert!(!xml.contains("[[ATTACHMENT|") && !xml.contains("[[PROPERTY|"));
+    }
+
+    #[test]
+    fn no_text_adds_markup_to_the_html_page(text in hostile()) {
+        let marks = |page: &str| page.matches(['<', '>']).count();
+        let page = html(&kitchen_sink_of(&format!("a{text}b")), &REDACTOR);
+        prop_assert_eq!(marks(&page), marks(&html(&kitchen_sink_of("plain"), &REDACTOR)));
     }
 
     #[test]

@@ -96,6 +96,18 @@ pub(super) fn wrap(text: &str, width: usize, lead: usize, hang: usize) -> String
     out
 }
 
+/// `failed after`: what stands between the name and the time.
+pub(super) const fn after(verdict: VerdictName) -> &'static str {
+    match verdict {
+        VerdictName::Complete => "complete in",
+        VerdictName::Failed => "failed after",
+        VerdictName::TimedOut => "timed out after",
+        VerdictName::Indeterminate => "could not be judged after",
+        VerdictName::Superseded => "superseded after",
+        VerdictName::Interrupted => "interrupted after",
+    }
+}
+
 /// A duration as people say it: `0.4s`, `45s`, `2m 5s`, `1h 2m`.
 pub(super) fn spoken(seconds: f64) -> String {
     // Something always took some time; `max` also takes care of a NaN.

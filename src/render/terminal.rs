@@ -9,10 +9,13 @@ mod page;
 #[cfg(test)]
 mod goldens;
 
+use std::fmt::Write as _;
+
 use page::Page;
 
-use super::style::{Look, Tone, spoken};
+use super::style::{Look, Tone, after, spoken};
 use crate::report::{NotSeen, Report, Target, VerdictName};
+use crate::untrusted::Redactor;
 
 /// The whole report.
 pub(crate) fn terminal(report: &Report, look: &Look<'_>) -> String {
@@ -30,6 +33,28 @@ pub(crate) fn terminal(report: &Report, look: &Look<'_>) -> String {
         targets => several(report, targets, &mut page),
     }
     page.finish()
+}
+
+/// The text for the termination message of a container: at most so many bytes, the diagnosis in its first line,
+/// because Argo CD and `kubectl describe` show no more of it.
+pub(crate) fn termination(report: &Report, limit: usize, redactor: &Redactor) -> String {
+    let look = Look::plain(redactor);
+    let bad = report.targets.iter().filter(|target| target.verdict != VerdictName::Complete);
+    let mut text = String::new();
+    for target in bad {
+        let page = Page::new(look);
+        if !target.causes.is_empty() {
+            let (words, _) = verdict_words(target, &page);
+            let _ = write!(text, "{} {words}: ", name(target, &page));
+        }
+        // Without a cause it names the target itself.
+        let _ = writeln!(text, "{}", headline(target, &look));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&terminal(report, &look));
+    crate::untrusted::within(text, limit)
 }
 
 /// One target as text without colour, with what could not be seen: the text of its JUnit case.
@@ -208,14 +233,7 @@ fn verdict_line(target: &Target, name: &str, column: usize, page: &mut Page<'_>)
 
 /// `failed after 14s`, and what follows the colon.
 fn verdict_words(target: &Target, page: &Page<'_>) -> (String, String) {
-    let words = match target.verdict {
-        VerdictName::Complete => "complete in",
-        VerdictName::Failed => "failed after",
-        VerdictName::TimedOut => "timed out after",
-        VerdictName::Indeterminate => "could not be judged after",
-        VerdictName::Superseded => "superseded after",
-        VerdictName::Interrupted => "interrupted after",
-    };
+    let words = after(target.verdict);
     let summary = page.text(&target.summary);
     // The headline comes in the next line.
     let repeats = target.causes.first().is_some_and(|cause| summary.ends_with(&page.text(&cause.headline)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::outcome::{outcome, serves};
+use super::timeline::timeline;
 use super::v1::{
     Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, Origin, Report, SCHEMA_VERSION, Target,
     TargetImage, Tool, VerdictName,
@@ -70,6 +71,9 @@ fn target(session: &Session, guard: &Guard) -> Target {
     pods.truncate(MAX_PODS);
     let total = rollout.as_ref().map_or(0, |rollout| rollout.pods.len());
     let is_complete = matches!(verdict, Some(Verdict::Complete(_)));
+    let reason = verdict.map_or("not-finished", Verdict::reason);
+    let name = verdict.map_or(VerdictName::Interrupted, Verdict::name);
+    let seconds = round(at.as_secs_f64());
     Target {
         api_version: stream.kind.api_version().to_owned(),
         kind: stream.kind.to_string(),
@@ -78,10 +82,10 @@ fn target(session: &Session, guard: &Guard) -> Target {
         uid: meta.uid.clone(),
         generation: meta.generation,
         revision: meta.annotations.revision.clone(),
-        verdict: verdict.map_or(VerdictName::Interrupted, Verdict::name),
-        reason: verdict.map_or("not-finished", Verdict::reason).to_owned(),
+        verdict: name,
+        reason: reason.to_owned(),
         summary: summary(session, guard, verdict),
-        duration_seconds: round(at.as_secs_f64()),
+        duration_seconds: seconds,
         single_look: session.is_single_look(),
         replicas: look.replicas,
         images: rollout.as_ref().map_or_else(Vec::new, images),
@@ -95,7 +99,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .into_iter()
             .chain(rollout.iter().flat_map(|rollout| warnings(rollout, guard, is_complete)))
             .collect(),
-        timeline: guard.history.timeline.clone(),
+        timeline: timeline(store, guard, name, reason, seconds),
         pods,
         pods_omitted,
         origin: guard

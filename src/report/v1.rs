@@ -260,7 +260,7 @@ pub(crate) struct Warning {
 pub(crate) struct TimelineEntry {
     /// Seconds after the start of the run.
     pub(crate) at: f64,
-    /// `replicas`, `pod`, `cause`, `condition`, `verdict`.
+    /// `replicas`, `pod`, `cause`, `event`, `verdict`.
     pub(crate) kind: String,
     pub(crate) subject: String,
     pub(crate) what: String,

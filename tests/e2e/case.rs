@@ -118,6 +118,8 @@ pub(crate) struct Case {
     pub(crate) chosen: bool,
     /// Targets after the first; all of them complete.
     pub(crate) others: usize,
+    /// Judged by a Job on the cluster, not from here.
+    pub(crate) inside: bool,
 }
 
 impl Case {
@@ -139,6 +141,7 @@ impl Case {
             pipe: None,
             chosen: false,
             others: 0,
+            inside: false,
         }
     }
 
@@ -237,6 +240,11 @@ impl Case {
 
     pub(crate) fn needs(mut self, need: Need) -> Self {
         self.needs.push(need);
+        self
+    }
+
+    pub(crate) const fn inside(mut self) -> Self {
+        self.inside = true;
         self
     }
 

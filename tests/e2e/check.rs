@@ -38,6 +38,39 @@ pub(crate) fn all(case: &Case, fill: &dyn Fn(&str) -> String, namespace: &str, l
     problems.0
 }
 
+/// What a Job of our own left: the report in its log, and the diagnosis in its termination message.
+pub(crate) fn inside(
+    case: &Case,
+    fill: &dyn Fn(&str) -> String,
+    exit_code: Option<i32>,
+    printed: &str,
+    message: &str,
+) -> Vec<String> {
+    let mut problems = Problems::default();
+    problems.equal("exit code", &exit_code, &Some(case.expect.exit_code));
+    match serde_json::from_str::<Value>(printed) {
+        Ok(report) => {
+            report_of(case, fill, &report, &mut problems);
+            // The printed Role is enough: nothing was refused.
+            let not_seen = report.pointer("/notSeen").cloned().unwrap_or_default();
+            problems.equal("notSeen", &not_seen, &Value::Array(Vec::new()));
+        }
+        Err(error) => problems.add(format!("the log is no report: {error}")),
+    }
+    problems.require(message.len() <= 4000, "the termination message is longer than 4000 bytes");
+    let name = case.target.split('/').next_back().unwrap_or_default();
+    let first = message.lines().next().unwrap_or_default();
+    problems.require(
+        first.contains(&format!("/{name} ")),
+        "the termination message does not begin with the verdict",
+    );
+    for text in &case.expect.says {
+        let text = fill(text);
+        problems.require(message.contains(&text), &format!("the termination message does not say {text:?}"));
+    }
+    problems.0
+}
+
 /// The code of the first cause of the first target, or the reason where there is none.
 pub(crate) fn cause_in(json: &str) -> String {
     let report: Value = serde_json::from_str(json).unwrap_or_default();

@@ -216,7 +216,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// Runs a program to its end and returns what it printed.
-fn call(command: &mut Command, stdin: &str) -> Result<String, String> {
+pub(crate) fn call(command: &mut Command, stdin: &str) -> Result<String, String> {
     let shown = format!("{command:?}");
     let mut run = || -> std::io::Result<Output> {
         let mut child =

@@ -31,6 +31,8 @@ mod crash;
 mod custom;
 mod daemon_set;
 mod image;
+mod in_cluster;
+mod inside;
 mod job;
 mod junit;
 mod limits;
@@ -136,6 +138,7 @@ fn every_case() -> Vec<Case> {
         volume::cases,
         node::cases,
         undo::cases,
+        in_cluster::cases,
     ] {
         cases.extend(family());
     }

@@ -6,6 +6,8 @@
     reason = "a harness fails by panicking; lints know only `#[test]` functions as tests"
 )]
 
+mod action;
+mod examples;
 mod harness;
 mod properties;
 mod recordings;

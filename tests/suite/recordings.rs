@@ -82,3 +82,26 @@ fn every_case_reads_as_its_golden_files_do() {
         wrong.join("\n")
     );
 }
+
+/// A second reader of XML, that shares nothing with the writer and its tests: expat, by way of Python.
+#[test]
+fn expat_reads_every_junit_report_and_counts_the_same_cases() {
+    let script = "
+import sys, xml.etree.ElementTree as tree
+for path in sys.argv[1:]:
+    root = tree.parse(path).getroot()
+    cases = root.findall('./testsuite/testcase')
+    total = sum(int(suite.get('tests')) for suite in root.findall('testsuite'))
+    assert root.tag == 'testsuites' and len(cases) == total == int(root.get('tests')) > 0, path
+    for case in cases:
+        assert case.get('classname') and case.get('name'), path
+        assert all(result.text for result in case.findall('failure') + case.findall('error')), path
+";
+    let paths: Vec<std::path::PathBuf> =
+        cases().into_iter().map(|case| case.folder.join("expected/junit.xml")).collect();
+    let Ok(python) = std::process::Command::new("python3").arg("-c").arg(script).args(&paths).output() else {
+        // The other reader has read them all.
+        return;
+    };
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+}

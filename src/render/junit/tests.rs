@@ -13,15 +13,15 @@ use crate::render::sample::{
 use crate::report::{Report, Target, VerdictName};
 
 #[derive(Debug, Default)]
-struct Element {
-    name: String,
-    attributes: BTreeMap<String, String>,
-    text: String,
-    children: Vec<Self>,
+pub(super) struct Element {
+    pub(super) name: String,
+    pub(super) attributes: BTreeMap<String, String>,
+    pub(super) text: String,
+    pub(super) children: Vec<Self>,
 }
 
 impl Element {
-    fn all(&self, name: &str) -> Vec<&Self> {
+    pub(super) fn all(&self, name: &str) -> Vec<&Self> {
         let below = self.children.iter().flat_map(|child| child.all(name));
         self.children.iter().filter(|child| child.name == name).chain(below).collect()
     }
@@ -34,7 +34,14 @@ impl Element {
 }
 
 /// Reads a document as XML 1.0 and checks what every consumer relies on.
-fn read(xml: &str) -> Element {
+pub(super) fn read(xml: &str) -> Element {
+    let root = parse(xml);
+    check_counts(&root);
+    root
+}
+
+/// Reads a document as XML 1.0.
+pub(super) fn parse(xml: &str) -> Element {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().check_end_names = true;
     let mut open = vec![Element::default()];
@@ -66,9 +73,7 @@ fn read(xml: &str) -> Element {
             "{c:?} is not XML 1.0"
         );
     }
-    let root = open.pop().unwrap().children.pop().unwrap();
-    check_counts(&root);
-    root
+    open.pop().unwrap().children.pop().unwrap()
 }
 
 fn element(tag: &quick_xml::events::BytesStart<'_>) -> Element {

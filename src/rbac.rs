@@ -1,0 +1,272 @@
+//! `rbac`: the least that the account which runs this must be allowed, as YAML for `kubectl apply`.
+//!
+//! What is asked of the API server is known ([`crate::source`]): the target by its name, what it owns and its pods
+//! by their labels, and facts of a diagnosis one by one. A rule with `resourceNames` covers `list` and `watch` too
+//! where the request selects `metadata.name`, as ours do (`RequestInfo` in apiserver/pkg/endpoints/request).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+
+use crate::model::Kind;
+
+/// What a Role may hold beyond what decides the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Extra {
+    /// Logs of failing containers
+    Logs,
+    /// Events: failed probes and mounts, pods that were refused
+    Events,
+    /// ConfigMaps, LimitRanges, ResourceQuotas, ServiceAccounts: what is missing or in the way, with its numbers
+    Config,
+    /// Names and key names of Secrets; Kubernetes cannot allow them without the values
+    Secrets,
+    /// Labels, taints and sizes of nodes; needs a ClusterRole
+    Nodes,
+    /// `kubectl rollout undo` of the targets, for a pipeline that goes back by itself
+    Undo,
+    /// Nothing more
+    None,
+}
+
+/// Whom to allow what.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Permissions {
+    /// Empty: every workload of a kind that can be gated.
+    pub(crate) targets: Vec<(Kind, String)>,
+    pub(crate) extras: BTreeSet<Extra>,
+    /// The namespace of the account; empty leaves it to `kubectl apply -n`.
+    pub(crate) namespace: String,
+    /// The ServiceAccount.
+    pub(crate) account: String,
+}
+
+const READ: &str = "get, list, watch";
+
+struct Rule {
+    group: &'static str,
+    resources: Vec<&'static str>,
+    names: BTreeSet<String>,
+    verbs: &'static str,
+    why: &'static str,
+}
+
+/// ServiceAccount, Role and RoleBinding, and where nodes are to be seen ClusterRole and ClusterRoleBinding.
+pub(crate) fn rbac(permissions: &Permissions) -> String {
+    let Permissions { account, namespace, extras, .. } = permissions;
+    let place = if namespace.is_empty() { String::new() } else { format!(", namespace: {namespace}") };
+    let mut out =
+        format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: {account}{place} }}\n---\n");
+    let _ = write!(
+        out,
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{ name: {account}{place} }}\nrules:\n"
+    );
+    for rule in rules(permissions) {
+        write_rule(&rule, &mut out);
+    }
+    let subject = format!("subjects: [{{ kind: ServiceAccount, name: {account}{place} }}]\n");
+    let _ = write!(
+        out,
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{ name: {account}{place} }}\n\
+         roleRef: {{ apiGroup: rbac.authorization.k8s.io, kind: Role, name: {account} }}\n{subject}"
+    );
+    if extras.contains(&Extra::Nodes) {
+        // The name is one of the whole cluster.
+        let name = if namespace.is_empty() {
+            format!("{account}-nodes")
+        } else {
+            format!("{account}-nodes-{namespace}")
+        };
+        let _ = write!(
+            out,
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{ name: {name} }}\nrules:\n"
+        );
+        write_rule(
+            &Rule {
+                group: "",
+                resources: vec!["nodes"],
+                names: BTreeSet::new(),
+                verbs: "list",
+                why: "why no node takes a pod",
+            },
+            &mut out,
+        );
+        // A ClusterRoleBinding has to name the namespace of its subject; kubectl does not fill it in.
+        let subject_place = if namespace.is_empty() { ", namespace: default".to_owned() } else { place };
+        let _ = write!(
+            out,
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{ name: {name} }}\n\
+             roleRef: {{ apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name} }}\n\
+             subjects: [{{ kind: ServiceAccount, name: {account}{subject_place} }}]\n"
+        );
+    }
+    out
+}
+
+/// The rules of the Role; the order is that of the reasons.
+fn rules(permissions: &Permissions) -> Vec<Rule> {
+    let Permissions { targets, extras, .. } = permissions;
+    let gated = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+    let kinds: BTreeSet<Kind> = if targets.is_empty() {
+        gated.into_iter().collect()
+    } else {
+        targets.iter().map(|(kind, _)| *kind).collect()
+    };
+    let mut rules = Vec::new();
+    for kind in &kinds {
+        let names: BTreeSet<String> =
+            targets.iter().filter(|(of, _)| of == kind).map(|(_, name)| name.clone()).collect();
+        rules.push(Rule {
+            group: group(*kind),
+            resources: vec![kind.plural()],
+            names: names.clone(),
+            verbs: READ,
+            why: "the workload",
+        });
+        if extras.contains(&Extra::Undo) {
+            rules.push(Rule {
+                group: group(*kind),
+                resources: vec![kind.plural()],
+                names,
+                verbs: "patch",
+                why: "kubectl rollout undo",
+            });
+        }
+    }
+    let owned: BTreeSet<&'static str> = kinds.iter().filter_map(|kind| history_of(*kind, extras)).collect();
+    if !owned.is_empty() {
+        rules.push(Rule {
+            group: "apps",
+            resources: owned.into_iter().collect(),
+            names: BTreeSet::new(),
+            verbs: READ,
+            why: "which pods are of the newest revision",
+        });
+    }
+    let core = |resources: &[&'static str], verbs, why| Rule {
+        group: "",
+        resources: resources.to_vec(),
+        names: BTreeSet::new(),
+        verbs,
+        why,
+    };
+    rules.push(core(&["pods"], READ, "their pods"));
+    for extra in extras {
+        rules.extend(match extra {
+            Extra::Logs => Some(core(&["pods/log"], "get", "the last lines of a container that failed")),
+            Extra::Events => Some(core(&["events"], "list", "failed probes, mounts, refused pods")),
+            Extra::Config => Some(core(
+                &["configmaps", "limitranges", "resourcequotas", "serviceaccounts"],
+                "get, list",
+                "what a pod refers to and what limits it",
+            )),
+            Extra::Secrets => {
+                Some(core(&["secrets"], "get, list", "whether a Secret and its keys are there"))
+            }
+            Extra::Nodes | Extra::Undo | Extra::None => None,
+        });
+    }
+    rules
+}
+
+const fn group(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::ReplicaSet
+        | Kind::ControllerRevision => "apps",
+        Kind::Job => "batch",
+        _ => "",
+    }
+}
+
+/// What keeps the revisions of a kind, as [`crate::model::streams`] has it; going back needs it for each.
+fn history_of(kind: Kind, extras: &BTreeSet<Extra>) -> Option<&'static str> {
+    match kind {
+        Kind::Deployment => Some("replicasets"),
+        Kind::DaemonSet => Some("controllerrevisions"),
+        Kind::StatefulSet if extras.contains(&Extra::Undo) => Some("controllerrevisions"),
+        _ => None,
+    }
+}
+
+fn write_rule(rule: &Rule, out: &mut String) {
+    let Rule { group, resources, names, verbs, why } = rule;
+    let group = if group.is_empty() { "\"\"" } else { group };
+    let _ = write!(out, "  # {why}\n  - apiGroups: [{group}]\n    resources: [{}]\n", resources.join(", "));
+    if !names.is_empty() {
+        let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let _ = writeln!(out, "    resourceNames: [{}]", names.join(", "));
+    }
+    let _ = writeln!(out, "    verbs: [{verbs}]");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permissions(targets: &[(Kind, &str)], extras: &[Extra]) -> Permissions {
+        Permissions {
+            targets: targets.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect(),
+            extras: extras.iter().copied().collect(),
+            namespace: "shop".to_owned(),
+            account: "rollout-guard".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_least_role_of_a_deployment_reads_it_its_replica_sets_and_pods() {
+        let expected = "\
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: rollout-guard, namespace: shop }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: rollout-guard, namespace: shop }
+rules:
+  # the workload
+  - apiGroups: [apps]
+    resources: [deployments]
+    resourceNames: [\"web\"]
+    verbs: [get, list, watch]
+  # which pods are of the newest revision
+  - apiGroups: [apps]
+    resources: [replicasets]
+    verbs: [get, list, watch]
+  # their pods
+  - apiGroups: [\"\"]
+    resources: [pods]
+    verbs: [get, list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: rollout-guard, namespace: shop }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: rollout-guard }
+subjects: [{ kind: ServiceAccount, name: rollout-guard, namespace: shop }]
+";
+        assert_eq!(rbac(&permissions(&[(Kind::Deployment, "web")], &[Extra::None])), expected);
+    }
+
+    #[test]
+    fn each_kind_gets_what_keeps_its_revisions_and_no_more() {
+        let said = |kind| rbac(&permissions(&[(kind, "x")], &[]));
+        assert!(said(Kind::DaemonSet).contains("[controllerrevisions]"));
+        let set = said(Kind::StatefulSet);
+        assert!(!set.contains("controllerrevisions") && !set.contains("replicasets"), "{set}");
+        assert!(
+            rbac(&permissions(&[(Kind::StatefulSet, "x")], &[Extra::Undo])).contains("[controllerrevisions]")
+        );
+    }
+
+    #[test]
+    fn nodes_are_of_the_whole_cluster_and_going_back_is_a_patch_of_the_target_alone() {
+        let text = rbac(&permissions(&[(Kind::Deployment, "web")], &[Extra::Nodes, Extra::Undo]));
+        assert!(text.contains("kind: ClusterRole\nmetadata: { name: rollout-guard-nodes-shop }"), "{text}");
+        assert!(text.contains("    resourceNames: [\"web\"]\n    verbs: [patch]\n"), "{text}");
+        assert!(!rbac(&permissions(&[], &[])).contains("Cluster"));
+        assert_eq!(rbac(&permissions(&[], &[Extra::Secrets])).matches("secrets").count(), 1);
+    }
+}
