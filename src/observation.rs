@@ -50,6 +50,8 @@ pub(crate) enum Observed {
     Command(CommandEnd),
     /// The process was asked to end.
     Signal(Signal),
+    /// Our wall clock is ahead of the time of the run by this much: the process was suspended, or the clock set.
+    Drifted { millis: i64 },
     /// After the verdict: what became of the way back.
     Undone(Undone),
 }

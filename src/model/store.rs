@@ -53,6 +53,8 @@ pub(crate) struct Store {
     signal: Option<Signal>,
     undone: BTreeMap<Stream, Undone>,
     command: Option<CommandEnd>,
+    /// By how much our wall clock is ahead of the time of the run.
+    drift: SignedDuration,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
     shared: bool,
@@ -113,6 +115,7 @@ impl Store {
             signal: None,
             undone: BTreeMap::new(),
             command: None,
+            drift: SignedDuration::ZERO,
             ignored: Ignored::default(),
             shared: false,
         }
@@ -195,6 +198,7 @@ impl Store {
             Observed::Tick => {}
             Observed::Command(end) => self.command = Some(end),
             Observed::Signal(signal) => self.signal = Some(signal),
+            Observed::Drifted { millis } => self.drift = SignedDuration::from_millis(millis),
             Observed::Undone(undone) => {
                 self.undone.insert(undone.target.clone(), undone);
             }
@@ -345,12 +349,18 @@ impl Store {
 
     /// The API server's clock, now. Object timestamps are compared with this and never with our own clock.
     pub(crate) fn server_now(&self) -> Timestamp {
-        self.to_server(self.wall(self.now))
+        let now = self.wall(self.now).checked_add(self.drift).unwrap_or(Timestamp::MAX);
+        self.to_server(now)
     }
 
     fn to_server(&self, wall: Timestamp) -> Timestamp {
         let offset = self.server.as_ref().map_or(0, |server| server.clock_offset_millis);
         wall.checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How long this process saw nothing because it was not running: that time counts for nothing.
+    pub(crate) fn suspended(&self) -> Duration {
+        Duration::try_from(self.drift).unwrap_or_default()
     }
 
     pub(crate) const fn server(&self) -> Option<&Server> {

@@ -159,6 +159,7 @@ pub(super) enum What {
     Command(CommandEnd),
     Tick,
     Signal(Signal),
+    Drifted { millis: i64 },
     Undone(Undone),
 }
 
@@ -183,6 +184,7 @@ impl What {
             Observed::Command(end) => Self::Command(end.clone()),
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
+            Observed::Drifted { millis } => Self::Drifted { millis: *millis },
             Observed::Undone(undone) => Self::Undone(undone.clone()),
         }
     }
@@ -211,6 +213,7 @@ impl Entry {
             What::Command(end) => Observed::Command(end),
             What::Tick => Observed::Tick,
             What::Signal(signal) => Observed::Signal(signal),
+            What::Drifted { millis } => Observed::Drifted { millis },
             What::Undone(undone) => Observed::Undone(undone),
         };
         Ok(Observation { at: Duration::from_millis(at), what })

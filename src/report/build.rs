@@ -9,6 +9,7 @@ use super::v1::{
 };
 use super::warnings::warnings;
 use crate::diagnose::{self, CauseCode};
+use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
 use crate::model::{Accepted, Kind, Rollout, Store};
@@ -16,6 +17,8 @@ use crate::observation::{Answer, Stream, StreamHealth, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, Unfinished, Verdict};
 
+/// A shorter pause is no news.
+const SUSPENDED: std::time::Duration = std::time::Duration::from_secs(10);
 /// Pods listed in a report.
 const MAX_PODS: usize = 200;
 
@@ -352,6 +355,12 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
     });
+    let suspended = store.suspended();
+    let nothing = (suspended > SUSPENDED).then(|| NotSeen {
+        what: format!("watch the cluster for {}", duration::short(suspended)),
+        message: "this process was suspended".to_owned(),
+        consequence: "that time was not counted towards any tolerance or timeout".to_owned(),
+    });
     let all: BTreeSet<NotSeen> = streams
         .chain(answers)
         .map(|(resource, refusal)| NotSeen {
@@ -362,7 +371,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         .chain(blind)
         .chain(super::cut::cut_lists(store))
         .collect();
-    all.into_iter().collect()
+    nothing.into_iter().chain(all).collect()
 }
 
 /// A moment of the run on the wall clock of this machine.
