@@ -47,7 +47,9 @@ pub(crate) use goal::Goal;
 pub(crate) use job::{Job, JobEnd};
 pub(crate) use kind::{Kind, KindName};
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{Condition, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, find_condition};
+pub(crate) use meta::{
+    Condition, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, OwnerReference, find_condition,
+};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use pod_resources::Ask;
