@@ -170,6 +170,12 @@ pub(crate) struct GateArguments {
     /// than the rest does not end the wait, and the rest is named in a warning.
     #[arg(long, value_name = "N|N%", value_parser = MinAvailable::parse, help_heading = help::JUDGEMENT)]
     pub(crate) min_available: Option<MinAvailable>,
+    /// Pass only once every Service that selects the pods has a ready endpoint among the new ones
+    ///
+    /// Also a Service of the workload's own name that selects nothing. Until then the rollout is not complete, and
+    /// time may run out; the report says which Service it waited for.
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) require_endpoints: bool,
     /// Do not judge containers of this name, for example an injected sidecar (repeatable)
     ///
     /// What happens in them is no cause and no restart. Kubernetes still counts them: while such a container is not

@@ -1,5 +1,6 @@
 //! One target under watch: its baseline, its memory, and its verdict once there is one.
 
+mod endpoints;
 mod enough;
 mod kinds;
 mod meant;
@@ -253,6 +254,7 @@ impl Guard {
                 );
             }
             settled = self.believed(state, store, workload, policy, outlook);
+            settled = endpoints::served(rollout, settled, policy, &mut outlook.requests);
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout, &policy.expect);

@@ -8,6 +8,7 @@ mod change;
 mod connect;
 mod connect_error;
 mod discovery;
+mod endpoints;
 mod exec;
 mod failure;
 mod fetch;

@@ -62,6 +62,8 @@ pub(crate) struct RecordedPolicy {
     /// `--for`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    require_endpoints: bool,
     /// `95%` or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_available: Option<String>,
@@ -97,6 +99,7 @@ impl From<Policy> for RecordedPolicy {
             wait_for_create: millis(policy.wait_for_create),
             old_pods_gone: policy.old_pods_gone,
             goal: policy.goal.as_ref().map(|goal| goal.written.clone()),
+            require_endpoints: policy.require_endpoints,
             min_available: policy.min_available.map(|min| min.to_string()),
             ignored_containers: policy.ignored_containers,
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
@@ -122,6 +125,7 @@ impl RecordedPolicy {
             wait_for_create: Duration::from_millis(self.wait_for_create),
             old_pods_gone: self.old_pods_gone,
             goal: self.goal.as_deref().and_then(|text| Goal::parse(text).ok()),
+            require_endpoints: self.require_endpoints,
             min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),
             ignored_containers: self.ignored_containers.clone(),
             given: Knob::ALL

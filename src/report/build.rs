@@ -341,6 +341,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::Keys { kind, .. } | Want::Names { kind, .. }, Answer::Refused(refusal)) => {
             Some((kind.plural(), refusal))
         }
+        (Want::Services { .. }, Answer::Refused(refusal)) => Some(("services", refusal)),
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
         (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
         (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
@@ -386,6 +387,7 @@ fn consequence(resource: &str) -> &'static str {
         "replicasets" | "controllerrevisions" => {
             "pods of the new and of older revisions cannot be told apart"
         }
+        "services" => "whether traffic reaches the pods is not known",
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",

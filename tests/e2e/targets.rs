@@ -84,7 +84,23 @@ fn policies() -> Vec<Case> {
         )
     };
     let crashing = || web(one(app(json!({"command": shell("exit 3")}))));
+    let service = |app: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"selector": {"app": app}, "ports": [{"port": 80, "targetPort": 8080}]}})
+    };
     vec![
+        Case::passes("targets", "endpoints")
+            .args("--require-endpoints")
+            .object(service("web"))
+            .object(web(one(serving())))
+            .lasts(20),
+        Case::ends("targets", "endpoints-missing", 3, "timed-out", "settling")
+            .args("--require-endpoints")
+            .timeout(20)
+            .object(service("wbe"))
+            .object(web(one(serving())))
+            .says(&["waiting for Service web to select these pods; it selects app=wbe"])
+            .lasts(25),
         Case::passes("targets", "min-available")
             .target("sts/web")
             .args("--min-available 60%")
