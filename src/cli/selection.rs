@@ -15,7 +15,7 @@ pub(crate) use super::target::TargetName;
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SelectionArguments {
-    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, deployment.apps/NAME, or a type followed by names
+    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, job/NAME, deployment.apps/NAME, or a type followed by names
     ///
     /// With -l or --all: types only, for example deploy,sts.
     #[arg(value_name = "TARGET", conflicts_with = "filename")]

@@ -13,7 +13,7 @@ use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
 use crate::model::{Accepted, Kind, Rollout, Store};
-use crate::observation::{Answer, Stream, StreamHealth, Want};
+use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, Unfinished, Verdict};
 
@@ -93,7 +93,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .filter(|rollout| rollout.pods_are_seen() && serves(rollout.workload.kind))
             .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
         changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
-        causes: if is_complete { Vec::new() } else { causes(guard, total) },
+        causes: if is_complete { Vec::new() } else { causes(store, guard, total) },
         warnings: super::terms::warnings(guard)
             .into_iter()
             .chain(rollout.iter().flat_map(|rollout| warnings(rollout, guard, is_complete)))
@@ -221,12 +221,14 @@ fn not_found(store: &Store, stream: &Stream) -> String {
     }
 }
 
-fn causes(guard: &Guard, total: usize) -> Vec<Cause> {
+fn causes(store: &Store, guard: &Guard, total: usize) -> Vec<Cause> {
     let root = guard.root();
     let mut standing: Vec<&Standing> = guard.last.standing.iter().collect();
     standing.sort_by_key(|standing| Some(standing.finding.code) != root);
     let mut causes: Vec<Cause> = standing.into_iter().map(|standing| cause(standing, total)).collect();
-    if let (Some(root), Some(command)) = (causes.first_mut(), way_back(guard)) {
+    // Who pastes it after the way back has been taken goes forward again, to what failed.
+    let open = store.undone(guard.stream()).is_none_or(|undone| undone.outcome == UndoOutcome::DryRun);
+    if let (Some(root), Some(command), true) = (causes.first_mut(), way_back(guard), open) {
         root.help.push("The old revision still serves: going back to it buys time.".to_owned());
         root.commands.push(command);
     }

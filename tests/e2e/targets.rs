@@ -134,10 +134,10 @@ fn policies() -> Vec<Case> {
             .lasts(10),
         Case::ends("targets", "flag-outranks-annotation", 3, "timed-out", "container-crashing")
             .args("--tolerate-restarts 9")
-            .timeout(10)
+            .timeout(30)
             .object(annotated(crashing(), json!({"rollout-guard/tolerate-restarts": "0"})))
             .field("/targets/0/policy/1/from", "flag")
             .field("/targets/0/policy/1/value", "9")
-            .lasts(12),
+            .lasts(32),
     ]
 }
