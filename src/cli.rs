@@ -128,6 +128,7 @@ pub(crate) struct WaitArguments {
 /// settled, 1 is a cause past its tolerance, 3 is anything still under way.
 #[derive(Debug, Args)]
 #[command(after_help = help::DIAGNOSE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GateArguments {
     #[command(flatten)]
     pub(crate) selection: SelectionArguments,
