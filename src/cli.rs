@@ -137,6 +137,7 @@ pub(crate) struct WaitArguments {
 /// settled, 1 is a cause past its tolerance, 3 is anything still under way.
 #[derive(Debug, Args)]
 #[command(after_help = help::DIAGNOSE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GateArguments {
     #[command(flatten)]
     pub(crate) selection: SelectionArguments,
@@ -179,6 +180,12 @@ pub(crate) struct GateArguments {
     /// than the rest does not end the wait, and the rest is named in a warning.
     #[arg(long, value_name = "N|N%", value_parser = MinAvailable::parse, help_heading = help::JUDGEMENT)]
     pub(crate) min_available: Option<MinAvailable>,
+    /// Pass only once every Service that selects the pods has a ready endpoint among the new ones
+    ///
+    /// Also a Service of the workload's own name that selects nothing. Until then the rollout is not complete, and
+    /// time may run out; the report says which Service it waited for.
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) require_endpoints: bool,
     /// Do not judge containers of this name, for example an injected sidecar (repeatable)
     ///
     /// What happens in them is no cause and no restart. Kubernetes still counts them: while such a container is not

@@ -3,11 +3,13 @@
 //! Nothing is decided here. Time and signals become observations like everything else, so that a recording
 //! contains all that a decision rested on.
 
+mod clock;
 mod signals;
 
 use std::io::{self, Write};
 use std::time::Duration;
 
+use clock::Clock;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -37,17 +39,23 @@ pub(crate) async fn drive<W: Write>(
     on_progress: &mut dyn FnMut(&Progress),
 ) -> io::Result<()> {
     let start = Instant::now();
+    let wall_clock = live.wall_clock();
+    let mut clock = Clock::new(wall_clock());
     let mut signals = Signals::install()?;
-    let mut take = |session: &mut Session, what: Observed, objects: &[Value]| {
-        // Recorded times have whole milliseconds; a replay must see the same ones.
-        let at = Duration::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let mut take = |session: &mut Session, at: Duration, what: Observed, objects: &[Value]| {
         if let Some(recorder) = recorder {
             recorder.write(at, &what, objects);
         }
         session.observe(Observation { at, what });
     };
     loop {
-        take(session, Observed::Tick, &[]);
+        let at = clock.step(start.elapsed());
+        if let Some(drift) = clock.drift(at, wall_clock()) {
+            let millis = i64::try_from(drift.as_millis()).unwrap_or(i64::MAX);
+            take(session, at, Observed::Drifted { millis }, &[]);
+            live.ask_time();
+        }
+        take(session, at, Observed::Tick, &[]);
         let step = session.judge();
         for request in &step.requests {
             live.ask(request);
@@ -56,26 +64,28 @@ pub(crate) async fn drive<W: Write>(
         if step.done {
             return Ok(());
         }
-        let wake = (start + step.wake).max(Instant::now() + BREATH);
+        let wake = (start + clock.moment(step.wake)).max(Instant::now() + BREATH);
         loop {
             tokio::select! {
                 biased;
-                signal = signals.next() => take(session, Observed::Signal(signal), &[]),
+                signal = signals.next() => {
+                    take(session, clock.step(start.elapsed()), Observed::Signal(signal), &[]);
+                }
                 arrival = live.next() => {
                     let mut next = Some(arrival);
                     for _ in 0..BURST {
                         let Some(Arrival { what, raw }) = next else { break };
-                        take(session, what, &raw);
+                        take(session, clock.step(start.elapsed()), what, &raw);
                         next = live.try_next();
                     }
                     if let Some(Arrival { what, raw }) = next {
-                        take(session, what, &raw);
+                        take(session, clock.step(start.elapsed()), what, &raw);
                     }
                 }
                 () = sleep_until(wake) => {}
                 // Time goes on for the person who watches, not for the judgement.
                 () = sleep(frame) => {
-                    let passed = start.elapsed().saturating_sub(step.progress.elapsed);
+                    let passed = clock.step(start.elapsed()).saturating_sub(step.progress.elapsed);
                     on_progress(&step.progress.after(passed));
                     continue;
                 }

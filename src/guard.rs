@@ -1,5 +1,6 @@
 //! One target under watch: its baseline, its memory, and its verdict once there is one.
 
+mod endpoints;
 mod enough;
 mod kinds;
 mod meant;
@@ -243,6 +244,7 @@ impl Guard {
                 outlook.requests.extend(sight::reread(workload));
             }
             settled = self.believed(state, store, workload, policy, outlook);
+            settled = endpoints::served(rollout, settled, policy, &mut outlook.requests);
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout, &policy.expect);

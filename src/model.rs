@@ -28,6 +28,7 @@ mod replica_set;
 mod resource_quota;
 mod rollout;
 mod scheduling;
+mod service;
 mod storage;
 mod store;
 mod streams;
@@ -47,7 +48,9 @@ pub(crate) use goal::Goal;
 pub(crate) use job::{Job, JobEnd};
 pub(crate) use kind::{Kind, KindName};
 pub(crate) use limit_range::{LimitRange, LimitRangeItem};
-pub(crate) use meta::{Condition, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, find_condition};
+pub(crate) use meta::{
+    Condition, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, OwnerReference, find_condition,
+};
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use pod_resources::Ask;
@@ -56,6 +59,7 @@ pub(crate) use replica_set::ReplicaSet;
 pub(crate) use resource_quota::{PodAsk, ResourceQuota};
 pub(crate) use rollout::{Accepted, Lookup, Rollout};
 pub(crate) use scheduling::{Node, PodAffinityTerm, Taint};
+pub(crate) use service::Service;
 pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
 pub(crate) use streams::{below, streams};

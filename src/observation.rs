@@ -16,7 +16,7 @@ pub(crate) use undone::{UndoOutcome, Undone};
 
 use crate::model::{
     Claim, ControllerRevision, Event, FieldManager, Kind, LimitRange, Node, ObjectRef, OtherPod,
-    PersistentVolume, Pod, PodAsk, ReplicaSet, ResourceQuota, StorageClass, Workload,
+    PersistentVolume, Pod, PodAsk, ReplicaSet, ResourceQuota, Service, StorageClass, Workload,
 };
 
 /// One fact and when it reached us.
@@ -50,6 +50,8 @@ pub(crate) enum Observed {
     Command(CommandEnd),
     /// The process was asked to end.
     Signal(Signal),
+    /// Our wall clock is ahead of the time of the run by this much: the process was suspended, or the clock set.
+    Drifted { millis: i64 },
     /// After the verdict: what became of the way back.
     Undone(Undone),
 }
@@ -152,6 +154,8 @@ pub(crate) enum Want {
     Names { kind: Kind, namespace: String },
     /// The namespaces that have an object of that kind and name.
     Namespaces { kind: Kind, name: String },
+    /// The Services of a namespace, with their ready endpoints.
+    Services { namespace: String },
     /// The LimitRanges of a namespace.
     LimitRanges { namespace: String },
     /// A ResourceQuota by name.
@@ -203,6 +207,7 @@ pub(crate) enum Answer {
     NoLogs(String),
     Keys(Vec<String>),
     Names(Vec<String>),
+    Services(Vec<Service>),
     LimitRanges(Vec<LimitRange>),
     Quota(ResourceQuota),
     PodAsks(Vec<PodAsk>),

@@ -43,6 +43,8 @@ pub(crate) struct Policy {
     pub(crate) old_pods_gone: bool,
     /// What complete means for a kind without rules of its own.
     pub(crate) goal: Option<Goal>,
+    /// Services that select the pods must send them traffic.
+    pub(crate) require_endpoints: bool,
     /// Containers that are not judged.
     pub(crate) ignored_containers: BTreeSet<String>,
     /// What flags have decided, so that no annotation does.
@@ -95,6 +97,7 @@ impl Default for Policy {
             min_available: None,
             old_pods_gone: false,
             goal: None,
+            require_endpoints: false,
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),
             expect: Expectations::default(),

@@ -254,6 +254,7 @@ fn gate_settings(
         goal: gate.goal,
         old_pods_gone: gate.old_pods_gone,
         min_available: gate.min_available,
+        require_endpoints: gate.require_endpoints,
         ignored_containers: gate.ignore_container.into_iter().collect(),
         expect: gate.expect.into_expectations(),
         ..policy.clone()

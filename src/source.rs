@@ -8,6 +8,7 @@ mod change;
 mod connect;
 mod connect_error;
 mod discovery;
+mod endpoints;
 mod exec;
 mod failure;
 mod fetch;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Notify, Semaphore};
@@ -45,7 +47,7 @@ use fetch::FetchSettings;
 use stream::Shared;
 
 use crate::model::{Kind, KindName};
-use crate::observation::{Observed, Request, Stream, Want};
+use crate::observation::{Observed, Request, Server, Stream, Want};
 
 /// Fetches at the same time; streams have connections of their own.
 const CONCURRENT_FETCHES: usize = 4;
@@ -70,6 +72,8 @@ pub(crate) struct Live {
     arrived: Receiver<Arrival>,
     streams: BTreeMap<Stream, Watched>,
     fetches: BTreeMap<Want, Fetch>,
+    /// Whose clock is asked again, and our own.
+    clock: Option<(Server, fn() -> Timestamp)>,
 }
 
 /// An open stream, and when it last proved that it shows what is there.
@@ -97,6 +101,7 @@ impl Live {
             arrived,
             streams: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            clock: None,
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) use super::target::TargetName;
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SelectionArguments {
-    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, deployment.apps/NAME, or a type followed by names
+    /// What to judge: deploy/NAME, sts/NAME, ds/NAME, job/NAME, deployment.apps/NAME, or a type followed by names
     ///
     /// With -l or --all: types only, for example deploy,sts.
     #[arg(value_name = "TARGET", conflicts_with = "filename")]
@@ -32,8 +32,8 @@ pub(crate) struct SelectionArguments {
     pub(crate) recursive: bool,
     /// Judge every workload with these labels: app=web,tier!=cache
     ///
-    /// Deployments, StatefulSets and DaemonSets, unless TARGET names types. What matches is decided once, at the
-    /// start.
+    /// Deployments, StatefulSets, DaemonSets and Jobs (not those that a schedule made), unless TARGET names types. What
+    /// matches is decided once, at the start.
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = parse_selector, conflicts_with_all = ["filename", "all"], help_heading = help::TARGETS)]
     pub(crate) selector: Option<String>,
     /// Judge every workload of the namespace
@@ -82,7 +82,7 @@ impl Selection {
 }
 
 /// What is judged where no type is named.
-const ALL_KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+const ALL_KINDS: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
 
 impl SelectionArguments {
     /// `-f -`.

@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use super::Guard;
 use crate::ledger::Standing;
-use crate::model::Rollout;
+use crate::model::{Kind, Rollout};
 use crate::policy::Policy;
 use crate::settle::{Settled, enough_have_settled};
 use crate::status::Status;
 
 /// The pods that a policy demands of a workload, where that is fewer than it asks for.
 fn needed(rollout: &Rollout<'_>, policy: &Policy) -> Option<i64> {
-    let desired = rollout.workload.desired();
+    let workload = rollout.workload;
+    // A Job is done when its pods have ended, not while they run.
+    if !matches!(workload.kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet) {
+        return None;
+    }
+    let desired = workload.desired();
     policy.min_available.map(|min| min.of(desired)).filter(|needed| *needed < desired)
 }
 

@@ -18,16 +18,17 @@ struct Body<'a> {
 
 /// The objects of a text, those in lists included.
 pub(super) fn objects(shown: &str, text: &str) -> Result<Vec<Object>, Error> {
+    let text = &Lines::new(text);
     let mut objects = Vec::new();
-    for document in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+    for document in serde_json::Deserializer::from_str(text.text).into_iter::<&RawValue>() {
         let document = document.map_err(|error| broken(shown, error.line(), &error))?;
         collect(shown, text, document, &mut objects)?;
     }
     Ok(objects)
 }
 
-fn collect(shown: &str, text: &str, raw: &RawValue, objects: &mut Vec<Object>) -> Result<(), Error> {
-    let line = line_of(text, raw.get());
+fn collect(shown: &str, text: &Lines<'_>, raw: &RawValue, objects: &mut Vec<Object>) -> Result<(), Error> {
+    let line = text.of(raw.get());
     if raw.get().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(raw.get())
             .map_err(|error| broken(shown, line + error.line() - 1, &error))?;
@@ -51,10 +52,22 @@ fn collect(shown: &str, text: &str, raw: &RawValue, objects: &mut Vec<Object>) -
     Ok(())
 }
 
-/// The line in which a part of the text begins.
-fn line_of(text: &str, part: &str) -> usize {
-    let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+/// A text and where its lines end.
+struct Lines<'a> {
+    text: &'a str,
+    ends: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, ends: text.match_indices('\n').map(|(offset, _)| offset).collect() }
+    }
+
+    /// The line in which a part of the text begins.
+    fn of(&self, part: &str) -> usize {
+        let offset = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        self.ends.partition_point(|end| *end < offset) + 1
+    }
 }
 
 /// The words of the parser about values may quote them, so only those about the syntax are shown.

@@ -3,9 +3,10 @@
 //! Objects are keyed by uid, so a re-created object of the same name is a different one. What a stream shows
 //! and what it showed before is kept per stream: after a new snapshot everything else of that stream is gone.
 
+mod clock;
 mod objects;
+mod sharing;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub(crate) struct Store {
     signal: Option<Signal>,
     undone: BTreeMap<Stream, Undone>,
     command: Option<CommandEnd>,
+    /// By how much our wall clock is ahead of the time of the run.
+    drift: SignedDuration,
     ignored: Ignored,
     /// One stream of a kind and namespace stands for all narrower ones.
     shared: bool,
@@ -113,6 +116,7 @@ impl Store {
             signal: None,
             undone: BTreeMap::new(),
             command: None,
+            drift: SignedDuration::ZERO,
             ignored: Ignored::default(),
             shared: false,
         }
@@ -123,27 +127,6 @@ impl Store {
     pub(crate) fn ignoring(mut self, names: BTreeSet<String>) -> Self {
         self.ignored = Ignored::everywhere(names);
         self
-    }
-
-    /// With many targets, one stream shows all objects of a kind in a namespace in place of one for each target.
-    #[must_use]
-    pub(crate) const fn sharing(mut self, shared: bool) -> Self {
-        self.shared = shared;
-        self
-    }
-
-    /// The stream that shows what this one would. Where the server refuses the shared one, each target has its
-    /// own: a Role may name the objects it allows.
-    pub(crate) fn stream_for<'a>(&self, stream: &'a Stream) -> Cow<'a, Stream> {
-        // A pod or ReplicaSet that is a target by itself is told from those of others by its stream.
-        let by_itself = matches!(stream.kind, Kind::Pod | Kind::ReplicaSet) && stream.name().is_some();
-        if !self.shared || by_itself {
-            return Cow::Borrowed(stream);
-        }
-        let shared = stream.widened();
-        let refused =
-            self.health.get(&shared).is_some_and(|sight| matches!(sight.health, StreamHealth::Refused(_)));
-        if refused { Cow::Borrowed(stream) } else { Cow::Owned(shared) }
     }
 
     /// Takes in one observation. Total: nothing an API server can say makes it fail.
@@ -195,6 +178,7 @@ impl Store {
             Observed::Tick => {}
             Observed::Command(end) => self.command = Some(end),
             Observed::Signal(signal) => self.signal = Some(signal),
+            Observed::Drifted { millis } => self.drift = SignedDuration::from_millis(millis),
             Observed::Undone(undone) => {
                 self.undone.insert(undone.target.clone(), undone);
             }
@@ -320,37 +304,6 @@ impl Store {
 
     fn owned_by<'a>(&'a self, owner: &str) -> impl Iterator<Item = &'a String> + use<'a> {
         self.owned.get(owner).into_iter().flatten()
-    }
-
-    /// Monotonic time since the start of the run.
-    pub(crate) const fn now(&self) -> Duration {
-        self.now
-    }
-
-    /// Wall clock at the start of the run.
-    pub(crate) const fn started(&self) -> Timestamp {
-        self.started
-    }
-
-    /// Our wall clock at a moment of the run.
-    pub(crate) fn wall(&self, at: Duration) -> Timestamp {
-        let passed = SignedDuration::try_from(at).unwrap_or(SignedDuration::MAX);
-        self.started.checked_add(passed).unwrap_or(Timestamp::MAX)
-    }
-
-    /// The API server's clock at the start of the run.
-    pub(crate) fn server_started(&self) -> Timestamp {
-        self.to_server(self.started)
-    }
-
-    /// The API server's clock, now. Object timestamps are compared with this and never with our own clock.
-    pub(crate) fn server_now(&self) -> Timestamp {
-        self.to_server(self.wall(self.now))
-    }
-
-    fn to_server(&self, wall: Timestamp) -> Timestamp {
-        let offset = self.server.as_ref().map_or(0, |server| server.clock_offset_millis);
-        wall.checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) const fn server(&self) -> Option<&Server> {

@@ -62,6 +62,8 @@ pub(crate) struct RecordedPolicy {
     /// `--for`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    require_endpoints: bool,
     /// `95%` or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_available: Option<String>,
@@ -97,6 +99,7 @@ impl From<Policy> for RecordedPolicy {
             wait_for_create: millis(policy.wait_for_create),
             old_pods_gone: policy.old_pods_gone,
             goal: policy.goal.as_ref().map(|goal| goal.written.clone()),
+            require_endpoints: policy.require_endpoints,
             min_available: policy.min_available.map(|min| min.to_string()),
             ignored_containers: policy.ignored_containers,
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
@@ -122,6 +125,7 @@ impl RecordedPolicy {
             wait_for_create: Duration::from_millis(self.wait_for_create),
             old_pods_gone: self.old_pods_gone,
             goal: self.goal.as_deref().and_then(|text| Goal::parse(text).ok()),
+            require_endpoints: self.require_endpoints,
             min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),
             ignored_containers: self.ignored_containers.clone(),
             given: Knob::ALL
@@ -159,6 +163,7 @@ pub(super) enum What {
     Command(CommandEnd),
     Tick,
     Signal(Signal),
+    Drifted { millis: i64 },
     Undone(Undone),
 }
 
@@ -183,6 +188,7 @@ impl What {
             Observed::Command(end) => Self::Command(end.clone()),
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
+            Observed::Drifted { millis } => Self::Drifted { millis: *millis },
             Observed::Undone(undone) => Self::Undone(undone.clone()),
         }
     }
@@ -211,6 +217,7 @@ impl Entry {
             What::Command(end) => Observed::Command(end),
             What::Tick => Observed::Tick,
             What::Signal(signal) => Observed::Signal(signal),
+            What::Drifted { millis } => Observed::Drifted { millis },
             What::Undone(undone) => Observed::Undone(undone),
         };
         Ok(Observation { at: Duration::from_millis(at), what })

@@ -95,11 +95,17 @@ fn one(target: &Target, not_seen: &[NotSeen], page: &mut Page<'_>) {
     }
 }
 
+/// Of more targets than this, those that are complete are only counted.
+const FOLDED: usize = 40;
+
 fn several(report: &Report, targets: &[Target], page: &mut Page<'_>) {
     let names = names(targets, page);
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let fold = targets.len() > FOLDED;
     for (target, name) in targets.iter().zip(&names) {
-        verdict_line(target, name, longest + 1, page);
+        if !(fold && target.verdict == VerdictName::Complete) {
+            verdict_line(target, name, longest + 1, page);
+        }
     }
     let mut told: Vec<(&str, &str, &str)> = Vec::new();
     for (target, name) in targets.iter().zip(&names) {

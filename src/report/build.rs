@@ -10,13 +10,16 @@ use super::v1::{
 };
 use super::warnings::warnings;
 use crate::diagnose::{self, CauseCode};
+use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
 use crate::model::{Accepted, Kind, Rollout, Store};
-use crate::observation::{Answer, Stream, StreamHealth, Want};
+use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, Unfinished, Verdict};
 
+/// A shorter pause is no news.
+const SUSPENDED: std::time::Duration = std::time::Duration::from_secs(10);
 /// Pods listed in a report.
 const MAX_PODS: usize = 200;
 
@@ -94,7 +97,7 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .filter(|rollout| rollout.pods_are_seen() && serves(rollout.workload.kind))
             .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
         changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
-        causes: if is_complete { Vec::new() } else { causes(guard, total) },
+        causes: if is_complete { Vec::new() } else { causes(store, guard, total) },
         warnings: super::terms::warnings(guard)
             .into_iter()
             .chain(rollout.iter().flat_map(|rollout| warnings(rollout, guard, is_complete)))
@@ -222,12 +225,14 @@ fn not_found(store: &Store, stream: &Stream) -> String {
     }
 }
 
-fn causes(guard: &Guard, total: usize) -> Vec<Cause> {
+fn causes(store: &Store, guard: &Guard, total: usize) -> Vec<Cause> {
     let root = guard.root();
     let mut standing: Vec<&Standing> = guard.last.standing.iter().collect();
     standing.sort_by_key(|standing| Some(standing.finding.code) != root);
     let mut causes: Vec<Cause> = standing.into_iter().map(|standing| cause(standing, total)).collect();
-    if let (Some(root), Some(command)) = (causes.first_mut(), way_back(guard)) {
+    // Who pastes it after the way back has been taken goes forward again, to what failed.
+    let open = store.undone(guard.stream()).is_none_or(|undone| undone.outcome == UndoOutcome::DryRun);
+    if let (Some(root), Some(command), true) = (causes.first_mut(), way_back(guard), open) {
         root.help.push("The old revision still serves: going back to it buys time.".to_owned());
         root.commands.push(command);
     }
@@ -342,6 +347,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::Keys { kind, .. } | Want::Names { kind, .. }, Answer::Refused(refusal)) => {
             Some((kind.plural(), refusal))
         }
+        (Want::Services { .. }, Answer::Refused(refusal)) => Some(("services", refusal)),
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
         (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
         (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
@@ -356,6 +362,12 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         _ => None,
     });
+    let suspended = store.suspended();
+    let nothing = (suspended > SUSPENDED).then(|| NotSeen {
+        what: format!("watch the cluster for {}", duration::short(suspended)),
+        message: "this process was suspended".to_owned(),
+        consequence: "that time was not counted towards any tolerance or timeout".to_owned(),
+    });
     let all: BTreeSet<NotSeen> = streams
         .chain(answers)
         .map(|(resource, refusal)| NotSeen {
@@ -366,7 +378,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         .chain(blind)
         .chain(super::cut::cut_lists(store))
         .collect();
-    all.into_iter().collect()
+    nothing.into_iter().chain(all).collect()
 }
 
 /// A moment of the run on the wall clock of this machine.
@@ -381,6 +393,7 @@ fn consequence(resource: &str) -> &'static str {
         "replicasets" | "controllerrevisions" => {
             "pods of the new and of older revisions cannot be told apart"
         }
+        "services" => "whether traffic reaches the pods is not known",
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",

@@ -100,8 +100,24 @@ pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, Connec
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.
     drop(live.arrivals.try_send(Arrival { what: Observed::Connected(server.clone()), raw: Vec::new() }));
+    live.clock = Some((server.clone(), wall_clock));
     live.spawn(greet(access, server, wall_clock, live.arrivals.clone()));
     Ok(Connected { live, default_namespace })
+}
+
+impl Live {
+    /// Our wall clock.
+    pub(crate) fn wall_clock(&self) -> fn() -> Timestamp {
+        self.clock.as_ref().map_or(|| Timestamp::UNIX_EPOCH, |(_, wall_clock)| *wall_clock)
+    }
+
+    /// Asks for the API server's clock again: ours has moved.
+    pub(crate) fn ask_time(&mut self) {
+        if let Some((server, wall_clock)) = self.clock.clone() {
+            let (access, arrivals) = (Arc::clone(&self.shared.access), self.arrivals.clone());
+            self.spawn(greet(access, server, wall_clock, arrivals));
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::call::{Access, JSON, METADATA, METADATA_LIST};
+use super::endpoints;
 use super::failure::{Class, Failure};
 use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
@@ -84,6 +85,7 @@ fn asked(want: &Want) -> String {
         Want::Logs(_) => "get pods/log".to_owned(),
         Want::Keys { kind, .. } => format!("get {}", kind.plural()),
         Want::Names { kind, .. } | Want::Namespaces { kind, .. } => format!("list {}", kind.plural()),
+        Want::Services { .. } => "list services and endpointslices".to_owned(),
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
         Want::Quota { .. } => "get resourcequotas".to_owned(),
         Want::PodAsks { .. } => "list pods".to_owned(),
@@ -111,6 +113,7 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
         }
         Want::Names { kind, namespace } => names(*kind, namespace, access).await,
         Want::Namespaces { kind, name } => select::namespaces(*kind, name, access).await,
+        Want::Services { namespace } => endpoints::services(namespace, access).await,
         Want::LimitRanges { namespace } => {
             let path = request::path(Kind::LimitRange, namespace, None);
             Ok(Answer::LimitRanges(list(&path, &[], JSON, access).await?))

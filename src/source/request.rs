@@ -25,6 +25,15 @@ pub(super) fn path(kind: Kind, namespace: &str, name: Option<&str>) -> String {
     path
 }
 
+/// The path of a resource in a namespace, below the root of its group and version.
+pub(super) fn of_namespace(root: &str, namespace: &str, plural: &str) -> String {
+    let mut path = format!("{root}/namespaces/");
+    encode(&mut path, namespace);
+    path.push('/');
+    path.push_str(plural);
+    path
+}
+
 /// Adds a query to a path; values are encoded.
 pub(super) fn query(mut path: String, parameters: &[(&str, &str)]) -> String {
     for (index, (name, value)) in parameters.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::failure::{Class, Failure};
 use super::fetch::pages;
 use super::pace::{self, Pace};
 use super::request;
-use crate::model::Kind;
+use crate::model::{Kind, OwnerReference};
 use crate::observation::{Answer, Refusal};
 
 /// An API server that cannot be reached for this long is not asked again: a list is the first thing a run does.
@@ -27,15 +27,16 @@ struct Selected {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct SelectedMeta {
     namespace: String,
     name: String,
+    owner_references: Vec<OwnerReference>,
 }
 
 impl Live {
     /// Namespace and name of every object of a kind that the labels select, in that order. An empty namespace
-    /// stands for all.
+    /// stands for all. Jobs that a `CronJob` starts are no rollout and left out.
     ///
     /// # Errors
     /// The server refuses, or could not be reached (code 0).
@@ -87,8 +88,13 @@ async fn objects(
 ) -> Result<Vec<(String, String)>, Failure> {
     let path = request::path(kind, namespace, None);
     let objects: Vec<Selected> = pages(&path, parameters, METADATA_LIST, access, MOST_PAGES).await?;
-    let mut found: Vec<(String, String)> =
-        objects.into_iter().map(|object| (object.metadata.namespace, object.metadata.name)).collect();
+    let mut found: Vec<(String, String)> = objects
+        .into_iter()
+        .filter(|object| {
+            kind != Kind::Job || !object.metadata.owner_references.iter().any(|owner| owner.controller)
+        })
+        .map(|object| (object.metadata.namespace, object.metadata.name))
+        .collect();
     found.sort();
     Ok(found)
 }

@@ -18,6 +18,9 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Above this many unfinished targets a sign of life is one line for all.
 const FEW: usize = 3;
 
+/// Of more targets than this only likely causes and verdicts are told.
+const CROWD: usize = 20;
+
 /// What has been said so far.
 pub(super) struct Plain {
     started: Timestamp,
@@ -98,9 +101,17 @@ impl Plain {
         for target in progress.targets.iter().filter(|target| !unanswered(target)) {
             let key = Key::of(target);
             let id = (target.namespace.clone(), target.name.clone());
-            let is_news = self.said.get(&id).is_none_or(|(said, at)| {
-                *said != key && (said.is_urgent_beside(&key) || now.saturating_sub(*at) >= PAUSE)
-            });
+            let said = self.said.get(&id);
+            let is_news = if progress.targets.len() > CROWD {
+                // The steps of hundreds of rollouts are no reading.
+                said.map_or(key.done.is_some() || key.likely.is_some(), |(said, _)| {
+                    *said != key && said.is_urgent_beside(&key)
+                })
+            } else {
+                said.is_none_or(|(said, at)| {
+                    *said != key && (said.is_urgent_beside(&key) || now.saturating_sub(*at) >= PAUSE)
+                })
+            };
             if is_news {
                 lines.push(line(target, progress, redactor));
                 self.said.insert(id, (key, now));
@@ -284,6 +295,23 @@ mod tests {
         let text = shown(vec![progress(1, targets()), progress(31, targets())]);
         assert_eq!(text.lines().count(), 6);
         assert!(text.ends_with("12:03:31Z 1 of 5 rollouts complete, 4 under way (4m29s left)\n"), "{text}");
+    }
+
+    #[test]
+    fn of_a_crowd_only_causes_and_verdicts_are_told() {
+        let at = |seconds: u64, first: TargetProgress| {
+            let others = (1..30).map(|n| target(&format!("web-{n}"), [1, 1, 0, 0], "a pod to become ready"));
+            progress(seconds, std::iter::once(first).chain(others).collect())
+        };
+        let starting = || target("web-0", [1, 1, 0, 0], "a pod to become ready");
+        let stuck =
+            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some(90))), ..starting() };
+        let failed = || TargetProgress { done: Some(VerdictName::Failed), ..stuck() };
+        let text = shown(vec![at(5, starting()), at(10, stuck()), at(15, stuck()), at(20, failed())]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("deployment/web-0") && lines[0].contains("likely cause image-not-found"));
+        assert!(lines[1].ends_with("deployment/web-0: failed (image-not-found)"), "{text}");
     }
 
     #[test]

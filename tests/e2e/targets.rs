@@ -84,7 +84,23 @@ fn policies() -> Vec<Case> {
         )
     };
     let crashing = || web(one(app(json!({"command": shell("exit 3")}))));
+    let service = |app: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"selector": {"app": app}, "ports": [{"port": 80, "targetPort": 8080}]}})
+    };
     vec![
+        Case::passes("targets", "endpoints")
+            .args("--require-endpoints")
+            .object(service("web"))
+            .object(web(one(serving())))
+            .lasts(20),
+        Case::ends("targets", "endpoints-missing", 3, "timed-out", "settling")
+            .args("--require-endpoints")
+            .timeout(20)
+            .object(service("wbe"))
+            .object(web(one(serving())))
+            .says(&["waiting for Service web to select these pods; it selects app=wbe"])
+            .lasts(25),
         Case::passes("targets", "min-available")
             .target("sts/web")
             .args("--min-available 60%")
@@ -118,10 +134,10 @@ fn policies() -> Vec<Case> {
             .lasts(10),
         Case::ends("targets", "flag-outranks-annotation", 3, "timed-out", "container-crashing")
             .args("--tolerate-restarts 9")
-            .timeout(10)
+            .timeout(30)
             .object(annotated(crashing(), json!({"rollout-guard/tolerate-restarts": "0"})))
             .field("/targets/0/policy/1/from", "flag")
             .field("/targets/0/policy/1/value", "9")
-            .lasts(12),
+            .lasts(32),
     ]
 }

@@ -36,6 +36,7 @@ fn ways_back() -> Vec<Case> {
             .says(&["undo: went back to revision 1 (image $REGISTRY/busy:1): 1 of 1 replicas updated and available"])
             .field("/targets/0/undo/outcome", "complete")
             .field("/targets/0/undo/revision", 1)
+.never_says(&["rollout undo"])
             .after(until("get deploy web -o jsonpath={.spec.template.spec.containers[0].command[0]}", "httpd")),
         broken_after(Case::fails("undo", "daemon-set", "container-crashing"), "ds/web", daemons)
             .target("ds/web")

@@ -75,7 +75,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("session", &["exit_code", "guard", "model", "observation", "policy", "progress", "report", "verdict"]),
     ("progress", &["report"]),
-    ("report", &["diagnose", "guard", "ledger", "model", "observation", "session", "settle", "verdict"]),
+    (
+        "report",
+        &["diagnose", "duration", "guard", "ledger", "model", "observation", "session", "settle", "verdict"],
+    ),
     ("render", &["report", "untrusted"]),
     ("recording", &["model", "observation", "policy", "untrusted"]),
     ("source", &["model", "observation", "policy", "recording"]),

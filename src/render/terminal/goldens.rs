@@ -394,6 +394,19 @@ fn complete_is_one_line_and_its_warnings() {
 }
 
 #[test]
+fn of_hundreds_of_targets_only_those_that_are_not_complete_have_a_line() {
+    let complete = |n: u32| target(&format!("web-{n:03}"), VerdictName::Complete, "complete", 12.0);
+    let mut targets: Vec<Target> = (0..300).map(complete).collect();
+    targets.push(image_not_found());
+    let text = shown(&report(VerdictName::Failed, 1, targets));
+    assert!(text.starts_with("deployment/web      failed after 14s"), "{text}");
+    assert!(
+        !text.contains("web-000") && text.contains("301 rollouts in ") && text.contains("300 complete"),
+        "{text}"
+    );
+}
+
+#[test]
 fn several_targets_end_with_one_line_for_all() {
     let mut worker = image_not_found();
     worker.name = "worker".to_owned();
