@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
 pub(crate) enum CommandArguments {
     Wait(Box<WaitArguments>),
     Diagnose(Box<GateArguments>),
-    Replay(ReplayArguments),
+    Replay(Box<ReplayArguments>),
     /// Explain a cause: what it means, how it is recognised, what to do
     #[command(after_help = help::EXPLAIN)]
     Explain {

@@ -160,7 +160,7 @@ impl Settings {
                 let policy = Policy { instant: true, timeout: Policy::ONE_LOOK, given, ..Policy::default() };
                 Command::Gate(Box::new(gate_settings(*gate, &policy, UiKind::None, connection, env)?))
             }
-            CommandArguments::Replay(replay) => replay_settings(replay, env)?,
+            CommandArguments::Replay(replay) => replay_settings(*replay, env)?,
             CommandArguments::Explain { code } => Command::Explain { code },
             CommandArguments::Rbac(rbac) => Command::Rbac(rbac_settings(&rbac, connection)?),
             CommandArguments::Completions { shell } => Command::Completions { shell },
