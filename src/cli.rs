@@ -1,5 +1,6 @@
 //! The command line: what may be typed. What it means here is decided in [`crate::settings`].
 
+mod choices;
 mod config;
 mod expect;
 mod help;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::duration;
 use crate::env::Env;
@@ -24,6 +25,7 @@ use crate::model::Goal;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 use crate::rbac::Extra;
 
+pub(crate) use choices::{CiWhen, ColorWhen, LogsWhen, OutputFormat, ProgressHow, UndoWhen};
 use config::ConfigFile;
 pub(crate) use expect::ExpectArguments;
 pub(crate) use resource_type::{TypeName, unknown_type};
@@ -322,57 +324,6 @@ pub(crate) struct ConnectionArguments {
     /// Impersonate this group too; needs --as (repeatable)
     #[arg(long, global = true, value_name = "GROUP", help_heading = help::CLUSTER)]
     pub(crate) as_group: Vec<String>,
-}
-
-/// `--ci`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CiWhen {
-    Auto,
-    Github,
-    Gitlab,
-    Azure,
-    Teamcity,
-    Buildkite,
-    None,
-}
-
-/// `--color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorWhen {
-    Auto,
-    Always,
-    Never,
-}
-
-/// `--progress`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressHow {
-    Auto,
-    Tty,
-    Plain,
-    None,
-}
-
-/// `--undo-on-failure`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum UndoWhen {
-    True,
-    False,
-    DryRun,
-}
-
-/// `--logs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogsWhen {
-    OnFailure,
-    Never,
-}
-
-/// `--output`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
-    Text,
-    Json,
 }
 
 fn parse_exec_plugins(text: &str) -> Result<ExecPlugins, String> {

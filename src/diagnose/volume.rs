@@ -15,7 +15,7 @@ use crate::model::{Event, Pod, Rollout, reason};
 use crate::observation::{Request, Want};
 pub(super) use unplaced::{topic, unplaced};
 
-/// Every rule of this family, except for what the scheduler says ([`unplaced`]): the chain from a claim over its
+/// Every rule of this family, except for what the scheduler says ([`unplaced()`]): the chain from a claim over its
 /// class, its provisioner and its attachment to the mount, where the first broken link is the one that is named.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     // While the scheduler waits for a volume to be made, or has not looked yet, it says nothing.
