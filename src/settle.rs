@@ -269,7 +269,7 @@ fn events_are_refused(rollout: &Rollout<'_>) -> bool {
 /// A crash is recent while the container has not yet lived through the required age again.
 fn crashed_lately(rollout: &Rollout<'_>, pod: &Pod, required: Duration) -> bool {
     let newest = |memory: &PodMemory| {
-        memory.containers.values().flat_map(|container| &container.terminations).map(|end| end.at).max()
+        memory.containers.iter().flat_map(|(_, container)| &container.terminations).map(|end| end.at).max()
     };
     let long_running_died = |memory: &PodMemory| {
         pod.spec

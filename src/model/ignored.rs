@@ -4,6 +4,7 @@
 //! not Ready while it is not), so this hides causes and ends of that container, not what they lead to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::meta::LabelSelector;
 use super::template::PodSpec;
@@ -48,7 +49,7 @@ impl Ignored {
             Object::Pod(pod) => {
                 let names = self.names(&pod.metadata.namespace, &pod.metadata.labels);
                 if !names.is_empty() {
-                    strip(&mut pod.spec, &names);
+                    strip(Arc::make_mut(&mut pod.spec), &names);
                     pod.status.container_statuses.retain(|status| !names.contains(status.name.as_str()));
                     pod.status.init_container_statuses.retain(|status| !names.contains(status.name.as_str()));
                 }

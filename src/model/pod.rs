@@ -1,5 +1,7 @@
 //! A pod: what was asked and what kubelet says.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -12,11 +14,36 @@ use super::workload::{Detail, Workload, WorkloadSpec, WorkloadStatus};
 
 /// A pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(from = "PodBody")]
 pub(crate) struct Pod {
     pub(crate) metadata: ObjectMeta,
-    pub(crate) spec: PodSpec,
+    /// Shared by the pods of one template ([`super::Store`] sees to it), so without what differs between them.
+    pub(crate) spec: Arc<PodSpec>,
+    node_name: Option<String>,
     pub(crate) status: PodStatus,
+}
+
+/// The wire form.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PodBody {
+    metadata: ObjectMeta,
+    spec: PodSpec,
+    status: PodStatus,
+}
+
+impl From<PodBody> for Pod {
+    fn from(body: PodBody) -> Self {
+        let PodBody { mut metadata, mut spec, mut status } = body;
+        let node_name = spec.node_name.take();
+        spec.forget_the_names_of_token_volumes();
+        // Lists are read with room for four entries of half a kilobyte each, and there may be very many pods.
+        metadata.owner_references.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+        status.container_statuses.shrink_to_fit();
+        status.init_container_statuses.shrink_to_fit();
+        Self { metadata, spec: Arc::new(spec), node_name, status }
+    }
 }
 
 /// `status` of a pod.
@@ -91,7 +118,10 @@ impl Pod {
             kind: Kind::Pod,
             metadata: self.metadata.clone(),
             spec: WorkloadSpec {
-                template: PodTemplate { spec: self.spec.clone(), ..PodTemplate::default() },
+                template: PodTemplate {
+                    spec: PodSpec { node_name: self.node_name.clone(), ..PodSpec::clone(&self.spec) },
+                    ..PodTemplate::default()
+                },
                 ..WorkloadSpec::default()
             },
             status: WorkloadStatus {
@@ -116,7 +146,7 @@ impl Pod {
 
     /// The node it was placed on, if any.
     pub(crate) fn node(&self) -> Option<&str> {
-        self.spec.node_name.as_deref()
+        self.node_name.as_deref()
     }
 
     /// Every container that must keep running is running. A container without a status is not.

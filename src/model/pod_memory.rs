@@ -1,6 +1,5 @@
 //! What must be remembered of a pod between two snapshots of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::container::{ContainerStatus, StateTerminated};
@@ -25,7 +24,8 @@ pub(crate) struct PodMemory {
     pub(crate) flaps: u32,
     /// The pod has been Ready at some time.
     pub(crate) was_ready: bool,
-    pub(crate) containers: BTreeMap<String, ContainerMemory>,
+    /// By name, in the order in which they were first seen; a map would take ten times the room for one container.
+    pub(crate) containers: Vec<(String, ContainerMemory)>,
     state: Vec<ContainerMark>,
     ready: bool,
     deaths: i64,
@@ -86,7 +86,7 @@ impl PodMemory {
             change_seen: !present_at_start,
             flaps: 0,
             was_ready: false,
-            containers: BTreeMap::new(),
+            containers: Vec::new(),
             state: Vec::new(),
             ready: false,
             deaths: 0,
@@ -107,11 +107,15 @@ impl PodMemory {
         }
         let known_past = self.present_at_start && !self.past_counts;
         for status in pod.statuses() {
-            let memory = self.containers.entry(status.name.clone()).or_insert_with(|| ContainerMemory {
-                first_deaths: if known_past { status.deaths() } else { 0 },
-                ..ContainerMemory::default()
-            });
+            if let Some((_, memory)) = self.containers.iter_mut().find(|(name, _)| *name == status.name) {
+                memory.observe(status, now);
+                continue;
+            }
+            let first_deaths = if known_past { status.deaths() } else { 0 };
+            let mut memory = ContainerMemory { first_deaths, ..ContainerMemory::default() };
             memory.observe(status, now);
+            self.containers.reserve_exact(1);
+            self.containers.push((status.name.clone(), memory));
         }
         let deaths = pod.statuses().map(ContainerStatus::deaths).sum();
         let lost_readiness = self.ready && !ready;
@@ -125,13 +129,14 @@ impl PodMemory {
     }
 
     pub(crate) fn container(&self, name: &str) -> Option<&ContainerMemory> {
-        self.containers.get(name)
+        self.containers.iter().find(|(known, _)| known == name).map(|(_, memory)| memory)
     }
 }
 
 /// Starts of the containers that keep running. Ordinary init containers end by design and are left out.
 fn marks(pod: &Pod) -> Vec<ContainerMark> {
-    pod.spec
+    let mut marks: Vec<ContainerMark> = pod
+        .spec
         .long_running()
         .filter_map(|container| pod.status_of(&container.name))
         .map(|status| ContainerMark {
@@ -139,7 +144,9 @@ fn marks(pod: &Pod) -> Vec<ContainerMark> {
             restart_count: status.restart_count,
             running: status.state.running.is_some(),
         })
-        .collect()
+        .collect();
+    marks.shrink_to_fit();
+    marks
 }
 
 impl ContainerMemory {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::objects::target_of;
+use self::objects::{Specs, target_of};
 use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
@@ -40,6 +40,7 @@ pub(crate) struct Store {
     replica_sets: BTreeMap<String, ReplicaSet>,
     controller_revisions: BTreeMap<String, ControllerRevision>,
     pods: BTreeMap<String, Pod>,
+    specs: Specs,
     memories: BTreeMap<String, PodMemory>,
     /// Pods that an object should have and has, and when we saw that change.
     counts: BTreeMap<String, Counts>,
@@ -105,6 +106,7 @@ impl Store {
             replica_sets: BTreeMap::new(),
             controller_revisions: BTreeMap::new(),
             pods: BTreeMap::new(),
+            specs: Specs::default(),
             memories: BTreeMap::new(),
             counts: BTreeMap::new(),
             casualties: Casualties::default(),
@@ -238,8 +240,9 @@ impl Store {
                 self.controller_revisions.insert(uid.clone(), *revision);
                 uid
             }
-            Object::Pod(pod) => {
+            Object::Pod(mut pod) => {
                 let uid = pod.metadata.uid.clone();
+                self.specs.share(&mut pod);
                 let now = self.now;
                 self.note_owner(&pod.metadata);
                 let server_now = self.server_now();

@@ -46,6 +46,9 @@ pub(crate) struct PodSpec {
     pub(crate) topology_spread_constraints: Vec<SpreadConstraint>,
 }
 
+/// What the ServiceAccount admission plugin calls the volume that it adds to every pod, before a random suffix.
+pub(crate) const TOKEN_VOLUME: &str = "kube-api-access-";
+
 impl PodSpec {
     /// Init containers in their order, then the app containers.
     pub(crate) fn all_containers(&self) -> impl Iterator<Item = &Container> {
@@ -64,6 +67,17 @@ impl PodSpec {
 
     pub(crate) fn is_init(&self, name: &str) -> bool {
         self.init_containers.iter().any(|container| container.name == name && !container.is_sidecar())
+    }
+
+    /// The volume of the ServiceAccount's token has a random name in each pod.
+    pub(super) fn forget_the_names_of_token_volumes(&mut self) {
+        let mounts = self.init_containers.iter_mut().chain(&mut self.containers);
+        let mounts = mounts.flat_map(|container| &mut container.volume_mounts).map(|mount| &mut mount.name);
+        for name in self.volumes.iter_mut().map(|volume| &mut volume.name).chain(mounts) {
+            if name.starts_with(TOKEN_VOLUME) {
+                TOKEN_VOLUME.clone_into(name);
+            }
+        }
     }
 
     pub(crate) fn volume(&self, name: &str) -> Option<&Volume> {

@@ -9,7 +9,7 @@ use super::advice::{Missing, finding, with_attempts};
 use super::attempts;
 use super::gap::{Gap, gaps};
 use super::usage::{Via, sources};
-use crate::model::{Event, Pod, Rollout, Volume, reason};
+use crate::model::{Event, Pod, Rollout, TOKEN_VOLUME, Volume, reason};
 use crate::observation::{Request, Want};
 
 /// Finds what the volumes of pods that do not start lack.
@@ -74,5 +74,5 @@ fn report(rollout: &Rollout<'_>, pod: &Pod, volume: &str, event: &Event, diagnos
 
 /// The volume of the ServiceAccount's token, which every pod has.
 fn is_token_volume(volume: &Volume) -> bool {
-    volume.name.starts_with("kube-api-access-")
+    volume.name.starts_with(TOKEN_VOLUME)
 }
