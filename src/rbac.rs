@@ -18,11 +18,11 @@ pub(crate) enum Extra {
     Logs,
     /// Events: failed probes and mounts, pods that were refused
     Events,
-    /// ConfigMaps, LimitRanges, ResourceQuotas, ServiceAccounts: what is missing or in the way, with its numbers
+    /// ConfigMaps, claims, LimitRanges, ResourceQuotas, ServiceAccounts, Services: what is missing or in the way
     Config,
     /// Names and key names of Secrets; Kubernetes cannot allow them without the values
     Secrets,
-    /// Labels, taints and sizes of nodes; needs a ClusterRole
+    /// Nodes, volumes and storage classes: why no node takes a pod; needs a ClusterRole
     Nodes,
     /// `kubectl rollout undo` of the targets, for a pipeline that goes back by itself
     Undo,
@@ -82,16 +82,12 @@ pub(crate) fn rbac(permissions: &Permissions) -> String {
             out,
             "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{ name: {name} }}\nrules:\n"
         );
-        write_rule(
-            &Rule {
-                group: "",
-                resources: vec!["nodes"],
-                names: BTreeSet::new(),
-                verbs: "list",
-                why: "why no node takes a pod",
-            },
-            &mut out,
-        );
+        for (group, resources, why) in [
+            ("", vec!["nodes", "persistentvolumes"], "why no node takes a pod"),
+            ("storage.k8s.io", vec!["storageclasses"], "why a claim has no volume"),
+        ] {
+            write_rule(&Rule { group, resources, names: BTreeSet::new(), verbs: "get, list", why }, &mut out);
+        }
         // A ClusterRoleBinding has to name the namespace of its subject; kubectl does not fill it in.
         let subject_place = if namespace.is_empty() { ", namespace: default".to_owned() } else { place };
         let _ = write!(
@@ -107,7 +103,8 @@ pub(crate) fn rbac(permissions: &Permissions) -> String {
 /// The rules of the Role; the order is that of the reasons.
 fn rules(permissions: &Permissions) -> Vec<Rule> {
     let Permissions { targets, extras, .. } = permissions;
-    let gated = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+    let gated =
+        [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::ReplicaSet, Kind::Pod];
     let kinds: BTreeSet<Kind> = if targets.is_empty() {
         gated.into_iter().collect()
     } else {
@@ -115,6 +112,9 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
     };
     let mut rules = Vec::new();
     for kind in &kinds {
+        if targets.is_empty() && *kind == Kind::Pod {
+            continue;
+        }
         let names: BTreeSet<String> =
             targets.iter().filter(|(of, _)| of == kind).map(|(_, name)| name.clone()).collect();
         rules.push(Rule {
@@ -124,7 +124,7 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
             verbs: READ,
             why: "the workload",
         });
-        if extras.contains(&Extra::Undo) {
+        if extras.contains(&Extra::Undo) && history_of(*kind, extras).is_some() {
             rules.push(Rule {
                 group: group(*kind),
                 resources: vec![kind.plural()],
@@ -151,13 +151,24 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
         verbs,
         why,
     };
-    rules.push(core(&["pods"], READ, "their pods"));
+    // A pod that is a target by itself is allowed by its name.
+    let pods_are_named = !targets.is_empty() && kinds.iter().all(|kind| *kind == Kind::Pod);
+    if !pods_are_named {
+        rules.push(core(&["pods"], READ, "their pods"));
+    }
     for extra in extras {
         rules.extend(match extra {
             Extra::Logs => Some(core(&["pods/log"], "get", "the last lines of a container that failed")),
             Extra::Events => Some(core(&["events"], "list", "failed probes, mounts, refused pods")),
             Extra::Config => Some(core(
-                &["configmaps", "limitranges", "resourcequotas", "serviceaccounts"],
+                &[
+                    "configmaps",
+                    "persistentvolumeclaims",
+                    "limitranges",
+                    "resourcequotas",
+                    "serviceaccounts",
+                    "services",
+                ],
                 "get, list",
                 "what a pod refers to and what limits it",
             )),
@@ -165,6 +176,15 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
                 Some(core(&["secrets"], "get, list", "whether a Secret and its keys are there"))
             }
             Extra::Nodes | Extra::Undo | Extra::None => None,
+        });
+    }
+    if extras.contains(&Extra::Config) {
+        rules.push(Rule {
+            group: "discovery.k8s.io",
+            resources: vec!["endpointslices"],
+            names: BTreeSet::new(),
+            verbs: "list",
+            why: "whether Services send traffic to the new pods",
         });
     }
     rules

@@ -153,7 +153,11 @@ impl Writer<'_> {
         if !complete && !target.impact.summary.is_empty() {
             let _ = write!(out, "**Impact:** {}\n\n", self.text(&target.impact.summary));
         }
-        for warning in target.warnings.iter().filter(|_| complete) {
+        if let Some(undo) = &target.undo {
+            let (outcome, message) = (self.code(&undo.outcome), self.text(&undo.message));
+            let _ = write!(out, "**Undo** {outcome}: {message}\n\n");
+        }
+        for warning in &target.warnings {
             let _ =
                 write!(out, "**Warning** {}: {}\n\n", self.code(&warning.code), self.text(&warning.message));
         }

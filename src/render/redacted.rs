@@ -22,6 +22,10 @@ fn redact_target(target: &mut Target, redactor: &Redactor) {
     text(&mut target.summary);
     text(&mut target.impact.summary);
     target.changes.iter_mut().for_each(text);
+    if let Some(undo) = &mut target.undo {
+        text(&mut undo.message);
+        undo.note.iter_mut().for_each(text);
+    }
     target.images.iter_mut().for_each(|image| text(&mut image.image));
     target.warnings.iter_mut().for_each(|warning| text(&mut warning.message));
     target.timeline.iter_mut().for_each(|entry| text(&mut entry.what));

@@ -17,7 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .says(&["deployment/web failed after ", "image $REGISTRY/busy:none does not exist"]),
         // The log is read with `get pods/log`.
         Case::fails(FAMILY, "deployment-crashing", "container-crashing")
-            .object(web(one(shell("echo no such host; exit 1"))))
+            .object(web(one(app(json!({"command": shell("echo no such host; exit 1")})))))
             .says(&["no such host"]),
         // That the ConfigMap is not there is known from `get configmaps`.
         Case::fails(FAMILY, "deployment-config-map-missing", "config-map-missing")

@@ -38,11 +38,15 @@ pub(super) fn target(target: &Target, level: u8, page: &mut Page<'_>) {
         let change = page.text(change);
         page.push(&format!("<p><strong>Changed:</strong> {change}</p>\n"));
     }
-    for warning in target.warnings.iter().filter(|_| complete) {
+    for warning in &target.warnings {
         let (code, message) = (page.text(&warning.code), page.text(&warning.message));
         page.push(&format!(
             "<div class=\"note\"><p><strong class=\"mono\">{code}</strong> {message}</p></div>\n"
         ));
+    }
+    if let Some(undo) = &target.undo {
+        let message = page.text(&undo.message);
+        page.push(&format!("<p><strong>Undo ({}):</strong> {message}</p>\n", page.text(&undo.outcome)));
     }
     if let Some(root) = root {
         evidence(root, "What shows it", page);
