@@ -150,14 +150,15 @@ fn run_one(fault: &Fault, kubectl: Option<&PathBuf>) -> Outcome {
     let (right, ours, kubectl) = match play {
         Play::Own(play) => (None, caught(|| (*play)().to_owned()), None),
         Play::Staged { stage, timeout, right, check } => {
-            let kubectl = kubectl.map(|kubectl| stage().kubectl(kubectl, *timeout));
+            let kubectl = kubectl.and_then(|kubectl| stage().kubectl(kubectl, *timeout));
             let ours = caught(|| {
                 let stage = stage();
                 let run = stage.guard(*timeout);
                 assert_eq!(run.code, Some(*right), "exit code; {}", run.everything());
                 check(&run, &stage);
                 let reason = run.reason().to_owned();
-                format!("exit {right}, `{reason}`, after {:.1} s", run.took.as_secs_f64())
+                let reason = if reason.is_empty() { String::new() } else { format!(" `{reason}`,") };
+                format!("exit {right},{reason} after {:.1} s", run.took.as_secs_f64())
             });
             (Some(*right), ours, kubectl)
         }

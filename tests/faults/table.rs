@@ -16,7 +16,8 @@ cargo test --test faults -- --table --kubectl \"$(command -v kubectl)\" > docs/r
 
 Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 could not be judged, 6 superseded.
 `kubectl rollout status` has 0 for complete and 1 for everything else; a run that did not end 15 s after its own
-timeout was killed. It was given a timeout; without one, its default, every row that says `timed out waiting` is one
+timeout was killed. The servers speak plain HTTP, over which kubectl sends no credentials: rows that need them compare
+nothing. It was given a timeout; without one, its default, every row that says `timed out waiting` is one
 where it waits for ever. **Bold** is wrong: a pass that is none, a failure that is none, or no end.
 
 | fault | what happens | rollout-guard | kubectl rollout status |
