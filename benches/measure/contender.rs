@@ -28,7 +28,7 @@ pub(crate) struct Taken {
     pub(crate) cpu: Duration,
     /// Largest resident size in KiB, read every two milliseconds; 0 where it was not asked for.
     pub(crate) resident: u64,
-    /// The first line it wrote to standard output.
+    /// What it wrote to standard output.
     pub(crate) said: String,
 }
 
@@ -123,7 +123,7 @@ impl Running {
             code: used.status.code(),
             cpu: used.rusage.utime + used.rusage.stime,
             resident: self.resident.load(Ordering::Relaxed),
-            said: out.lines().next().unwrap_or_default().to_owned(),
+            said: out,
         })
     }
 

@@ -139,8 +139,14 @@ impl World {
         call(&self.client, "PATCH", &path, &json!({"status": status})).await.map(drop)
     }
 
-    /// The Deployment's counters, as its controller would write them.
+    /// The counters of the ReplicaSet and of the Deployment, as their controllers would write them.
     pub(crate) async fn status(&self, updated: usize, available: usize, since: &str) -> Result<(), String> {
+        let counters = json!({"status": {
+            "observedGeneration": 1, "replicas": updated, "fullyLabeledReplicas": updated,
+            "readyReplicas": available, "availableReplicas": available,
+        }});
+        let set = format!("{}/{}/status", self.path("replicasets"), self.set);
+        call(&self.client, "PATCH", &set, &counters).await?;
         let done = available == self.replicas;
         let (reason, is) =
             if done { ("NewReplicaSetAvailable", "True") } else { ("ReplicaSetUpdated", "False") };
