@@ -48,7 +48,9 @@ pub(crate) fn superseded(
     diagnosis.ask(Request::once(Want::Managers(after.object_ref())));
     let older = template.zip(rollout.template_identity()).is_some_and(|(was, is)| {
         let made = |identity| rollout.template_created(identity);
-        was != is && made(is).zip(made(was)).is_some_and(|(is, was)| is < was)
+        // Two templates of one second have the same age; a ReplicaSet tells of its earlier revisions itself.
+        let served_before = rollout.current.is_some_and(|set| set.metadata.annotations.served_before);
+        was != is && (served_before || made(is).zip(made(was)).is_some_and(|(is, was)| is < was))
     });
     let finding =
         if older { rolled_back(rollout, revision) } else { super::rollout::superseded(after, uid, revision) };

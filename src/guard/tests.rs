@@ -145,3 +145,37 @@ fn what_is_asked_for_by_its_number_is_waited_for_and_not_passed_by() {
     }
     assert_eq!(reason(&guard), "rollout-superseded");
 }
+
+#[test]
+fn a_replica_set_that_served_before_is_a_rollback_also_within_one_second() {
+    for (history, expected) in [("", "rollout-superseded"), ("1", "rolled-back")] {
+        let mut world = World::with_app(json!({}));
+        let mut guard = Guard::new(World::target());
+        guard.look(&world.store, &Policy::default());
+        let labels = json!({"app": "web"});
+        let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "old"}]}});
+        let revision = "deployment.kubernetes.io/revision";
+        let set = json!({
+            "metadata": {"name": "web-old", "namespace": "shop", "uid": "web-old",
+                "annotations": {revision: "3", "deployment.kubernetes.io/revision-history": history},
+                "labels": {"app": "web", "pod-template-hash": "web-old"},
+                "ownerReferences": [{"kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]},
+            "spec": {"replicas": 1, "template": template}});
+        world.observe(Observed::Applied {
+            stream: Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned()),
+            object: crate::model::decode_value(Kind::ReplicaSet, set).unwrap(),
+        });
+        world.deployment_object(json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 2,
+                "annotations": {revision: "3"}},
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+            "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}}));
+        let managers = Want::Managers(world.rollout().workload.object_ref());
+        world.answer(managers, crate::observation::Answer::Managers(Vec::new()));
+        for at in [0, 4] {
+            world.at(at);
+            guard.look(&world.store, &Policy::default());
+        }
+        assert_eq!(reason(&guard), expected);
+    }
+}

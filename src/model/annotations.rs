@@ -15,6 +15,9 @@ pub(crate) struct Annotations {
     /// `deployment.kubernetes.io/revision`, written by the Deployment controller on a Deployment and on its
     /// ReplicaSets.
     pub(crate) revision: Option<String>,
+    /// `deployment.kubernetes.io/revision-history` is there: a rollback gave this ReplicaSet a new revision
+    /// (pkg/controller/deployment/util, `SetNewReplicaSetAnnotations`).
+    pub(crate) served_before: bool,
     /// `rollout-guard/*`, without that prefix.
     pub(crate) guard: BTreeMap<String, String>,
     /// `argocd.argoproj.io/tracking-id`: Argo CD owns the object.
@@ -47,6 +50,10 @@ impl<'de> Visitor<'de> for Kept {
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "deployment.kubernetes.io/revision" => kept.revision = map.next_value()?,
+                "deployment.kubernetes.io/revision-history" => {
+                    kept.served_before =
+                        map.next_value::<Option<String>>()?.is_some_and(|old| !old.is_empty());
+                }
                 "argocd.argoproj.io/tracking-id" => kept.argo_tracking = map.next_value()?,
                 "meta.helm.sh/release-name" => kept.helm_release = map.next_value()?,
                 name => match name.strip_prefix(OURS) {
@@ -76,5 +83,14 @@ mod tests {
         assert_eq!(kept.guard, BTreeMap::from([("timeout".to_owned(), "5m".to_owned())]));
         assert_eq!((kept.helm_release.as_deref(), kept.argo_tracking.as_deref()), (Some("shop"), None));
         assert_eq!(serde_json::from_str::<Annotations>("null").unwrap(), Annotations::default());
+    }
+
+    #[test]
+    fn a_replica_set_that_was_the_newest_before_says_so() {
+        for (history, expected) in [("null", false), ("\"\"", false), ("\"1\"", true), ("\"1,3\"", true)] {
+            let text = format!(r#"{{"deployment.kubernetes.io/revision-history":{history}}}"#);
+            let kept: Annotations = serde_json::from_str(&text).unwrap();
+            assert_eq!(kept.served_before, expected, "{history}");
+        }
     }
 }

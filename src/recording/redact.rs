@@ -13,7 +13,7 @@ static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&
 /// What is removed, in the words of the header.
 pub(super) const REMOVED: &[&str] = &[
     "metadata.managedFields",
-    "metadata.annotations except deployment.kubernetes.io/revision and rollout-guard/*",
+    "metadata.annotations except deployment.kubernetes.io/revision* and rollout-guard/*",
     "env[].value",
     "what looks like a secret in command, args, status, logs and events",
     "httpHeaders of probes and hooks",
@@ -87,8 +87,9 @@ fn metadata(object: &mut Map<String, Value>) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     metadata.remove("managedFields");
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations
-            .retain(|key, _| key == "deployment.kubernetes.io/revision" || key.starts_with("rollout-guard/"));
+        annotations.retain(|key, _| {
+            key.starts_with("deployment.kubernetes.io/revision") || key.starts_with("rollout-guard/")
+        });
     }
 }
 

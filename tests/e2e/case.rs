@@ -35,6 +35,8 @@ pub(crate) enum Step {
         owner: &'static str,
         object: Value,
     },
+    /// Waits until the binary's progress contains the text. Only in [`Case::during`].
+    Seen(&'static str),
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG [FROM:TAG]` of the cluster program.
@@ -215,6 +217,11 @@ impl Case {
     pub(crate) fn at(mut self, seconds: u64, step: Step) -> Self {
         self.during.push((seconds, step));
         self
+    }
+
+    /// Done as soon as the binary's progress contains the text: a fixed second would be a race on a busy machine.
+    pub(crate) fn once(self, said: &'static str, step: Step) -> Self {
+        self.at(0, Step::Seen(said)).at(0, step)
     }
 
     pub(crate) const fn lasts(mut self, seconds: u64) -> Self {

@@ -116,6 +116,7 @@ impl Cluster {
                 )
             }
             Step::Attached(volume) => self.say_attached(namespace, volume),
+            Step::Seen(text) => Err(format!("{text}: only beside the binary")),
             Step::Pass(seconds) => {
                 std::thread::sleep(Duration::from_secs(*seconds));
                 Ok(())

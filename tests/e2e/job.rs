@@ -76,7 +76,7 @@ fn more_failures() -> Vec<Case> {
             .lasts(5),
         Case::fails("job", "deleted-meanwhile", "target-deleted")
             .object(script("sleep 600", json!({})))
-            .at(6, kubectl("delete job web --wait=false"))
+            .once("job/web:", kubectl("delete job web --wait=false"))
             .lasts(15),
     ]
 }

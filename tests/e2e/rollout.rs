@@ -67,7 +67,7 @@ fn failures() -> Vec<Case> {
             .lasts(65),
         Case::fails("rollout", "deleted-meanwhile", "target-deleted")
             .object(starting())
-            .at(6, kubectl("delete deploy/web --wait=false"))
+            .once("deployment/web:", kubectl("delete deploy/web --wait=false"))
             .says(&["deleted"])
             .lasts(15),
         Case::fails("rollout", "paused", "rollout-paused")
@@ -95,12 +95,12 @@ fn other_ends() -> Vec<Case> {
             .lasts(3),
         Case::ends("rollout", "superseded", 6, "superseded", "rollout-superseded")
             .object(starting())
-            .at(6, apply(version("2", 1)))
+            .once("updated replicas available", apply(version("2", 1)))
             .lasts(12),
         Case::ends("rollout", "recreated", 6, "superseded", "rollout-superseded")
             .object(starting())
-            .at(5, kubectl("delete deploy/web --wait=false"))
-            .at(5, apply(version("2", 1)))
+            .once("deployment/web:", kubectl("delete deploy/web --wait=false"))
+            .at(0, apply(version("2", 1)))
             .lasts(12),
         Case::ends("rollout", "old-pods-gone", 3, "timed-out", "settling")
             .before(apply(lingering("1")))

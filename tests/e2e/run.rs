@@ -148,11 +148,17 @@ fn beside_the_steps(
         let began = Instant::now();
         let steps = scope.spawn(move || {
             for (at, step) in &case.during {
-                let left = Duration::from_secs(*at).saturating_sub(began.elapsed());
-                if still_running.recv_timeout(left) != Err(RecvTimeoutError::Timeout) {
-                    return Ok(());
+                let mut left = Duration::from_secs(*at).saturating_sub(began.elapsed());
+                loop {
+                    if still_running.recv_timeout(left) != Err(RecvTimeoutError::Timeout) {
+                        return Ok(());
+                    }
+                    match step {
+                        Step::Seen(text) if !has_said(folder, text) => left = Duration::from_millis(50),
+                        Step::Seen(_) => break,
+                        step => break cluster.perform(namespace, step)?,
+                    }
                 }
-                cluster.perform(namespace, step)?;
             }
             Ok::<(), String>(())
         });
@@ -168,6 +174,11 @@ fn beside_the_steps(
         let (left, finished) = ours?;
         Ok((left, finished, kubectl?))
     })
+}
+
+/// Whether the binary's progress contains the text by now.
+fn has_said(folder: &Path, text: &str) -> bool {
+    fs::read_to_string(folder.join("stderr")).is_ok_and(|said| said.contains(text))
 }
 
 fn ours(

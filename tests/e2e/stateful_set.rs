@@ -155,7 +155,7 @@ fn healthy() -> Vec<Case> {
             .lasts(5),
         Case::ends("stateful-set", "superseded", 6, "superseded", "rollout-superseded")
             .object(image_missing(1))
-            .at(6, apply(version("2", 1)))
+            .once("updated replicas available", apply(version("2", 1)))
             .lasts(12),
     ]
 }

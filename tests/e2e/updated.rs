@@ -28,6 +28,9 @@ fn starting(version: &str) -> Value {
 const NO_DIGEST: &str =
     "--expect-digest sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
+/// What the progress says once the controller has made the newest ReplicaSet.
+const UNDER_WAY: &str = "updated replicas available";
+
 fn not_updated() -> Vec<Case> {
     let fails = |name| Case::fails("updated", name, "image-not-updated").lasts(25);
     vec![
@@ -55,7 +58,7 @@ fn not_updated() -> Vec<Case> {
             .before(rolled_out("deploy/web"))
             .object(image("$REGISTRY/busy:2"))
             .args("--expect-image $REGISTRY/busy:2")
-            .at(5, kubectl("set image deployment/web app=$REGISTRY/busy:1"))
+            .once(UNDER_WAY, kubectl("set image deployment/web app=$REGISTRY/busy:1"))
             .says(&["revision 2 had it", "image written by kubectl-set"]),
         fails("another-digest")
             .object(image("$REGISTRY/busy:1"))
@@ -71,7 +74,7 @@ fn overtaken() -> Vec<Case> {
             .before(apply(image("$REGISTRY/busy:1")))
             .before(rolled_out("deploy/web"))
             .object(starting("2"))
-            .at(5, kubectl("rollout undo deploy/web"))
+            .once(UNDER_WAY, kubectl("rollout undo deploy/web"))
             .names("rolled-back")
             .says(&["revision 3 is an older template than revision 2", "template written by kubectl"])
             .lasts(10),
@@ -110,19 +113,19 @@ fn healthy() -> Vec<Case> {
             .before(apply(image("$REGISTRY/busy:1")))
             .before(rolled_out("deploy/web"))
             .args("--expect-image $REGISTRY/busy:2")
-            .at(5, apply(image("$REGISTRY/busy:2"))),
+            .once("deployment/web:", apply(image("$REGISTRY/busy:2"))),
         passes("generation-to-come-near-miss")
             .before(apply(image("$REGISTRY/busy:1")))
             .before(rolled_out("deploy/web"))
             .args("--generation 2")
-            .at(5, apply(image("$REGISTRY/busy:2")))
+            .once("deployment/web:", apply(image("$REGISTRY/busy:2")))
             .field("/targets/0/generation", 2),
         passes("revision-of-a-set-near-miss")
             .target("sts/web")
             .before(apply(set("1")))
             .before(rolled_out("sts/web"))
             .args("--revision 2")
-            .at(5, apply(set("2"))),
+            .once("statefulset/web:", apply(set("2"))),
         // The second pod pulls what the first has under the same name.
         passes("tag-moved-near-miss")
             .before(Step::Push("moved-$RUN:1 busy:1".to_owned()))
