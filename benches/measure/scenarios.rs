@@ -438,10 +438,14 @@ async fn idle(bench: &Bench) -> Result<Section, String> {
     world.status(10, 9, &ago(0)).await?;
     let start = bench.rig.audit_end();
     let mut args = bench.ours.waiting("w10", &["deploy/web".to_owned()], true);
+    args.retain(|arg| !arg.starts_with("--timeout"));
     args.push(format!("--timeout={}s", seconds + 60));
     let running = bench.ours.start(&args, &bench.rig.direct(), true)?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let taken = running.interrupt()?;
+    if taken.code != Some(130) {
+        return Err(format!("W10: ended with {:?} instead of being interrupted: {}", taken.code, taken.said));
+    }
     let requests = bench.rig.requests_since(start, bench.ours.agent);
     let mut series = Series::default();
     series.weigh(&taken);
