@@ -93,7 +93,12 @@ impl Live {
     fn new(access: Arc<Access>, keep_raw: bool, settings: FetchSettings) -> Self {
         let (arrivals, arrived) = mpsc::channel(WAITING_ARRIVALS);
         Self {
-            shared: Arc::new(Shared { access, keep_raw, streaming_list: AtomicBool::new(true) }),
+            shared: Arc::new(Shared {
+                access,
+                keep_raw,
+                streaming_list: AtomicBool::new(true),
+                siblings: Arc::default(),
+            }),
             settings,
             tasks: JoinSet::new(),
             permits: Arc::new(Semaphore::new(CONCURRENT_FETCHES)),

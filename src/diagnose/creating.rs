@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Condition, ContainerStatus, Event, Pod, Rollout};
+use crate::model::{Condition, ContainerStatus, Event, Pod, Rollout, condition};
 
 /// How long a pod on a node may create its containers before we look at its events.
 const SUSPICIOUS_AFTER: Duration = Duration::from_secs(3);
@@ -19,7 +19,7 @@ pub(super) fn is_stuck(rollout: &Rollout<'_>, pod: &Pod) -> bool {
         return false;
     }
     // Once the sandbox is there, all volumes are mounted.
-    if pod.condition("PodReadyToStartContainers").is_some_and(Condition::is_true) {
+    if pod.condition(condition::READY_TO_START_CONTAINERS).is_some_and(Condition::is_true) {
         return false;
     }
     age(rollout, pod) >= SUSPICIOUS_AFTER

@@ -11,7 +11,7 @@ mod unplaced;
 
 use super::creating::{MAX_PODS, is_stuck, pending_events};
 use super::{Diagnosis, Evidence, Finding};
-use crate::model::{Event, Pod, Rollout, reason};
+use crate::model::{Event, Pod, Rollout, condition, reason};
 use crate::observation::{Request, Want};
 pub(super) use unplaced::{topic, unplaced};
 
@@ -19,7 +19,7 @@ pub(super) use unplaced::{topic, unplaced};
 /// class, its provisioner and its attachment to the mount, where the first broken link is the one that is named.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     // While the scheduler waits for a volume to be made, or has not looked yet, it says nothing.
-    let silent = |pod: &&Pod| pod.node().is_none() && pod.condition("PodScheduled").is_none();
+    let silent = |pod: &&Pod| pod.node().is_none() && pod.condition(condition::POD_SCHEDULED).is_none();
     for pod in rollout.live_pods().filter(silent).take(MAX_PODS) {
         claim::chain(rollout, pod, None, diagnosis);
     }

@@ -34,7 +34,7 @@ impl ContainerStatus {
 
     /// The latest end of the container: now, or of the previous instance.
     pub(crate) fn latest_termination(&self) -> Option<&StateTerminated> {
-        self.state.terminated.as_ref().or(self.last_state.terminated.as_ref())
+        self.state.terminated.as_deref().or(self.last_state.terminated.as_deref())
     }
 
     pub(crate) fn waiting_reason(&self) -> Option<&str> {
@@ -53,7 +53,8 @@ impl ContainerStatus {
 pub(crate) struct ContainerState {
     pub(crate) waiting: Option<StateWaiting>,
     pub(crate) running: Option<StateRunning>,
-    pub(crate) terminated: Option<StateTerminated>,
+    /// Boxed: large, and most containers of most pods have never ended.
+    pub(crate) terminated: Option<Box<StateTerminated>>,
 }
 
 /// `waiting`.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::annotations::Annotations;
 use super::kind::Kind;
@@ -41,6 +42,19 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// `metadata.labels`.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+fn shared<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<T>, D::Error> {
+    T::deserialize(deserializer).map(Arc::new)
+}
+
+fn shared_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Arc<[T]>, D::Error> {
+    Vec::deserialize(deserializer).map(Arc::from)
+}
+
 /// `metadata`, without `managedFields` and with the annotations that carry meaning for a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -52,9 +66,13 @@ pub(crate) struct ObjectMeta {
     pub(crate) generation: i64,
     pub(crate) creation_timestamp: Option<Timestamp>,
     pub(crate) deletion_timestamp: Option<Timestamp>,
-    pub(crate) labels: BTreeMap<String, String>,
+    /// Shared among pods by [`super::Siblings`].
+    #[serde(deserialize_with = "shared")]
+    pub(crate) labels: Arc<Labels>,
     pub(crate) annotations: Annotations,
-    pub(crate) owner_references: Vec<OwnerReference>,
+    /// Shared as the labels are.
+    #[serde(deserialize_with = "shared_list")]
+    pub(crate) owner_references: Arc<[OwnerReference]>,
     pub(crate) finalizers: Vec<String>,
 }
 

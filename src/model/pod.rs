@@ -17,7 +17,7 @@ use super::workload::{Detail, Workload, WorkloadSpec, WorkloadStatus};
 #[serde(from = "PodBody")]
 pub(crate) struct Pod {
     pub(crate) metadata: ObjectMeta,
-    /// Shared by the pods of one template ([`super::Store`] sees to it), so without what differs between them.
+    /// Shared by the pods of one template ([`super::Siblings`] sees to it), so without what differs between them.
     pub(crate) spec: Arc<PodSpec>,
     node_name: Option<String>,
     pub(crate) status: PodStatus,
@@ -34,17 +34,24 @@ struct PodBody {
 
 impl From<PodBody> for Pod {
     fn from(body: PodBody) -> Self {
-        let PodBody { mut metadata, mut spec, mut status } = body;
+        let PodBody { metadata, mut spec, mut status } = body;
         let node_name = spec.node_name.take();
         spec.forget_the_names_of_token_volumes();
-        // Lists are read with room for four entries of half a kilobyte each, and there may be very many pods.
-        metadata.owner_references.shrink_to_fit();
+        let ready = find_condition(&status.conditions, condition::READY).is_some_and(Condition::is_true);
+        if ready {
+            status.conditions.retain(|known| !(known.is_true() && PASSED.contains(&known.kind.as_str())));
+        }
+        // Lists are read with room for four entries of a few hundred bytes each, and there may be very many pods.
         status.conditions.shrink_to_fit();
         status.container_statuses.shrink_to_fit();
         status.init_container_statuses.shrink_to_fit();
         Self { metadata, spec: Arc::new(spec), node_name, status }
     }
 }
+
+/// What every pod that is Ready has gone through: said of it, these mean nothing to us, and it is said of most pods.
+const PASSED: [&str; 3] =
+    [condition::POD_SCHEDULED, condition::READY_TO_START_CONTAINERS, condition::INITIALIZED];
 
 /// `status` of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

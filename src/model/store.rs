@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::objects::{Specs, target_of};
+use self::objects::target_of;
 use super::casualty::{Casualties, Casualty};
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
@@ -21,6 +21,7 @@ use super::meta::ObjectMeta;
 use super::pod::Pod;
 use super::pod_memory::PodMemory;
 use super::replica_set::ReplicaSet;
+use super::siblings::Siblings;
 use super::workload::Workload;
 use crate::observation::{
     Answer, CommandEnd, LogRequest, Object, Observation, Observed, Refusal, Server, Signal, Stream,
@@ -39,9 +40,9 @@ pub(crate) struct Store {
     workloads: BTreeMap<String, Workload>,
     replica_sets: BTreeMap<String, ReplicaSet>,
     controller_revisions: BTreeMap<String, ControllerRevision>,
-    pods: BTreeMap<String, Pod>,
-    specs: Specs,
-    memories: BTreeMap<String, PodMemory>,
+    pods: BTreeMap<String, Box<Pod>>,
+    siblings: Siblings,
+    memories: BTreeMap<String, Box<PodMemory>>,
     /// Pods that an object should have and has, and when we saw that change.
     counts: BTreeMap<String, Counts>,
     casualties: Casualties,
@@ -106,7 +107,7 @@ impl Store {
             replica_sets: BTreeMap::new(),
             controller_revisions: BTreeMap::new(),
             pods: BTreeMap::new(),
-            specs: Specs::default(),
+            siblings: Siblings::default(),
             memories: BTreeMap::new(),
             counts: BTreeMap::new(),
             casualties: Casualties::default(),
@@ -242,7 +243,7 @@ impl Store {
             }
             Object::Pod(mut pod) => {
                 let uid = pod.metadata.uid.clone();
-                self.specs.share(&mut pod);
+                self.siblings.share(&mut pod);
                 let now = self.now;
                 self.note_owner(&pod.metadata);
                 let server_now = self.server_now();
@@ -250,9 +251,9 @@ impl Store {
                 let past_counts = self.instant && pod.ended_lately(server_now);
                 self.memories
                     .entry(uid.clone())
-                    .or_insert_with(|| PodMemory::new(now, first, past_counts))
+                    .or_insert_with(|| Box::new(PodMemory::new(now, first, past_counts)))
                     .observe(&pod, now);
-                self.pods.insert(uid.clone(), *pod);
+                self.pods.insert(uid.clone(), pod);
                 uid
             }
         }
@@ -346,7 +347,7 @@ impl Store {
     }
 
     pub(crate) fn pod(&self, uid: &str) -> Option<&Pod> {
-        self.pods.get(uid)
+        self.pods.get(uid).map(Box::as_ref)
     }
 
     /// Workloads controlled by the object of that uid, in order of their uid.
@@ -376,7 +377,7 @@ impl Store {
     /// Pods controlled by the object of that uid, in order of their uid.
     pub(crate) fn pods_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a Pod> {
         self.owned_by(owner)
-            .filter_map(|uid| self.pods.get(uid))
+            .filter_map(|uid| self.pod(uid))
             .filter(move |pod| pod.metadata.is_controlled_by(owner))
     }
 
@@ -390,7 +391,7 @@ impl Store {
     }
 
     pub(crate) fn memory(&self, pod_uid: &str) -> Option<&PodMemory> {
-        self.memories.get(pod_uid)
+        self.memories.get(pod_uid).map(Box::as_ref)
     }
 
     /// How long ago we saw a change of the pods that an object should have or has; `None`: they are as we found

@@ -8,6 +8,8 @@ pub(crate) mod condition {
     pub(crate) const CONTAINERS_READY: &str = "ContainersReady";
     pub(crate) const DISRUPTION_TARGET: &str = "DisruptionTarget";
     pub(crate) const POD_SCHEDULED: &str = "PodScheduled";
+    pub(crate) const READY_TO_START_CONTAINERS: &str = "PodReadyToStartContainers";
+    pub(crate) const INITIALIZED: &str = "Initialized";
     // Jobs: k8s.io/api/batch/v1.
     pub(crate) const COMPLETE: &str = "Complete";
     pub(crate) const FAILED: &str = "Failed";

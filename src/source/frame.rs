@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::failure::{Failure, Status, quote};
 use super::watch::{Item, Line, Page};
-use crate::model::{self, Kind, ObjectMeta};
+use crate::model::{self, Kind, ObjectMeta, Siblings};
 use crate::observation::Object;
 
 /// An object with its redacted JSON where that is kept.
@@ -23,10 +24,12 @@ pub(super) struct Shown {
 }
 
 /// How objects of a stream are decoded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Decoder {
     pub(super) kind: Kind,
     pub(super) keep_raw: bool,
+    /// A snapshot of very many pods must not be held with everything that is the same in all of them.
+    pub(super) siblings: Arc<Mutex<Siblings>>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +89,7 @@ impl<'a> ListBody<'a> {
 impl Decoder {
     /// # Errors
     /// The line is not a watch event of this kind.
-    pub(super) fn line(self, line: &[u8]) -> Result<Line<Shown>, Failure> {
+    pub(super) fn line(&self, line: &[u8]) -> Result<Line<Shown>, Failure> {
         let body: LineBody<'_> = serde_json::from_slice(line).map_err(|error| unreadable(&error, line))?;
         let json = body.object.get().as_bytes();
         match body.kind.as_ref() {
@@ -107,7 +110,7 @@ impl Decoder {
 
     /// # Errors
     /// The body is not a list of this kind.
-    pub(super) fn page(self, body: &[u8]) -> Result<Page<Shown>, Failure> {
+    pub(super) fn page(&self, body: &[u8]) -> Result<Page<Shown>, Failure> {
         let list = ListBody::parse(body)?;
         let items = list.items().map(|item| self.item(item)).collect::<Result<_, _>>()?;
         let ListMeta { resource_version, continue_token } = list.metadata;
@@ -119,14 +122,17 @@ impl Decoder {
     ///
     /// # Errors
     /// The body is not an object of this kind.
-    pub(super) fn object(self, body: &[u8]) -> Result<Page<Shown>, Failure> {
+    pub(super) fn object(&self, body: &[u8]) -> Result<Page<Shown>, Failure> {
         let item = self.item(body)?;
         let resource_version = item.resource_version.clone();
         Ok(Page { items: vec![item], resource_version, continue_token: None })
     }
 
-    fn item(self, json: &[u8]) -> Result<Item<Shown>, Failure> {
-        let (object, raw) = self.decode(json).map_err(|error| unreadable(&error, json))?;
+    fn item(&self, json: &[u8]) -> Result<Item<Shown>, Failure> {
+        let (mut object, raw) = self.decode(json).map_err(|error| unreadable(&error, json))?;
+        if let Object::Pod(pod) = &mut object {
+            self.siblings.lock().unwrap_or_else(PoisonError::into_inner).share(pod);
+        }
         let metadata = metadata_of(&object);
         if metadata.uid.is_empty() || metadata.resource_version.is_empty() {
             return Err(unexpected(json));
@@ -135,7 +141,7 @@ impl Decoder {
         Ok(Item { uid, resource_version, body: Shown { object, raw } })
     }
 
-    fn decode(self, json: &[u8]) -> Result<(Object, Option<Value>), serde_json::Error> {
+    fn decode(&self, json: &[u8]) -> Result<(Object, Option<Value>), serde_json::Error> {
         if !self.keep_raw {
             return Ok((model::decode_slice(self.kind, json)?, None));
         }
@@ -166,31 +172,33 @@ pub(super) fn unexpected(body: &[u8]) -> Failure {
 mod tests {
     use super::*;
 
-    const PODS: Decoder = Decoder { kind: Kind::Pod, keep_raw: false };
+    fn pods() -> Decoder {
+        Decoder { kind: Kind::Pod, keep_raw: false, siblings: Arc::default() }
+    }
 
     #[test]
     fn the_end_of_a_snapshot_is_the_annotated_bookmark() {
         let end = br#"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"42",
             "creationTimestamp":null,"annotations":{"k8s.io/initial-events-end":"true"}}}}"#;
         let later = br#"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"43"}}}"#;
-        let Line::Bookmark { resource_version, ends_initial } = PODS.line(end).unwrap() else { panic!() };
+        let Line::Bookmark { resource_version, ends_initial } = pods().line(end).unwrap() else { panic!() };
         assert_eq!((resource_version.as_str(), ends_initial), ("42", true));
-        let Line::Bookmark { ends_initial, .. } = PODS.line(later).unwrap() else { panic!() };
+        let Line::Bookmark { ends_initial, .. } = pods().line(later).unwrap() else { panic!() };
         assert!(!ends_initial);
     }
 
     #[test]
     fn an_object_without_identity_is_not_an_object() {
         let line = br#"{"type":"ADDED","object":{"metadata":{"name":"a"}}}"#;
-        assert!(PODS.line(line).is_err());
-        assert!(PODS.line(b"<html>").is_err());
+        assert!(pods().line(line).is_err());
+        assert!(pods().line(b"<html>").is_err());
     }
 
     #[test]
     fn a_status_in_place_of_a_list_is_not_an_empty_list() {
-        assert!(PODS.page(br#"{"kind":"Status","code":200,"metadata":{}}"#).is_err());
+        assert!(pods().page(br#"{"kind":"Status","code":200,"metadata":{}}"#).is_err());
         let empty =
-            PODS.page(br#"{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
+            pods().page(br#"{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
         assert_eq!((empty.items.len(), empty.resource_version.as_str()), (0, "7"));
     }
 
@@ -198,9 +206,9 @@ mod tests {
     fn raw_objects_are_kept_only_when_asked_for() {
         let line = br#"{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"1",
             "managedFields":[{}]},"status":{"qosClass":"Burstable"}}}"#;
-        let Line::Applied(plain) = PODS.line(line).unwrap() else { panic!() };
+        let Line::Applied(plain) = pods().line(line).unwrap() else { panic!() };
         assert!(plain.body.raw.is_none());
-        let recording = Decoder { keep_raw: true, ..PODS };
+        let recording = Decoder { keep_raw: true, ..pods() };
         let Line::Applied(raw) = recording.line(line).unwrap() else { panic!() };
         assert_eq!(raw.body.raw.unwrap()["status"]["qosClass"], "Burstable");
     }

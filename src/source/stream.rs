@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -17,7 +17,7 @@ use super::frame::{Decoder, Shown};
 use super::pace::{self, Pace};
 use super::request;
 use super::watch::{Input, Output, Page, Read, Watch};
-use crate::model::Kind;
+use crate::model::{Kind, Siblings};
 use crate::observation::{Observed, Scope, Stream};
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
@@ -28,6 +28,7 @@ pub(super) struct Shared {
     pub(super) keep_raw: bool,
     /// Whether the server is believed to stream lists.
     pub(super) streaming_list: AtomicBool,
+    pub(super) siblings: Arc<Mutex<Siblings>>,
 }
 
 /// The connection of the watch.
@@ -59,7 +60,8 @@ pub(super) async fn run(
     arrivals: Sender<Arrival>,
     confirm: Arc<Notify>,
 ) {
-    let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw };
+    let siblings = Arc::clone(&shared.siblings);
+    let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw, siblings };
     // A target is read anew now and then, so that no lost event can make us wait for ever.
     let shows_targets = match stream.scope {
         Scope::Name(_) => true,
@@ -152,7 +154,7 @@ impl Driver {
         let Self { feed, read, decoder, confirm, .. } = self;
         let slot = &mut *read;
         let input = tokio::select! {
-            input = feed_input(feed, *decoder) => return input,
+            input = feed_input(feed, decoder) => return input,
             answer = async {
                 match slot {
                     Some(call) => call.await,
@@ -189,7 +191,7 @@ impl Driver {
     fn read(&mut self, how: &Read) -> Call<Page<Shown>> {
         let path = request::read(&self.stream, how);
         let by_name = *how == Read::Object;
-        let decoder = self.decoder;
+        let decoder = self.decoder.clone();
         let (access, renewal) = self.begin_call();
         Box::pin(async move {
             renewal.await;
@@ -212,7 +214,7 @@ impl Driver {
 }
 
 /// The next input from the watch; for ever pending without one. May be dropped and called again.
-async fn feed_input(feed: &mut Feed, decoder: Decoder) -> Input<Shown> {
+async fn feed_input(feed: &mut Feed, decoder: &Decoder) -> Input<Shown> {
     let input = match feed {
         Feed::None => std::future::pending().await,
         Feed::Opening(call) => match call.await {
