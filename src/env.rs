@@ -37,6 +37,11 @@ pub struct Env {
 /// Asks for the width of the terminal, in cells, at this moment; `None` without a terminal.
 pub(crate) type TerminalWidth = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
 
+/// Says the last words of a process that cannot go on, past the streams of its [`Env`].
+pub(crate) fn last_words(words: &str) {
+    drop(io::stderr().write_all(words.as_bytes()));
+}
+
 impl Env {
     /// The arguments of this process, the program's name first.
     pub fn arguments() -> impl Iterator<Item = OsString> {

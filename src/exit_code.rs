@@ -61,6 +61,12 @@ impl ExitCode {
         }
     }
 
+    /// Ends the process here and now.
+    #[expect(clippy::disallowed_methods, reason = "for a panic, which has nowhere to return to")]
+    pub(crate) fn end_process(self) -> ! {
+        process::exit(self.number().into())
+    }
+
     /// The worse of two codes of finished targets.
     ///
     /// 1 > 4 > 3 > 6 > 0: a known failure outranks not knowing, which outranks time, which outranks a newer

@@ -45,7 +45,7 @@ use std::ffi::OsString;
 pub use env::Env;
 pub use exit_code::ExitCode;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::settings::{Command, Display, Settings};
 
 /// The whole program as a function: the arguments, the program's name first, to the exit code.
@@ -64,6 +64,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
     let color = Display::new(parsed.color, env).stderr_color;
     let ended = Settings::resolve(parsed, env).and_then(|settings| dispatch(settings, env));
     ended.unwrap_or_else(|error| fail(&error, color, env))
+}
+
+/// From now on a fault of ours ends the process like every other error: one clear text, and the exit code for what
+/// could not be judged. Reports on disk stay the valid placeholders that they were.
+pub fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
+        let error = Error::new(
+            ErrorKind::Internal,
+            format!("rollout-guard stopped on a fault of its own{place}; nothing was judged"),
+        )
+        .hint("run it again with --record FILE and report the fault with that file");
+        env::last_words(&error.render(false));
+        error.exit_code().end_process()
+    }));
 }
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {

@@ -1,7 +1,8 @@
 //! The binary: everything is in the library.
 
-use rollout_guard::{Env, ExitCode, run};
+use rollout_guard::{Env, ExitCode, end_on_panic, run};
 
 fn main() -> ExitCode {
+    end_on_panic();
     run(Env::arguments(), &mut Env::of_process())
 }

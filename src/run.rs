@@ -5,7 +5,6 @@ mod targets;
 mod undo;
 
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use self::targets::Chosen;
@@ -64,8 +63,8 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
         env.complain(&note);
     }
 
-    // A fault of ours must leave the placeholder as it is and end with our code, not with a panic's.
-    let judged = catch_unwind(AssertUnwindSafe(|| -> Result<Session, Error> {
+    // A fault of ours leaves the placeholders as they are (`end_on_panic`).
+    let session = {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -120,15 +119,8 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
         });
         // Open streams and lookups end with the process; waiting for them could take as long as the network.
         runtime.shutdown_background();
-        session
-    }));
-    let session = judged.unwrap_or_else(|_| {
-        Err(Error::new(
-            ErrorKind::Internal,
-            "rollout-guard stopped on a fault of its own; nothing was judged",
-        )
-        .hint("run it again with --record FILE and report the fault with that file"))
-    })?;
+        session?
+    };
     Ok(finish(&session, &gate.reports, &outputs, gate.quiet, display, env))
 }
 

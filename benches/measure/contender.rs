@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use wait4::Wait4 as _;
 
+use crate::rig::Rig;
+
 /// Who is measured.
 #[derive(Clone)]
 pub(crate) struct Contender {
@@ -46,20 +48,32 @@ impl Contender {
         Self { name: "rollout-guard", agent: "rollout-guard", program }
     }
 
-    pub(crate) fn kubectl(cache: &Path) -> Result<Self, String> {
-        let mut versions: Vec<PathBuf> = fs::read_dir(cache.join("kubectl"))
-            .map_err(|error| format!("kubectl is not built: {error}"))?
-            .flatten()
-            .map(|entry| entry.path().join("kubectl"))
-            .filter(|path| path.exists())
-            .collect();
-        versions.sort();
-        let program = versions.pop().ok_or("kubectl is not built")?;
+    /// The kubectl in the first folder of that `PATH`, which is of the version of the cluster.
+    pub(crate) fn kubectl(path: &str) -> Result<Self, String> {
+        let program = Path::new(path.split(':').next().unwrap_or_default()).join("kubectl");
+        if !program.exists() {
+            return Err(format!("{}: kubectl is not built", program.display()));
+        }
         Ok(Self { name: "kubectl", agent: "kubectl", program })
+    }
+
+    /// Helm, where it is built, and a chart of the Deployment of [`crate::world::World`].
+    pub(crate) fn helm(cache: &Path, rig: &Rig) -> Result<Option<Self>, String> {
+        let versions = fs::read_dir(cache.join("helm")).into_iter().flatten().flatten();
+        let programs = versions.map(|entry| entry.path().join("helm")).filter(|path| path.exists());
+        let Some(program) = programs.max() else { return Ok(None) };
+        crate::world::write_chart(&rig.dir().join("chart"))?;
+        Ok(Some(Self { name: "helm", agent: "Helm", program }))
     }
 
     /// The command line that waits for those Deployments of a namespace.
     pub(crate) fn waiting(&self, namespace: &str, targets: &[String], settling: bool) -> Vec<String> {
+        if self.name == "helm" {
+            let chart =
+                ["upgrade", "--install", "web", "chart", "--wait", "--take-ownership", "--force-conflicts"];
+            let more = ["--timeout=120s", "-n", namespace];
+            return chart.into_iter().chain(more).map(str::to_owned).collect();
+        }
         let mut args: Vec<String> = match self.name {
             "kubectl" => ["rollout", "status", "--timeout=120s"].map(str::to_owned).to_vec(),
             _ => ["wait", "--timeout=120s", "--progress=none"].map(str::to_owned).to_vec(),
@@ -80,6 +94,7 @@ impl Contender {
         let started = Instant::now();
         let child = Command::new(&self.program)
             .args(args)
+            .current_dir(home)
             .env_clear()
             .env("KUBECONFIG", kubeconfig)
             .env("HOME", home)

@@ -11,7 +11,8 @@ use crate::{Bench, say};
 /// Each number with its ceiling; an error names those above.
 pub(crate) async fn check(bench: &Bench) -> Result<(), String> {
     let mut gates = Vec::new();
-    let (requests, bytes, list) = rolling_costs(bench, "gate", 10, Duration::from_millis(50)).await?;
+    let (requests, bytes, list) =
+        rolling_costs(bench, &bench.kubectl, "gate", 10, Duration::from_millis(50)).await?;
     say(&list);
     gates.push(("requests of a rollout of 10 pods", requests[0], 4.0));
     gates.push(("KiB of a rollout of 10 pods", bytes[0], 125.0));

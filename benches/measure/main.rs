@@ -16,12 +16,14 @@
 )]
 
 mod contender;
+mod faults;
 mod gates;
 mod page;
 mod proxy;
 mod rig;
 mod scenarios;
 mod stats;
+mod weather;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -72,6 +74,8 @@ pub(crate) struct Bench {
     pub(crate) plan: Plan,
     pub(crate) ours: Contender,
     pub(crate) kubectl: Contender,
+    /// Where it is built: `HELM_VERSION=4.3.1 tests/cluster/build-kubernetes`.
+    pub(crate) helm: Option<Contender>,
 }
 
 fn main() -> ExitCode {
@@ -93,7 +97,12 @@ async fn measure() -> Result<(), String> {
     let plan = Plan::read(std::env::args().skip(1))?;
     let cache = cache();
     let rig = Rig::up(&cache).await?;
-    let bench = Bench { rig, plan, ours: Contender::ours(), kubectl: Contender::kubectl(&cache)? };
+    let kubectl = Contender::kubectl(&rig.variable("PATH")?)?;
+    let helm = Contender::helm(&cache, &rig)?;
+    if helm.is_none() {
+        say("skipped: Helm, because it is not built (HELM_VERSION=4.3.1 tests/cluster/build-kubernetes)");
+    }
+    let bench = Bench { rig, plan, ours: Contender::ours(), kubectl, helm };
     if bench.plan.gates {
         return gates::check(&bench).await;
     }

@@ -1,26 +1,27 @@
 //! The page `docs/performance.md`.
 
+use crate::contender::Contender;
 use crate::stats::{Sample, ratio};
 
-/// One measured quantity of one workload, ours and kubectl's.
+/// One measured quantity of one workload, ours and the peer's.
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) unit: &'static str,
     pub(crate) ours: Sample,
-    pub(crate) kubectl: Option<Sample>,
+    pub(crate) peer: Option<Sample>,
     /// The goal that was set before measuring, as text.
     pub(crate) goal: &'static str,
 }
 
 impl Row {
     fn markdown(&self) -> String {
-        let Self { what, unit, ours, kubectl, goal } = self;
+        let Self { what, unit, ours, peer, goal } = self;
         let (median, p95, runs) = (number(ours.median(), unit), number(ours.p95(), unit), ours.0.len());
-        let theirs = kubectl.as_ref().map_or_else(
+        let theirs = peer.as_ref().map_or_else(
             || "– | – | –".to_owned(),
-            |kubectl| {
-                let (middle, low, high) = ratio(kubectl, ours);
-                let (median, p95) = (number(kubectl.median(), unit), number(kubectl.p95(), unit));
+            |peer| {
+                let (middle, low, high) = ratio(peer, ours);
+                let (median, p95) = (number(peer.median(), unit), number(peer.p95(), unit));
                 format!("{median} | {p95} | {middle:.1} ({low:.1}–{high:.1})")
             },
         );
@@ -32,13 +33,20 @@ impl Row {
 pub(crate) struct Section {
     pub(crate) id: &'static str,
     pub(crate) title: String,
+    /// Who is measured beside us.
+    peer: &'static str,
     pub(crate) rows: Vec<Row>,
     pub(crate) notes: Vec<String>,
 }
 
 impl Section {
     pub(crate) fn new(id: &'static str, title: impl Into<String>) -> Self {
-        Self { id, title: title.into(), rows: Vec::new(), notes: Vec::new() }
+        Self { id, title: title.into(), peer: "kubectl", rows: Vec::new(), notes: Vec::new() }
+    }
+
+    /// The same beside another peer.
+    pub(crate) fn beside(id: &'static str, title: impl Into<String>, peer: &Contender) -> Self {
+        Self { peer: peer.name, ..Self::new(id, title) }
     }
 
     pub(crate) fn row(
@@ -46,16 +54,10 @@ impl Section {
         what: impl Into<String>,
         unit: &'static str,
         ours: Vec<f64>,
-        kubectl: Option<Vec<f64>>,
+        peer: Option<Vec<f64>>,
         goal: &'static str,
     ) {
-        self.rows.push(Row {
-            what: what.into(),
-            unit,
-            ours: Sample(ours),
-            kubectl: kubectl.map(Sample),
-            goal,
-        });
+        self.rows.push(Row { what: what.into(), unit, ours: Sample(ours), peer: peer.map(Sample), goal });
     }
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
@@ -63,8 +65,11 @@ impl Section {
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let mut text = format!("## {} · {}\n\n", self.id, self.title);
-        text.push_str("| what | ours: median | p95 | kubectl: median | p95 | kubectl ÷ ours (95 %) | goal |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+        let Self { id, title, peer, .. } = self;
+        let mut text = format!(
+            "## {id} · {title}\n\n| what | ours: median | p95 | {peer}: median | p95 | {peer} ÷ ours (95 %) | goal |\n\
+             | --- | --- | --- | --- | --- | --- | --- |\n"
+        );
         text.extend(self.rows.iter().map(Row::markdown));
         text.push('\n');
         for note in &self.notes {

@@ -60,6 +60,33 @@ impl Rig {
         Ok(path)
     }
 
+    /// The same over plain HTTP to a server of ours.
+    pub(crate) fn plain_kubeconfig(&self, port: u16) -> Result<PathBuf, String> {
+        let path = self.dir.join(format!("kubeconfig-{port}"));
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n\
+             users: [{{name: it, user: {{}}}}]\ncontexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n"
+        );
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+
+    /// What `cluster env` sets that variable to.
+    pub(crate) fn variable(&self, name: &str) -> Result<String, String> {
+        let output =
+            cluster(&self.script, &self.dir).arg("env").output().map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let start = format!("export {name}=");
+        text.lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .map(|value| value.replace(['"', '\''], ""))
+            .ok_or_else(|| format!("`cluster env` sets no {name}: {text}"))
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(crate) fn direct(&self) -> PathBuf {
         self.dir.join("kubeconfig")
     }

@@ -26,15 +26,20 @@ pub(crate) async fn all(bench: &Bench) -> Result<Vec<Section>, String> {
             }
         };
     }
-    workload!("W1", already_complete(bench));
-    workload!("W2", rolling(bench, "W2", 10));
-    workload!("W3", rolling(bench, "W3", 200));
+    workload!("W1", already_complete(bench, &bench.kubectl));
+    workload!("W2", rolling(bench, &bench.kubectl, "W2", 10));
+    if let Some(helm) = &bench.helm {
+        workload!("W1", already_complete(bench, helm));
+        workload!("W2", rolling(bench, helm, "W2", 10));
+    }
+    workload!("W3", rolling(bench, &bench.kubectl, "W3", 200));
     workload!("W4", image_failing(bench));
     workload!("W5", many_workloads(bench));
     workload!("W6", many_pods(bench));
     workload!("W10", idle(bench));
     workload!("W7", noisy(bench));
     workload!("W8", many_groups(bench));
+    workload!("W9", crate::faults::faults(bench));
     Ok(sections)
 }
 
@@ -59,11 +64,11 @@ impl Series {
     }
 }
 
-fn millis(time: Duration) -> f64 {
+pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn passed(contender: &Contender, taken: &Taken) -> Result<(), String> {
+pub(crate) fn passed(contender: &Contender, taken: &Taken) -> Result<(), String> {
     if taken.code == Some(0) {
         return Ok(());
     }
@@ -71,20 +76,30 @@ fn passed(contender: &Contender, taken: &Taken) -> Result<(), String> {
 }
 
 /// Each in turn, so that what disturbs one disturbs the other.
-fn pair(bench: &Bench) -> [&Contender; 2] {
-    [&bench.ours, &bench.kubectl]
+fn pair<'a>(bench: &'a Bench, peer: &'a Contender) -> [&'a Contender; 2] {
+    [&bench.ours, peer]
 }
 
-async fn already_complete(bench: &Bench) -> Result<Section, String> {
-    namespace(&bench.rig.client, "w1").await?;
-    World::complete(&bench.rig.client, "w1", "web", 10).await?;
-    let mut section = Section::new("W1", "a rollout of 10 pods that is already complete");
-    measure_complete(bench, "w1", &["deploy/web".to_owned()], &mut section, bench.plan.repeat, "≤ 25 ms")?;
+async fn already_complete(bench: &Bench, peer: &Contender) -> Result<Section, String> {
+    if peer.name == bench.kubectl.name {
+        namespace(&bench.rig.client, "w1").await?;
+        World::complete(&bench.rig.client, "w1", "web", 10).await?;
+    }
+    let mut section = Section::beside("W1", "a rollout of 10 pods that is already complete", peer);
+    measure_complete(
+        bench,
+        peer,
+        "w1",
+        &["deploy/web".to_owned()],
+        &mut section,
+        bench.plan.repeat,
+        "≤ 25 ms",
+    )?;
     let slow = Proxy::start(Rig::port(), Duration::from_millis(100))?;
     let kubeconfig = bench.rig.kubeconfig(slow.port)?;
     let mut walls = [Vec::new(), Vec::new()];
     for _ in 0..bench.plan.repeat.min(10) {
-        for (contender, walls) in pair(bench).into_iter().zip(&mut walls) {
+        for (contender, walls) in pair(bench, peer).into_iter().zip(&mut walls) {
             let args = contender.waiting("w1", &["deploy/web".to_owned()], true);
             let taken = contender.run(&args, &kubeconfig, false)?;
             passed(contender, &taken)?;
@@ -96,13 +111,25 @@ async fn already_complete(bench: &Bench) -> Result<Section, String> {
     let size = |contender: &Contender| std::fs::metadata(&contender.program).map_or(0, |file| file.len());
     #[expect(clippy::cast_precision_loss, reason = "bytes of a file")]
     let size = |contender: &Contender| vec![size(contender) as f64 / MIB];
-    section.row("size of the program", "MiB", size(&bench.ours), Some(size(&bench.kubectl)), "≤ 10 MB");
+    section.row("size of the program", "MiB", size(&bench.ours), Some(size(peer)), "≤ 10 MB");
+    note_of(peer, &mut section);
     Ok(section)
+}
+
+/// What has to be known about a peer to read its numbers.
+fn note_of(peer: &Contender, section: &mut Section) {
+    if peer.name == "helm" {
+        section.note(
+            "`helm upgrade --install --wait` of a chart with this Deployment, which is there already and is adopted: \
+rendering, applying and the release's own Secrets are in its numbers.",
+        );
+    }
 }
 
 /// Time, processor, memory, requests and bytes of a wait that passes at once.
 fn measure_complete(
     bench: &Bench,
+    peer: &Contender,
     namespace: &str,
     targets: &[String],
     section: &mut Section,
@@ -111,7 +138,7 @@ fn measure_complete(
 ) -> Result<(), String> {
     let mut series = [Series::default(), Series::default()];
     for round in 0..repeat {
-        for (contender, series) in pair(bench).into_iter().zip(&mut series) {
+        for (contender, series) in pair(bench, peer).into_iter().zip(&mut series) {
             let args = contender.waiting(namespace, targets, true);
             let taken = contender.run(&args, &bench.rig.direct(), false)?;
             passed(contender, &taken)?;
@@ -125,7 +152,7 @@ fn measure_complete(
     section.row("wall time", "ms", ours.wall, Some(kubectl.wall), goal);
     section.row("processor time", "ms", ours.cpu, Some(kubectl.cpu), "");
     section.row("resident memory", "MiB", ours.resident, Some(kubectl.resident), "≤ 12 MB");
-    costs(bench, section, "requests", |contender, kubeconfig| {
+    costs(bench, peer, section, "requests", |contender, kubeconfig| {
         contender.run(&contender.waiting(namespace, targets, true), kubeconfig, false)
     })
 }
@@ -133,6 +160,7 @@ fn measure_complete(
 /// One run of each through the counting proxy.
 fn costs(
     bench: &Bench,
+    peer: &Contender,
     section: &mut Section,
     what: &str,
     run: impl Fn(&Contender, &std::path::Path) -> Result<Taken, String>,
@@ -140,7 +168,7 @@ fn costs(
     let proxy = Proxy::start(Rig::port(), Duration::ZERO)?;
     let kubeconfig = bench.rig.kubeconfig(proxy.port)?;
     let (mut counts, mut bytes, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-    for contender in pair(bench) {
+    for contender in pair(bench, peer) {
         let start = bench.rig.audit_end();
         proxy.take();
         run(contender, &kubeconfig)?;
@@ -173,14 +201,15 @@ async fn roll(world: &World, pods: usize, pause: Duration) -> Result<Instant, St
     Ok(Instant::now())
 }
 
-async fn rolling(bench: &Bench, id: &'static str, pods: usize) -> Result<Section, String> {
+async fn rolling(bench: &Bench, peer: &Contender, id: &'static str, pods: usize) -> Result<Section, String> {
     let pause = Duration::from_millis(if pods > 50 { 10 } else { 100 });
-    let mut section = Section::new(id, format!("a rollout of {pods} pods, from before it begins to its end"));
+    let mut section =
+        Section::beside(id, format!("a rollout of {pods} pods, from before it begins to its end"), peer);
     let repeat = if pods > 50 { bench.plan.repeat.min(10) } else { bench.plan.repeat };
     let mut series = [Series::default(), Series::default()];
     for round in 0..repeat {
-        for (contender, series) in pair(bench).into_iter().zip(&mut series) {
-            let space = format!("{}-{round}-{}", id.to_lowercase(), contender.name);
+        for (contender, series) in pair(bench, peer).into_iter().zip(&mut series) {
+            let space = format!("{}-{round}-{}-{}", id.to_lowercase(), peer.name, contender.name);
             let taken =
                 watched(bench, contender, &space, pods, pause, round < 5, &bench.rig.direct()).await?;
             series.cpu.push(millis(taken.0.cpu));
@@ -202,19 +231,21 @@ async fn rolling(bench: &Bench, id: &'static str, pods: usize) -> Result<Section
     );
     section.row("processor time", "ms", ours.cpu, Some(kubectl.cpu), "");
     section.row("resident memory", "MiB", ours.resident, Some(kubectl.resident), "≤ 12 MB");
-    let (requests, bytes, lists) = rolling_costs(bench, id, pods, pause).await?;
+    let (requests, bytes, lists) = rolling_costs(bench, peer, id, pods, pause).await?;
     let [ours, kubectl] = requests;
     section.row("requests", "", vec![ours], Some(vec![kubectl]), "≤ 4");
     let [ours, kubectl] = bytes;
     section.row("bytes", "KiB", vec![ours], Some(vec![kubectl]), "");
     section.note(lists);
     section.note("Settling is off (`--stable-for 0`): it waits on purpose.");
+    note_of(peer, &mut section);
     Ok(section)
 }
 
 /// Requests, KiB and the list of the requests of one rollout each.
 pub(crate) async fn rolling_costs(
     bench: &Bench,
+    peer: &Contender,
     id: &str,
     pods: usize,
     pause: Duration,
@@ -222,10 +253,10 @@ pub(crate) async fn rolling_costs(
     let proxy = Proxy::start(Rig::port(), Duration::ZERO)?;
     let kubeconfig = bench.rig.kubeconfig(proxy.port)?;
     let (mut requests, mut bytes, mut lists) = ([0.0; 2], [0.0; 2], Vec::new());
-    for ((contender, count), size) in pair(bench).into_iter().zip(&mut requests).zip(&mut bytes) {
+    for ((contender, count), size) in pair(bench, peer).into_iter().zip(&mut requests).zip(&mut bytes) {
         let start = bench.rig.audit_end();
         proxy.take();
-        let space = format!("{}-cost-{}", id.to_lowercase(), contender.name);
+        let space = format!("{}-cost-{}-{}", id.to_lowercase(), peer.name, contender.name);
         watched(bench, contender, &space, pods, pause, false, &kubeconfig).await?;
         let seen = bench.rig.requests_since(start, contender.agent);
         #[expect(clippy::cast_precision_loss, reason = "a count and bytes")]
@@ -419,7 +450,15 @@ async fn many_groups(bench: &Bench) -> Result<Section, String> {
     let mut section = Section::new("W8", "W1 in a cluster with 200 groups of custom resources");
     namespace(&bench.rig.client, "w8").await?;
     World::complete(&bench.rig.client, "w8", "web", 10).await?;
-    measure_complete(bench, "w8", &["deploy/web".to_owned()], &mut section, bench.plan.repeat.min(10), "")?;
+    measure_complete(
+        bench,
+        &bench.kubectl,
+        "w8",
+        &["deploy/web".to_owned()],
+        &mut section,
+        bench.plan.repeat.min(10),
+        "",
+    )?;
     Ok(section)
 }
 

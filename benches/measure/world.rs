@@ -1,5 +1,8 @@
 //! Workloads whose every status we write, the way the controllers and the kubelet would.
 
+use std::fs;
+use std::path::Path;
+
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -43,6 +46,26 @@ fn template(name: &str, hash: Option<&str>) -> Value {
     })
 }
 
+/// The Deployment of a [`World`] of 10 pods.
+fn deployment(name: &str, replicas: usize) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "labels": {"app": name}, "annotations": {"deployment.kubernetes.io/revision": "1"}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template(name, None)},
+    })
+}
+
+/// A Helm chart of the Deployment `web` of 10 pods.
+pub(crate) fn write_chart(folder: &Path) -> Result<(), String> {
+    let write = |path: &str, text: String| {
+        let path = folder.join(path);
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    fs::create_dir_all(folder.join("templates")).map_err(|error| format!("{}: {error}", folder.display()))?;
+    write("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n".to_owned())?;
+    write("templates/web.json", deployment("web", 10).to_string())
+}
+
 impl World {
     /// The Deployment alone: nothing has been rolled out yet.
     pub(crate) async fn new(
@@ -59,11 +82,7 @@ impl World {
             uid: String::new(),
             set: format!("{name}-5d4f8c7b9"),
         };
-        let made = call(client, "POST", &world.path("deployments"), &json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": name, "labels": {"app": name}, "annotations": {"deployment.kubernetes.io/revision": "1"}},
-            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template(name, None)},
-        })).await?;
+        let made = call(client, "POST", &world.path("deployments"), &deployment(name, replicas)).await?;
         world.uid = uid(&made);
         Ok(world)
     }

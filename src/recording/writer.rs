@@ -43,7 +43,8 @@ impl<W: Write> Writer<W> {
         }
         let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut bytes| {
             bytes.push(b'\n');
-            self.out.write_all(&bytes)
+            // Whatever ends us, what was observed until then is in the file.
+            self.out.write_all(&bytes).and_then(|()| self.out.flush())
         });
         self.failed = written.err();
     }

@@ -79,6 +79,7 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--list" => list = true,
             "--table" => table = true,
+            process::PANIC => process::panic_as_the_binary_would(),
             "--kubectl" => kubectl = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),

@@ -20,6 +20,7 @@ const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str)
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
         own("f23_killed_at_any_instant", "SIGKILL at 40 instants of the run", killed),
+        own("f23_fault_of_ours", "the program stops on a fault of its own", fault_of_ours),
         own("f23_first_signal", "SIGTERM in the middle of the wait", first_signal),
         own("f23_second_signal", "SIGINT twice, with a server that does not answer", second_signal),
         own("f24_stdout_closed", "whoever reads stdout has gone", stdout_closed),
@@ -30,6 +31,27 @@ pub(crate) fn faults() -> Vec<Fault> {
         own("f26_process_one", "PID 1 of a container, SIGTERM", process_one),
         own("f35_no_other_connection", "connections besides that to the API server", connections),
     ]
+}
+
+/// The argument with which this program panics as the binary would.
+pub(crate) const PANIC: &str = "--panic";
+
+pub(crate) fn panic_as_the_binary_would() {
+    rollout_guard::end_on_panic();
+    panic!("planted");
+}
+
+fn fault_of_ours() -> &'static str {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).arg(PANIC).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(
+        said.starts_with("error: rollout-guard stopped on a fault of its own (tests/faults/process.rs:"),
+        "{said}"
+    );
+    assert!(said.contains("--record FILE") && !said.contains("panicked at"), "{said}");
+    "exit 4 and one clear error"
 }
 
 fn serve(_: &Request) -> React {
