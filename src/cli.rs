@@ -1,5 +1,6 @@
 //! The command line: what may be typed. What it means here is decided in [`crate::settings`].
 
+mod asks;
 mod choices;
 mod config;
 mod expect;
@@ -25,6 +26,7 @@ use crate::model::Goal;
 use crate::policy::{ExecPlugins, Knob, MinAvailable, StableFor};
 use crate::rbac::Extra;
 
+pub(crate) use asks::AskArguments;
 pub(crate) use choices::{CiWhen, ColorWhen, LogsWhen, OutputFormat, ProgressHow, UndoWhen};
 use config::ConfigFile;
 pub(crate) use expect::ExpectArguments;
@@ -196,6 +198,8 @@ pub(crate) struct GateArguments {
     pub(crate) ignore_container: Vec<String>,
     #[command(flatten)]
     pub(crate) expect: ExpectArguments,
+    #[command(flatten)]
+    pub(crate) asks: AskArguments,
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
     /// Record what the API server said, for `replay`

@@ -253,7 +253,11 @@ impl Guard {
         if another || !self.arrived {
             settled = Settled::NotComplete;
         }
-        found.requests.retain(|request| policy.logs || !matches!(request.want, Want::Logs(_)));
+        found.requests.retain(|request| match request.want {
+            Want::Logs(_) => policy.logs,
+            Want::Registry(_) => policy.asks.registry,
+            _ => true,
+        });
         outlook.requests.append(&mut found.requests);
         let counters = replicas(rollout);
         let still = self.stands_still(counters, now);

@@ -91,6 +91,8 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ObjectNotReady => 15,
         // T2: a companion object may come from the same pipeline.
         C::ImageNotFound
+        | C::ImageTagMissing
+        | C::ImageRepositoryMissing
         | C::ConfigMapMissing
         | C::SecretMissing
         | C::ConfigMapKeyMissing
@@ -159,21 +161,20 @@ impl Ledger {
         some_are_fine: bool,
         patience: f64,
     ) -> Vec<Standing> {
-        let standing = findings
-            .into_iter()
-            .map(|finding| {
-                let entry = self.entries.entry((finding.code, finding.key.clone())).or_insert(Entry {
-                    since: now,
-                    counted_since: now,
-                    last_seen: now,
-                    attempts_at_end: None,
-                });
-                entry.last_seen = now;
-                let allowed = allowed(&finding, some_are_fine, patience);
-                let (ripe, ends_at) = entry.ripeness(&finding, now, allowed);
-                Standing { since: entry.since, finding, ripe, ends_at }
-            })
-            .collect();
+        let standing =
+            findings
+                .into_iter()
+                .map(|finding| {
+                    let entry =
+                        self.entries.entry((one_matter(finding.code), finding.key.clone())).or_insert(
+                            Entry { since: now, counted_since: now, last_seen: now, attempts_at_end: None },
+                        );
+                    entry.last_seen = now;
+                    let allowed = allowed(&finding, some_are_fine, patience);
+                    let (ripe, ends_at) = entry.ripeness(&finding, now, allowed);
+                    Standing { since: entry.since, finding, ripe, ends_at }
+                })
+                .collect();
         self.entries.retain(|_, entry| now.saturating_sub(entry.last_seen) <= FORGET_AFTER);
         standing
     }
@@ -214,6 +215,16 @@ fn age(rollout: &Rollout<'_>, finding: &Finding) -> Duration {
         .or(rollout.workload.metadata.creation_timestamp);
     born.and_then(|born| Duration::try_from(rollout.server_now().duration_since(born)).ok())
         .unwrap_or_default()
+}
+
+/// Codes under which one failed pull is told, the more exact ones once the registry has answered: that changes what is
+/// said, not since when it stands.
+const fn one_matter(code: CauseCode) -> CauseCode {
+    use CauseCode as C;
+    match code {
+        C::ImageTagMissing | C::ImageRepositoryMissing => C::ImageNotFound,
+        code => code,
+    }
 }
 
 fn allowed(finding: &Finding, some_are_fine: bool, patience: f64) -> Duration {

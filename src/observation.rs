@@ -4,6 +4,7 @@
 //! [`Want`], signals, and time itself ([`Observed::Tick`]). A run is a function of its observations, so a
 //! recording of them replays to the same report. Nothing here reads a clock.
 
+mod registry;
 mod target;
 mod undone;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use registry::{Account, ImageAsk, ImageReply, RegistryError, RegistryLook, TagsReply, Untried};
 pub(crate) use target::{Origin, Target};
 pub(crate) use undone::{UndoOutcome, Undone};
 
@@ -180,6 +182,8 @@ pub(crate) enum Want {
     Managers(ObjectRef),
     /// The pull secrets that a ServiceAccount adds to its pods.
     PullSecrets { namespace: String, service_account: String },
+    /// What its registry says about an image, with the credentials there are.
+    Registry(ImageAsk),
 }
 
 /// Which log.
@@ -219,6 +223,8 @@ pub(crate) enum Answer {
     Volumes(Vec<PersistentVolume>),
     OtherPod(Box<OtherPod>),
     Managers(Vec<FieldManager>),
+    /// With one set of credentials after the other.
+    Registry(Vec<RegistryLook>),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

@@ -1,6 +1,7 @@
 //! What the user accepts: the knobs of a judgement, with the defaults of the product.
 
 mod applied;
+mod asks;
 mod expectations;
 mod min_available;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(crate) use applied::{Applied, Knob};
+pub(crate) use asks::Asks;
 pub(crate) use expectations::{Expectations, Expected};
 pub(crate) use min_available::MinAvailable;
 
@@ -51,6 +53,8 @@ pub(crate) struct Policy {
     pub(crate) given: BTreeSet<Knob>,
     /// Which rollout is meant.
     pub(crate) expect: Expectations,
+    /// Whom a diagnosis may ask besides.
+    pub(crate) asks: Asks,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -101,6 +105,7 @@ impl Default for Policy {
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),
             expect: Expectations::default(),
+            asks: Asks::default(),
         }
     }
 }

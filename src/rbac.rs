@@ -20,7 +20,8 @@ pub(crate) enum Extra {
     Events,
     /// ConfigMaps, claims, LimitRanges, ResourceQuotas, ServiceAccounts, Services: what is missing or in the way
     Config,
-    /// Names and key names of Secrets; Kubernetes cannot allow them without the values
+    /// Names and key names of Secrets, and the pull secrets that --check-registry asks with; Kubernetes cannot allow
+    /// them without the values
     Secrets,
     /// Nodes, volumes and storage classes: why no node takes a pod; needs a ClusterRole
     Nodes,

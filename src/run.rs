@@ -21,7 +21,7 @@ use crate::render::{self, Look};
 use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
 use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
-use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, connect};
+use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, RegistryOptions, connect};
 use crate::ui::Ui;
 
 /// Preparing a connection may run a credential plugin; one that hangs must not hang us.
@@ -241,6 +241,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         exec_plugins,
         impersonate_user,
         impersonate_groups,
+        insecure_registries,
     } = gate.connection.clone();
     let either = |upper: &str, lower: &str| env.variable(upper).or_else(|| env.variable(lower));
     let mut options = ConnectOptions::new(Env::wall_clock());
@@ -263,6 +264,12 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         https_proxy: either("HTTPS_PROXY", "https_proxy"),
         http_proxy: either("HTTP_PROXY", "http_proxy"),
         no_proxy: either("NO_PROXY", "no_proxy"),
+    };
+    options.registry = RegistryOptions {
+        auth_config: env.variable("DOCKER_AUTH_CONFIG"),
+        config_folder: env.variable_os("DOCKER_CONFIG").map(Into::into),
+        auth_file: env.variable_os("REGISTRY_AUTH_FILE").map(Into::into),
+        insecure: insecure_registries,
     };
     options.keep_raw = gate.record.is_some();
     options.log_lines = u32::from(gate.log_lines);

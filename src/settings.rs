@@ -95,6 +95,8 @@ pub(crate) struct Connection {
     pub(crate) exec_plugins: ExecPlugins,
     pub(crate) impersonate_user: Option<String>,
     pub(crate) impersonate_groups: Vec<String>,
+    /// Those that may be spoken to without TLS.
+    pub(crate) insecure_registries: BTreeSet<String>,
 }
 
 /// Which recording.
@@ -257,6 +259,7 @@ fn gate_settings(
         require_endpoints: gate.require_endpoints,
         ignored_containers: gate.ignore_container.into_iter().collect(),
         expect: gate.expect.into_expectations(),
+        asks: gate.asks.asks(),
         ..policy.clone()
     };
     let selection = gate.selection.selection()?;
@@ -269,7 +272,10 @@ fn gate_settings(
         selection,
         allow_empty: gate.selection.allow_empty,
         policy,
-        connection: connection_settings(connection, env)?,
+        connection: Connection {
+            insecure_registries: gate.asks.insecure_registry.into_iter().collect(),
+            ..connection_settings(connection, env)?
+        },
         reports,
         record,
         log_lines: gate.log_lines,
@@ -339,6 +345,7 @@ fn connection_settings(arguments: ConnectionArguments, env: &Env) -> Result<Conn
         exec_plugins,
         impersonate_user: as_user,
         impersonate_groups: as_group,
+        insecure_registries: BTreeSet::new(),
     })
 }
 

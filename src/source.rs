@@ -16,6 +16,7 @@ mod frame;
 mod kubeconfig;
 mod pace;
 mod proxy;
+mod registry;
 mod request;
 #[cfg(test)]
 mod scripted;
@@ -41,6 +42,7 @@ pub(crate) use connect::{ConnectOptions, Connected, connect};
 pub(crate) use connect_error::ConnectError;
 pub(crate) use discovery::DiscoveryError;
 pub(crate) use proxy::ProxySettings;
+pub(crate) use registry::RegistryOptions;
 
 use call::Access;
 use fetch::FetchSettings;
@@ -68,6 +70,8 @@ pub(crate) struct Live {
     settings: FetchSettings,
     tasks: JoinSet<()>,
     permits: Arc<Semaphore>,
+    /// Of their own: a registry that does not answer must not keep logs from being read.
+    registry_permits: Arc<Semaphore>,
     arrivals: Sender<Arrival>,
     arrived: Receiver<Arrival>,
     streams: BTreeMap<Stream, Watched>,
@@ -102,6 +106,7 @@ impl Live {
             settings,
             tasks: JoinSet::new(),
             permits: Arc::new(Semaphore::new(CONCURRENT_FETCHES)),
+            registry_permits: Arc::new(Semaphore::new(CONCURRENT_FETCHES)),
             arrivals,
             arrived,
             streams: BTreeMap::new(),
@@ -151,7 +156,10 @@ impl Live {
     }
 
     fn fetch(&mut self, want: Want) {
-        let permits = Arc::clone(&self.permits);
+        let permits = match &want {
+            Want::Registry(_) => Arc::clone(&self.registry_permits),
+            _ => Arc::clone(&self.permits),
+        };
         let shared = Arc::clone(&self.shared);
         let arrivals = self.arrivals.clone();
         let settings = self.settings;

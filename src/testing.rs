@@ -1,6 +1,8 @@
 //! Builders for unit tests: a small world of objects, and the rollout view of it.
 #![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
 
+pub(crate) mod registries;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

@@ -9,6 +9,7 @@ use crate::exit_code::ExitCode;
 pub(super) const CLUSTER: &str = "Cluster";
 pub(super) const TARGETS: &str = "Targets";
 pub(super) const JUDGEMENT: &str = "Judgement";
+pub(super) const DIAGNOSIS: &str = "Diagnosis";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const CI: &str = "CI systems";
 pub(super) const DISPLAY: &str = "Display";

@@ -66,6 +66,8 @@ macro_rules! causes {
 
 causes! {
     ImageNotFound = "image-not-found", Image;
+    ImageTagMissing = "image-tag-missing", Image;
+    ImageRepositoryMissing = "image-repository-missing", Image;
     ImageAccessDenied = "image-access-denied", Image;
     ImagePullSecretMissing = "image-pull-secret-missing", Image;
     ImagePullSecretRejected = "image-pull-secret-rejected", Image;

@@ -13,6 +13,8 @@ pub(crate) enum Evidence {
     Log { pod: ObjectRef, container: String, previous: bool, lines: Vec<String> },
     /// Something that should be there and is not: `app logged nothing`.
     Absence { what: String },
+    /// What a registry answered to an account.
+    Registry { registry: String, account: String, said: String },
 }
 
 impl Evidence {

@@ -7,6 +7,7 @@ mod pull;
 mod pull_error;
 mod pull_secrets;
 mod reference;
+mod registry;
 mod relatives;
 
 use super::place::{container_words, kubectl, spec_path, waiting_evidence};

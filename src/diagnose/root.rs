@@ -104,6 +104,8 @@ const fn rank(code: CauseCode) -> u8 {
         | C::SandboxFailed => 2,
         C::VolumeMountFailed
         | C::ImageNotFound
+        | C::ImageTagMissing
+        | C::ImageRepositoryMissing
         | C::ImageAccessDenied
         | C::ImagePullSecretMissing
         | C::ImagePullSecretRejected

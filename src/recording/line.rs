@@ -11,7 +11,7 @@ use crate::model::{Goal, decode_value};
 use crate::observation::{
     Answer, CommandEnd, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
 };
-use crate::policy::{Expectations, Knob, MinAvailable, Policy, StableFor};
+use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
 pub(super) const FORMAT: Format = Format { major: 1, minor: 1 };
@@ -74,6 +74,8 @@ pub(crate) struct RecordedPolicy {
     given: Vec<String>,
     #[serde(default, skip_serializing_if = "Expectations::is_empty")]
     expect: Expectations,
+    #[serde(default, skip_serializing_if = "Asks::is_none")]
+    asks: Asks,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -104,6 +106,7 @@ impl From<Policy> for RecordedPolicy {
             ignored_containers: policy.ignored_containers,
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
             expect: policy.expect,
+            asks: policy.asks,
         }
     }
 }
@@ -133,6 +136,7 @@ impl RecordedPolicy {
                 .filter(|knob| self.given.iter().any(|given| given == knob.annotation()))
                 .collect(),
             expect: self.expect.clone(),
+            asks: self.asks,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::model::{Event, Kind};
-use crate::observation::Answer;
+use crate::observation::{Answer, RegistryLook};
 use crate::untrusted::Redactor;
 
 static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&str>(&[]).ok());
@@ -78,6 +78,14 @@ pub(super) fn redact_answer(answer: &Answer) -> Answer {
         Answer::Events(events) => {
             let hide = |event: &Event| Event { message: redacted(&event.message), ..event.clone() };
             Answer::Events(events.iter().map(hide).collect())
+        }
+        Answer::Registry(looks) => {
+            let mut looks = looks.clone();
+            looks
+                .iter_mut()
+                .flat_map(RegistryLook::messages)
+                .for_each(|message| *message = redacted(message));
+            Answer::Registry(looks)
         }
         other => other.clone(),
     }

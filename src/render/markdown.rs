@@ -229,6 +229,10 @@ impl Writer<'_> {
             Evidence::Absence { what } => {
                 let _ = writeln!(out, "absent: {}", self.text(what));
             }
+            Evidence::Registry { registry, account, said } => {
+                let _ = write!(out, "asked {} as {}\n\n", self.code(registry), self.text(account));
+                out.push_str(&self.block("text", said));
+            }
         }
         out.push('\n');
     }

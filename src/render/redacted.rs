@@ -47,6 +47,7 @@ fn redact_cause(cause: &mut Cause, redactor: &Redactor) {
                 *lines = shown;
             }
             Evidence::Absence { what } => text(what),
+            Evidence::Registry { registry: _, account: _, said } => text(said),
         }
     }
 }

@@ -286,6 +286,9 @@ fn evidence(evidence: &diagnose::Evidence) -> Evidence {
             lines: lines.clone(),
         },
         diagnose::Evidence::Absence { what } => Evidence::Absence { what: what.clone() },
+        diagnose::Evidence::Registry { registry, account, said } => {
+            Evidence::Registry { registry: registry.clone(), account: account.clone(), said: said.clone() }
+        }
     }
 }
 

@@ -246,6 +246,7 @@ pub(crate) enum Evidence {
     Event { object: String, reason: String, message: String, count: i64 },
     Log { object: String, container: String, previous: bool, lines: Vec<String> },
     Absence { what: String },
+    Registry { registry: String, account: String, said: String },
 }
 
 /// Something that makes a pass prove less than it seems, or that a person should know.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::policy::{ExecPlugins, StableFor};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 fn resolve_with(variables: &[(&str, &str)], line: &str, terminal: bool) -> Result<Settings, Error> {
@@ -76,6 +77,7 @@ fn the_connection_is_what_flags_and_variables_say() {
         exec_plugins: ExecPlugins::Only(vec!["aws".to_owned(), "/opt/login".to_owned()]),
         impersonate_user: Some("u".to_owned()),
         impersonate_groups: vec!["g".to_owned()],
+        insecure_registries: BTreeSet::new(),
     };
     assert_eq!(gate_with(variables, line, false).connection, expected);
     assert_eq!(gate("rollout-guard wait deploy/web").connection, Connection::default());

@@ -72,6 +72,11 @@ impl Access {
         Self { recipe, url, timeout, ends, pinged, current, renewing: tokio::sync::Mutex::new(()) }
     }
 
+    /// What the connection was made from.
+    pub(super) const fn options(&self) -> &ConnectOptions {
+        &self.recipe.options
+    }
+
     /// The longest that a server may make us wait: a quarter of the time that is left.
     pub(super) fn patience(&self) -> Duration {
         let left = self.ends.saturating_duration_since(Instant::now());

@@ -13,6 +13,7 @@ use super::connect_error::ConnectError;
 use super::failure::{self, Class};
 use super::pace::{self, Pace};
 use super::proxy::ProxySettings;
+use super::registry::RegistryOptions;
 use super::transport::{Built, Recipe};
 use super::{Arrival, FetchSettings, Live};
 use crate::observation::{Observed, Server};
@@ -45,6 +46,7 @@ pub(crate) struct ConnectOptions {
     /// The value of `PATH`, to know which file a plugin's bare name stands for.
     pub(crate) path: Option<String>,
     pub(crate) proxy: ProxySettings,
+    pub(crate) registry: RegistryOptions,
     /// Keep the redacted JSON of objects beside the narrow view.
     pub(crate) keep_raw: bool,
     /// Last lines of each log.
@@ -73,6 +75,7 @@ impl ConnectOptions {
             exec_plugins: ExecPlugins::Allow,
             path: None,
             proxy: ProxySettings::default(),
+            registry: RegistryOptions::default(),
             keep_raw: false,
             log_lines: 50,
             wall_clock,

@@ -127,7 +127,7 @@ pub(super) fn run(
 }
 
 /// Whether the plugin may run at all.
-fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -> Result<(), PluginFailure> {
+pub(super) fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -> Result<(), PluginFailure> {
     let refused = || {
         PluginFailure::new(format!(
             "the kubeconfig wants to run {name}, and --exec-plugins does not allow it"
@@ -150,7 +150,7 @@ fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -> Result<()
 }
 
 /// The file that a bare name stands for.
-fn found(name: &str, path: Option<&str>) -> Option<PathBuf> {
+pub(super) fn found(name: &str, path: Option<&str>) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name));
     }
@@ -186,7 +186,7 @@ fn command(exec: &ExecConfig, name: &str, interactive: bool) -> Result<Command, 
 }
 
 /// Reads to the end or to the limit, and then closes the pipe, so that a flood ends the plugin and not us.
-fn read_on_a_thread<R: Read + Send + 'static>(pipe: Option<R>, most: u64) -> Receiver<Vec<u8>> {
+pub(super) fn read_on_a_thread<R: Read + Send + 'static>(pipe: Option<R>, most: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     let Some(pipe) = pipe else { return receive };
     drop(thread::spawn(move || {
@@ -198,7 +198,7 @@ fn read_on_a_thread<R: Read + Send + 'static>(pipe: Option<R>, most: u64) -> Rec
 }
 
 /// Waits for the end; stops the plugin and answers `None` when time is up.
-fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus, Option<io::Error>> {
+pub(super) fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus, Option<io::Error>> {
     let begun = Instant::now();
     loop {
         match child.try_wait() {

@@ -13,6 +13,7 @@ use super::endpoints;
 use super::failure::{Class, Failure};
 use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
+use super::registry;
 use super::request::{self, PAGE};
 use super::select;
 use crate::model::{Kind, Managed, ObjectRef, Pod, PodAsk};
@@ -98,6 +99,7 @@ fn asked(want: &Want) -> String {
         Want::Volume { .. } => "get persistentvolumes".to_owned(),
         Want::OtherPod { .. } => "get pods".to_owned(),
         Want::PullSecrets { .. } => "get serviceaccounts".to_owned(),
+        Want::Registry(image) => format!("ask registry {}", image.host),
     }
 }
 
@@ -160,6 +162,7 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
             let path = request::path(Kind::ServiceAccount, namespace, Some(service_account));
             pull_secrets(&access.get_renewed(&path, JSON).await?.body)
         }
+        Want::Registry(image) => Ok(registry::look(image, access).await),
     }
 }
 

@@ -95,6 +95,13 @@ fn escape_field(value: &str) -> String {
     value.replace('\\', r"\\").replace(',', r"\,").replace('=', r"\=")
 }
 
+/// A value of a query or a form.
+pub(super) fn encoded(text: &str) -> String {
+    let mut into = String::new();
+    encode(&mut into, text);
+    into
+}
+
 fn encode(into: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

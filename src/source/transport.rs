@@ -5,7 +5,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::HeaderValue;
-use http::{Request, Uri};
+use http::response::Parts;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt as _, Limited};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +15,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use tower::util::BoxService;
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
@@ -136,6 +139,51 @@ fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
         }
         Some(proxy) => over!(authorized(Tunnel::new(proxy.clone(), tcp()), proxy)),
     })
+}
+
+/// A client for a server that is not the API server: no credentials, and the authorities that this machine trusts.
+/// Its answers come whole.
+pub(super) type Outside = BoxService<Request<Body>, (Parts, Vec<u8>), BoxError>;
+
+/// Of an answer of others than the API server no more is read, or it is an error.
+const LONGEST_ANSWER: usize = 8 << 20;
+
+/// Builds one; nothing is sent.
+///
+/// # Errors
+/// The proxy cannot be used.
+pub(super) fn outside(proxy: Option<&str>) -> Result<Outside, String> {
+    macro_rules! over {
+        ($config:expr, $connector:expr) => {{
+            let https = https($config, $connector).map_err(|error| error.to_string())?;
+            let http: HttpClient<_, Body> = http_client().build(https);
+            let http = ServiceExt::<Request<Body>>::map_err(http, BoxError::from);
+            BoxService::new(http.and_then(whole))
+        }};
+    }
+    let nowhere = Config::new(Uri::from_static("https://localhost"));
+    let Some(proxy) = proxy else { return Ok(over!(&nowhere, tcp())) };
+    let proxy: Uri = proxy.parse().map_err(|_| "the URL of the proxy is malformed".to_owned())?;
+    Ok(match proxy.scheme_str() {
+        Some("socks5") => over!(&nowhere, SocksV5::new(proxy.clone(), tcp())),
+        Some("https") => {
+            let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp());
+            let to_proxy = to_proxy.map_err(|error| error.to_string())?;
+            over!(&nowhere, authorized(Tunnel::new(proxy.clone(), to_proxy), &proxy))
+        }
+        Some("http") => over!(&nowhere, authorized(Tunnel::new(proxy.clone(), tcp()), &proxy)),
+        _ => return Err("it is not an http, https or socks5 proxy".to_owned()),
+    })
+}
+
+async fn whole<B>(response: Response<B>) -> Result<(Parts, Vec<u8>), BoxError>
+where
+    B: http_body_util::BodyExt,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, LONGEST_ANSWER).collect().await?;
+    Ok((parts, body.to_bytes().to_vec()))
 }
 
 fn http_client() -> hyper_util::client::legacy::Builder {

@@ -122,6 +122,8 @@ pub(crate) struct Case {
     pub(crate) others: usize,
     /// Judged by a Job on the cluster, not from here.
     pub(crate) inside: bool,
+    /// This machine has the credentials of the registry with a password.
+    pub(crate) logged_in: bool,
 }
 
 impl Case {
@@ -144,6 +146,7 @@ impl Case {
             chosen: false,
             others: 0,
             inside: false,
+            logged_in: false,
         }
     }
 
@@ -247,6 +250,11 @@ impl Case {
 
     pub(crate) fn needs(mut self, need: Need) -> Self {
         self.needs.push(need);
+        self
+    }
+
+    pub(crate) const fn logged_in(mut self) -> Self {
+        self.logged_in = true;
         self
     }
 

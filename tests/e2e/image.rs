@@ -10,6 +10,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(private());
     cases.extend(decided_by_the_spec());
     cases.extend(healing());
+    cases.extend(with_the_registry_asked());
     cases
 }
 
@@ -157,5 +158,63 @@ fn healing() -> Vec<Case> {
             .timeout(25)
             .says(&["docker.io/rosskukulinski/dne:v1.0.0"])
             .needs(Need::ClusterProgram),
+    ]
+}
+
+/// `--check-registry` decides between the suspects that kubelet's words leave.
+fn with_the_registry_asked() -> Vec<Case> {
+    let asked = |case: Case| case.args("--check-registry");
+    let private = |case: Case| asked(case).needs(Need::PrivateRegistry);
+    let password = crate::cluster::variable("ROLLOUT_GUARD_TEST_PRIVATE_PASSWORD").unwrap_or_default();
+    let other_tag = web(json!({
+        "containers": [app(json!({"image": "$PRIVATE/private/app:1.0", "imagePullPolicy": "Always"}))],
+        "imagePullSecrets": [{"name": "regcred"}],
+    }));
+    vec![
+        asked(Case::fails("image", "asked-tag-missing", "image-tag-missing"))
+            .object(image("$REGISTRY/busy:1.0"))
+            .says(&["$REGISTRY/busy has no tag 1.0", "Nearest tags of busy there: 1", "MANIFEST_UNKNOWN"])
+            .never_says(&["Two suspects", "docker pull"])
+            .lasts(60),
+        asked(Case::fails("image", "asked-repository-missing", "image-repository-missing"))
+            .object(image("$REGISTRY/shop/does-not-exist:v1.0.0"))
+            .says(&["registry $REGISTRY has no repository shop/does-not-exist", "NAME_UNKNOWN"])
+            .never_says(&["Two suspects"])
+            .lasts(60),
+        asked(Case::fails("image", "asked-platform-mismatch", "image-platform-mismatch"))
+            .object(image("$REGISTRY/other-arch:1"))
+            .says(&["$REGISTRY/other-arch:1 is built for linux/"])
+            .lasts(25),
+        asked(Case::passes("image", "asked-tag-pushed-late-near-miss"))
+            .object(image("$REGISTRY/late:asked-$RUN"))
+            .at(8, Step::Push("late:asked-$RUN".to_owned()))
+            .needs(Need::ClusterProgram)
+            .lasts(40),
+        private(Case::fails("image", "asked-private-without-pull-secret", "image-access-denied"))
+            .logged_in()
+            .object(private_image(&[]))
+            .says(&[
+                "$PRIVATE/private/app:1 exists, and registry $PRIVATE gives it to nobody without credentials",
+                "kubectl -n $NS create secret docker-registry",
+            ])
+            .never_says(&["Two suspects"])
+            .lasts(100),
+        private(Case::fails("image", "asked-private-by-a-stranger", "image-access-denied"))
+            .object(private_image(&[]))
+            .says(&["docker login $PRIVATE", "401 UNAUTHORIZED"])
+            .never_says(&["docker pull"])
+            .lasts(100),
+        private(Case::fails("image", "asked-with-wrong-pull-secret", "image-pull-secret-rejected"))
+            .logged_in()
+            .before(pull_secret("regcred", crate::manifest::SECRET_VALUE))
+            .object(private_image(&["regcred"]))
+            .says(&["registry $PRIVATE rejects the credentials of pull secret regcred, and image"])
+            .lasts(100),
+        private(Case::fails("image", "asked-with-pull-secret-tag-missing", "image-tag-missing"))
+            .before(pull_secret("regcred", &password))
+            .object(other_tag)
+            .says(&["$PRIVATE/private/app has no tag 1.0", "Nearest tags of private/app there: 1"])
+            .never_says(&["Two suspects"])
+            .lasts(60),
     ]
 }

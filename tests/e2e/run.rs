@@ -1,7 +1,7 @@
 //! Runs one case: its objects, the binary beside them, and the checks on what it left.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::case::{Case, Pipe, Step};
 use crate::check;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, variable};
 use crate::inside;
 use crate::options::Options;
 
@@ -212,6 +212,7 @@ fn ours(
     command.arg(format!("--timeout={}s", case.timeout));
     command.arg("--json").arg(&json).arg("--junit").arg(&junit).arg("--record").arg(&recording);
     command.args(case.args.iter().map(|arg| cluster.fill(arg, namespace)));
+    command.env("DOCKER_CONFIG", docker_config(case, cluster, folder)?);
     command.stdout(create(&stdout)?).stderr(create(&stderr)?);
     let child = command.spawn().map_err(|error| error.to_string())?;
     let status = ended_by_itself(child, Duration::from_secs(case.timeout) + HANGS_AFTER)?;
@@ -230,6 +231,20 @@ fn ours(
     Ok((left, finished))
 }
 
+/// A folder with what `docker login` leaves in the home of a pipeline; an empty one where nobody has logged in.
+fn docker_config(case: &Case, cluster: &Cluster, folder: &Path) -> Result<PathBuf, String> {
+    let path = folder.join("docker");
+    fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+    if case.logged_in {
+        let [user, password] = ["USER", "PASSWORD"]
+            .map(|which| variable(&format!("ROLLOUT_GUARD_TEST_PRIVATE_{which}")).unwrap_or_default());
+        let auths = json!({ cluster.fill("$PRIVATE", ""): { "username": user, "password": password } });
+        let text = json!({ "auths": auths }).to_string();
+        fs::write(path.join("config.json"), text).map_err(|error| error.to_string())?;
+    }
+    Ok(path)
+}
+
 /// The report that `replay` makes of the recording.
 fn replay(recording: &Path, report: &Path) -> Result<String, String> {
     let output = binary().arg("replay").arg(recording).arg("--json").arg(report).output();
@@ -246,8 +261,17 @@ pub(crate) fn binary() -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let decides = text.starts_with("ROLLOUT_GUARD_")
-            || ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE"]
-                .contains(&&*text);
+            || [
+                "CI",
+                "DOCKER_AUTH_CONFIG",
+                "REGISTRY_AUTH_FILE",
+                "GITHUB_ACTIONS",
+                "GITLAB_CI",
+                "TF_BUILD",
+                "TEAMCITY_VERSION",
+                "BUILDKITE",
+            ]
+            .contains(&&*text);
         if decides {
             command.env_remove(&name);
         }

@@ -30,7 +30,7 @@ fn says_rejected(error: &PullError) -> bool {
     matches!(error, PullError::Unauthorized | PullError::CredentialsRejected | PullError::CredentialsRequired)
 }
 
-fn service_account<'a>(pull: &Pull<'a>) -> &'a str {
+pub(super) fn service_account<'a>(pull: &Pull<'a>) -> &'a str {
     pull.pod.spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
 }
 
@@ -240,11 +240,11 @@ fn refused_with_secret(pull: &Pull<'_>, named: &[&str]) -> Finding {
 }
 
 /// The name under which a `.dockerconfigjson` holds the credentials of a registry.
-fn server_name(host: &str) -> &str {
+pub(super) fn server_name(host: &str) -> &str {
     if host == "docker.io" { "https://index.docker.io/v1/" } else { host }
 }
 
-fn create_secret(pull: &Pull<'_>, name: &str) -> String {
+pub(super) fn create_secret(pull: &Pull<'_>, name: &str) -> String {
     let server = format!("--docker-server={}", server_name(&pull.reference.host));
     kubectl(
         pull.rollout.namespace(),
@@ -263,7 +263,7 @@ fn create_secret(pull: &Pull<'_>, name: &str) -> String {
 }
 
 /// Shows the registries a pull secret is for, without its passwords.
-fn show_servers(pull: &Pull<'_>, name: &str) -> String {
+pub(super) fn show_servers(pull: &Pull<'_>, name: &str) -> String {
     let get = kubectl(
         pull.rollout.namespace(),
         &["get", "secret", name, "-o", r"jsonpath={.data.\.dockerconfigjson}"],
@@ -272,7 +272,7 @@ fn show_servers(pull: &Pull<'_>, name: &str) -> String {
 }
 
 /// The commands that create a pull secret, give it to the ServiceAccount of the pods, and replace the pods.
-fn create_and_attach(pull: &Pull<'_>, name: &str, finding: Finding) -> Finding {
+pub(super) fn create_and_attach(pull: &Pull<'_>, name: &str, finding: Finding) -> Finding {
     let namespace = pull.rollout.namespace();
     let patch = serde_json::json!({"imagePullSecrets": [{"name": name}]}).to_string();
     finding
@@ -282,7 +282,7 @@ fn create_and_attach(pull: &Pull<'_>, name: &str, finding: Finding) -> Finding {
 }
 
 /// Registries of clouds are opened by the node's identity rather than by a secret.
-fn cloud_hint(host: &str) -> Option<String> {
+pub(super) fn cloud_hint(host: &str) -> Option<String> {
     let hint = if host.contains(".dkr.ecr.") {
         "ECR: the node's role needs AmazonEC2ContainerRegistryReadOnly and, for another account's registry, that \
          repository's policy; a token in a pull secret lives 12 hours."

@@ -6,7 +6,7 @@ use super::pull::Pull;
 use super::pull_error::PullError;
 use super::reference::Reference;
 use super::relatives::{Relative, other_repositories, other_tags};
-use super::set_image;
+use super::{registry, set_image};
 
 /// What remains of the three suspects (wrong tag, no such image in this registry, no permission) after a
 /// registry said "not found".
@@ -17,7 +17,7 @@ enum Suspect {
 }
 
 /// Registries that answer 401 or 403 for a repository they do not have. A 404 of theirs is about the tag.
-fn hides_missing_repositories(host: &str) -> bool {
+pub(super) fn hides_missing_repositories(host: &str) -> bool {
     matches!(host, "docker.io" | "ghcr.io" | "quay.io" | "gcr.io" | "registry.gitlab.com")
         || [".pkg.dev", ".gcr.io", ".azurecr.io"].iter().any(|suffix| host.ends_with(suffix))
 }
@@ -129,7 +129,7 @@ pub(super) fn with_implied_host(wanted: &Reference, finding: Finding) -> Finding
 }
 
 /// Names the tags of the same repository that are in use, and how to go to the nearest.
-fn with_tags(pull: &Pull<'_>, finding: Finding) -> Finding {
+pub(super) fn with_tags(pull: &Pull<'_>, finding: Finding) -> Finding {
     let tags = other_tags(&pull.reference, &pull.relatives);
     let Some(nearest) = tags.first() else { return finding };
     let list: Vec<String> =
@@ -160,6 +160,10 @@ pub(super) fn with_repositories(pull: &Pull<'_>, finding: Finding) -> Finding {
 /// The two pulls that tell all three suspects apart. `if_first_works`: what it means that the image can be pulled
 /// elsewhere.
 pub(super) fn with_two_pulls(pull: &Pull<'_>, if_first_works: &str, finding: Finding) -> Finding {
+    // They have been made.
+    if registry::has_answered(pull) {
+        return finding;
+    }
     let wanted = &pull.reference;
     let (host, version) = (&wanted.host, wanted.version_words());
     finding

@@ -7,7 +7,7 @@ use super::super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Pr
 use super::pull_error::{PullError, error_text, without_credentials};
 use super::reference::Reference;
 use super::relatives::{Relative, relatives};
-use super::{access, advice, written_image};
+use super::{access, advice, registry, written_image};
 use crate::model::{ContainerStatus, Event, Pod, Rollout, reason};
 use crate::observation::{Request, Want};
 
@@ -43,7 +43,7 @@ impl Pull<'_> {
     }
 
     /// `node n1`, or `the node`.
-    fn node_words(&self) -> String {
+    pub(super) fn node_words(&self) -> String {
         self.pod.node().map_or_else(|| "the node".to_owned(), |node| format!("node {node}"))
     }
 }
@@ -171,6 +171,7 @@ fn diagnose(pull: &Pull<'_>, diagnosis: &mut Diagnosis) {
             .with_help("The runtime's own words above are all there is; try the pull by hand.")
             .with_command(command(&["docker", "pull", &image])),
     };
+    let finding = registry::informed(pull, finding, diagnosis);
     diagnosis.add(finding);
 }
 

@@ -145,6 +145,12 @@ fn evidence_piece(piece: &Evidence, page: &mut Page<'_>) {
             let what = page.text(what);
             page.push(&format!("<span class=\"kind\">absent</span> {what}"));
         }
+        Evidence::Registry { registry, account, said } => {
+            let (registry, account, said) = (page.text(registry), page.text(account), page.text(said));
+            page.push(&format!(
+                "<span class=\"kind\">asked</span> <code>{registry}</code> as {account}<pre>{said}</pre>"
+            ));
+        }
     }
 }
 

@@ -132,6 +132,10 @@ fn evidence(piece: &Evidence, subject: &str, page: &mut Page<'_>) {
             let what = page.text(what);
             page.evidence("absent", &what);
         }
+        Evidence::Registry { registry, account, said } => {
+            let text = format!("{} as {}: {}", page.text(registry), page.text(account), page.text(said));
+            page.evidence("asked", &text);
+        }
     }
 }
 
