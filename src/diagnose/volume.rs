@@ -72,13 +72,20 @@ enum Step {
     Mount,
 }
 
+/// What follows `for volume "` where the attach/detach controller says that another node has it: "Multi-Attach error"
+/// up to Kubernetes 1.36, "Waiting for detach" since 1.37 (pkg/controller/volume/attachdetach/reconciler).
+fn held_elsewhere(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("Multi-Attach error").or_else(|| text.strip_prefix("Waiting for detach"))?;
+    rest.strip_prefix(" for volume \"")
+}
+
 /// What failed, of which volume, and why: `MountVolume.SetUp failed for volume "data" : …`.
 fn failed(event: &Event) -> Option<(Step, &str, &str)> {
     if !matches!(event.reason.as_str(), reason::FAILED_MOUNT | reason::FAILED_ATTACH_VOLUME) {
         return None;
     }
     let text = event.text();
-    if let Some(rest) = text.strip_prefix("Multi-Attach error for volume \"") {
+    if let Some(rest) = held_elsewhere(text) {
         let (volume, words) = rest.split_once('"')?;
         return Some((Step::Attach, volume, words.trim()));
     }

@@ -6,7 +6,7 @@ use super::super::logs::shorten;
 use super::super::place::{command, kubectl};
 use super::super::{CauseCode, Confidence, Diagnosis, Finding, Hold, Prognosis};
 use super::claim::{CLAIM_EVERY, want};
-use super::{Trouble, holder, with_attempts};
+use super::{Trouble, held_elsewhere, holder, with_attempts};
 use crate::model::Rollout;
 use crate::observation::Request;
 
@@ -22,7 +22,7 @@ pub(super) fn finding(
     for (_, name) in trouble.pod.claims() {
         diagnosis.ask(Request::every(CLAIM_EVERY, want(rollout, &name)));
     }
-    if trouble.event.text().starts_with("Multi-Attach error") {
+    if held_elsewhere(trouble.event.text()).is_some() {
         return holder::by_attachment(rollout, trouble, diagnosis);
     }
     failed(rollout, trouble)

@@ -22,7 +22,7 @@ pub(super) fn is_of_another_family(words: &str) -> bool {
 /// What keeps it from being mounted.
 enum Obstacle<'a> {
     /// `/data is not a directory`.
-    HostPath(&'a str),
+    HostPath(String),
     /// The path of a local volume.
     LocalPath(&'a str),
     Driver(&'a str),
@@ -35,7 +35,8 @@ enum Obstacle<'a> {
 
 fn obstacle(words: &str) -> Obstacle<'_> {
     if let Some((_, what)) = words.split_once("hostPath type check failed: ") {
-        return Obstacle::HostPath(what.trim());
+        // Kubernetes 1.37 adds what it is: "/data is not a directory, it's a File".
+        return Obstacle::HostPath(what.trim().replace(", it's a ", " but a "));
     }
     if let Some((_, rest)) = words.split_once("driver name ")
         && let Some((driver, _)) = rest.split_once(" not found in the list of registered CSI drivers")
@@ -196,4 +197,21 @@ pub(super) fn summary(rollout: &Rollout<'_>, pod: &Pod, events: &[&Event]) -> Op
             .with_command(command(&["kubectl", "get", "volumeattachments"]))
             .with_command(describe),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_another_type_is_told_in_the_words_of_every_version() {
+        for (kubelet, ours) in [
+            ("/etc/hostname is not a directory", "/etc/hostname is not a directory"),
+            ("/etc/hostname is not a directory, it's a File", "/etc/hostname is not a directory but a File"),
+        ] {
+            let said = format!("hostPath type check failed: {kubelet}");
+            let Obstacle::HostPath(words) = obstacle(&said) else { panic!("{said}") };
+            assert_eq!(words, ours);
+        }
+    }
 }

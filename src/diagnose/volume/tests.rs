@@ -270,7 +270,12 @@ fn a_volume_whose_nodes_are_there_but_full_says_which_they_are() {
 }
 
 fn multi_attach(words: &str) -> World {
-    let message = format!("Multi-Attach error for volume \"pv-1\" {words}");
+    waiting("Multi-Attach error", words)
+}
+
+/// In the words of that version.
+fn waiting(what: &str, words: &str) -> World {
+    let message = format!("{what} for volume \"pv-1\" {words}");
     placed(json!({"persistentVolumeClaim": {"claimName": "data"}}), "FailedAttachVolume", &message)
 }
 
@@ -306,6 +311,14 @@ fn a_volume_on_a_node_that_failed_is_given_six_minutes() {
     let world =
         multi_attach("Volume is already exclusively attached to one node and can't be attached to another");
     assert_eq!(only(&world, CauseCode::VolumeMultiAttach).tolerance, None);
+    let world = waiting(
+        "Waiting for detach",
+        "Volume is already exclusively attached to one node, waiting on detach before it can be attached to another node",
+    );
+    assert_eq!(only(&world, CauseCode::VolumeMultiAttach).tolerance, None);
+    let world = waiting("Waiting for detach", "Volume is already used by pod(s) report-7");
+    let headline = only(&world, CauseCode::VolumeMultiAttach).headline;
+    assert!(headline.ends_with("and pod report-7 has it"), "{headline}");
 }
 
 #[test]
