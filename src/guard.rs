@@ -256,6 +256,7 @@ impl Guard {
         found.requests.retain(|request| match request.want {
             Want::Logs(_) => policy.logs,
             Want::Registry(_) => policy.asks.registry,
+            Want::Trial(_) => policy.asks.dry_run,
             _ => true,
         });
         outlook.requests.append(&mut found.requests);

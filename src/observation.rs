@@ -6,6 +6,7 @@
 
 mod registry;
 mod target;
+mod trial;
 mod undone;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use registry::{Account, ImageAsk, ImageReply, RegistryError, RegistryLook, TagsReply, Untried};
 pub(crate) use target::{Origin, Target};
+pub(crate) use trial::{Correction, Trial, TrialResult};
 pub(crate) use undone::{UndoOutcome, Undone};
 
 use crate::model::{
@@ -184,6 +186,8 @@ pub(crate) enum Want {
     PullSecrets { namespace: String, service_account: String },
     /// What its registry says about an image, with the credentials there are.
     Registry(ImageAsk),
+    /// What the API server says to a pod in a dry run.
+    Trial(Trial),
 }
 
 /// Which log.
@@ -225,6 +229,7 @@ pub(crate) enum Answer {
     Managers(Vec<FieldManager>),
     /// With one set of credentials after the other.
     Registry(Vec<RegistryLook>),
+    Trial(TrialResult),
     /// The object does not exist.
     Missing,
     Refused(Refusal),

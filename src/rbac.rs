@@ -25,6 +25,8 @@ pub(crate) enum Extra {
     Secrets,
     /// Nodes, volumes and storage classes: why no node takes a pod; needs a ClusterRole
     Nodes,
+    /// Dry runs of refused pods (--dry-run-pods); Kubernetes cannot allow them without allowing to create pods
+    DryRun,
     /// `kubectl rollout undo` of the targets, for a pipeline that goes back by itself
     Undo,
     /// Nothing more
@@ -176,6 +178,7 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
             Extra::Secrets => {
                 Some(core(&["secrets"], "get, list", "whether a Secret and its keys are there"))
             }
+            Extra::DryRun => Some(core(&["pods"], "create", "dry runs of refused pods")),
             Extra::Nodes | Extra::Undo | Extra::None => None,
         });
     }
@@ -289,5 +292,9 @@ subjects: [{ kind: ServiceAccount, name: rollout-guard, namespace: shop }]
         assert!(text.contains("    resourceNames: [\"web\"]\n    verbs: [patch]\n"), "{text}");
         assert!(!rbac(&permissions(&[], &[])).contains("Cluster"));
         assert_eq!(rbac(&permissions(&[], &[Extra::Secrets])).matches("secrets").count(), 1);
+        assert!(
+            rbac(&permissions(&[], &[Extra::DryRun])).contains("resources: [pods]\n    verbs: [create]\n")
+        );
+        assert!(!rbac(&permissions(&[], &[])).contains("create"));
     }
 }

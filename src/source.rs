@@ -23,6 +23,7 @@ mod scripted;
 mod select;
 mod stream;
 mod transport;
+mod trial;
 mod watch;
 
 use std::collections::BTreeMap;

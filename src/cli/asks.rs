@@ -21,11 +21,17 @@ pub(crate) struct AskArguments {
     /// As images name it: registry.example:5000. One on this machine need not be named.
     #[arg(long, value_name = "HOST", value_parser = parse_host, help_heading = help::DIAGNOSIS)]
     pub(crate) insecure_registry: Vec<String>,
+    /// Where pods are refused, ask the API server what it would refuse next
+    ///
+    /// It names one reason at a time. With this flag the pod is sent to it again as a dry run, with that reason
+    /// corrected, until it has no more to say. Nothing is created; the verb create on pods is needed.
+    #[arg(long, help_heading = help::DIAGNOSIS)]
+    pub(crate) dry_run_pods: bool,
 }
 
 impl AskArguments {
     pub(crate) const fn asks(&self) -> Asks {
-        Asks { registry: self.check_registry }
+        Asks { registry: self.check_registry, dry_run: self.dry_run_pods }
     }
 }
 

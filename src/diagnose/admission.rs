@@ -19,15 +19,21 @@ pub(super) fn knows(text: &str) -> bool {
 /// Every rule of this family: admission refuses the pods, or the ReplicaSet.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let Some(refusal) = refusal::read(rollout, diagnosis) else { return };
+    for refusal in refusal::all(rollout, refusal, diagnosis) {
+        judge(rollout, &refusal, diagnosis);
+    }
+}
+
+fn judge(rollout: &Rollout<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
     let finding = match classify(refusal.text) {
-        Some(CauseCode::PodSecurityViolation) => pod_security::finding(rollout, &refusal),
-        Some(CauseCode::AdmissionWebhookDenied) => webhook::denied(rollout, &refusal),
-        Some(CauseCode::AdmissionWebhookUnavailable) => webhook::unavailable(rollout, &refusal),
-        Some(CauseCode::AdmissionPolicyDenied) => webhook::policy(rollout, &refusal),
-        Some(CauseCode::ServiceAccountMissing) => missing::service_account(rollout, &refusal, diagnosis),
-        Some(CauseCode::PriorityClassMissing) => missing::priority_class(rollout, &refusal),
-        Some(CauseCode::RuntimeClassMissing) => missing::runtime_class(rollout, &refusal),
-        Some(CauseCode::NamespaceTerminating) => namespace_terminating(rollout, &refusal),
+        Some(CauseCode::PodSecurityViolation) => pod_security::finding(rollout, refusal),
+        Some(CauseCode::AdmissionWebhookDenied) => webhook::denied(rollout, refusal),
+        Some(CauseCode::AdmissionWebhookUnavailable) => webhook::unavailable(rollout, refusal),
+        Some(CauseCode::AdmissionPolicyDenied) => webhook::policy(rollout, refusal),
+        Some(CauseCode::ServiceAccountMissing) => missing::service_account(rollout, refusal, diagnosis),
+        Some(CauseCode::PriorityClassMissing) => missing::priority_class(rollout, refusal),
+        Some(CauseCode::RuntimeClassMissing) => missing::runtime_class(rollout, refusal),
+        Some(CauseCode::NamespaceTerminating) => namespace_terminating(rollout, refusal),
         _ => return,
     };
     diagnosis.add(refusal.finish(rollout, finding));
@@ -35,7 +41,7 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
 
 /// Which code the API server's words belong to. The order matters where one text quotes another: a webhook's
 /// own message may say anything.
-fn classify(text: &str) -> Option<CauseCode> {
+pub(super) fn classify(text: &str) -> Option<CauseCode> {
     let has = |sign: &str| text.contains(sign);
     Some(if has("failed calling webhook") || has("failed to call webhook") {
         CauseCode::AdmissionWebhookUnavailable

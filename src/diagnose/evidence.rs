@@ -15,6 +15,8 @@ pub(crate) enum Evidence {
     Absence { what: String },
     /// What a registry answered to an account.
     Registry { registry: String, account: String, said: String },
+    /// What the API server said to a pod of this object in a dry run, with that much corrected.
+    DryRun { object: ObjectRef, corrected: String, said: String },
 }
 
 impl Evidence {

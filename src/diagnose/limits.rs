@@ -9,8 +9,8 @@ mod tests;
 
 use super::refusal::{self, Refusal, may_pass};
 use super::{CauseCode, Diagnosis, Finding, Hold, Prognosis, admission, quota};
-use crate::model::{Creator, Rollout};
-use crate::observation::{Request, Want};
+use crate::model::{Creator, Quantity, Rollout};
+use crate::observation::{Correction, Request, Want};
 
 /// Seconds between two looks at the LimitRanges.
 const RANGES_EVERY: u64 = 5;
@@ -19,7 +19,9 @@ const RANGES_EVERY: u64 = 5;
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let Some(refusal) = refusal::of_pods(rollout, diagnosis) else { return };
     let Some(set) = refusal.set else { return };
-    judge(rollout, &set, &refusal, diagnosis);
+    for refusal in refusal::all(rollout, refusal, diagnosis) {
+        judge(rollout, &set, &refusal, diagnosis);
+    }
 }
 
 fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
@@ -49,6 +51,36 @@ fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagno
     if !quota::knows(refusal.text) && !admission::knows(refusal.text) {
         diagnosis.add(refusal.finish(rollout, refused(rollout, set, refusal)));
     }
+}
+
+/// Whether a refusal names bounds of a LimitRange.
+pub(super) fn knows(text: &str) -> bool {
+    !message::violations(text).is_empty()
+}
+
+/// What would bring the containers within the bounds that a refusal names; `None` where there is more than one way.
+pub(super) fn within_bounds(text: &str, rollout: &Rollout<'_>) -> Option<Vec<Correction>> {
+    let alone = rollout.workload.spec.template.spec.all_containers().count() == 1;
+    let mut wanted: Vec<Correction> = Vec::new();
+    for violation in message::violations(text) {
+        let message::Violation { bound, resource, scope, allowed, got: _ } = violation;
+        if bound == message::Bound::Ratio || !(scope == "Container" || alone) {
+            return None;
+        }
+        let smaller = |amount: &String| {
+            Quantity::new(&allowed).value().zip(Quantity::new(amount).value()).is_some_and(|(a, b)| a < b)
+        };
+        let known = wanted.iter_mut().find_map(|correction| match correction {
+            Correction::Resource { resource: of, amount } if *of == resource => Some(amount),
+            _ => None,
+        });
+        match known {
+            Some(amount) if smaller(amount) => *amount = allowed,
+            Some(_) => {}
+            None => wanted.push(Correction::Resource { resource, amount: allowed }),
+        }
+    }
+    (!wanted.is_empty()).then_some(wanted)
 }
 
 fn limit_ranges(rollout: &Rollout<'_>) -> Want {

@@ -25,36 +25,42 @@ pub(super) fn knows(text: &str) -> bool {
 /// Every rule of this family: a ResourceQuota refuses the pods, or the ReplicaSet.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let Some(refusal) = refusal::read(rollout, diagnosis) else { return };
+    for refusal in refusal::all(rollout, refusal, diagnosis) {
+        judge(rollout, &refusal, diagnosis);
+    }
+}
+
+fn judge(rollout: &Rollout<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis) {
     if !knows(refusal.text) {
         return;
     }
     let finding = if let Some((quota, refused)) = message::exceeded(refusal.text) {
         // Of the quota in the message, so that what changes in it does not make another cause of it.
         let key = room::key(&quota, &refused);
-        let shortages = match live::room(rollout, &refusal, &quota, &refused, diagnosis) {
+        let shortages = match live::room(rollout, refusal, &quota, &refused, diagnosis) {
             Now::Room(now) => {
                 let code = CauseCode::QuotaExceeded;
-                diagnosis.add(live::healing(rollout, &refusal, code, key, &quota, &now));
+                diagnosis.add(live::healing(rollout, refusal, code, key, &quota, &now));
                 return;
             }
             Now::Short(shortages) => shortages,
             Now::AsRefused => refused,
         };
-        let mut finding = deadlock::finding(rollout, &refusal, &quota, &shortages).unwrap_or_else(|| {
-            let finding = room::finding(rollout, &refusal, &quota, &shortages);
+        let mut finding = deadlock::finding(rollout, refusal, &quota, &shortages).unwrap_or_else(|| {
+            let finding = room::finding(rollout, refusal, &quota, &shortages);
             live::with_users(rollout, &quota, &shortages, finding, diagnosis)
         });
         finding.key = key;
         finding
     } else if let Some((quota, unnamed)) = message::must_specify(refusal.text) {
-        if let Some(now) = live::demands_no_longer(rollout, &refusal, &quota, &unnamed, diagnosis) {
+        if let Some(now) = live::demands_no_longer(rollout, refusal, &quota, &unnamed, diagnosis) {
             let code = CauseCode::QuotaRequiresResources;
-            diagnosis.add(live::healing(rollout, &refusal, code, quota.clone(), &quota, &now));
+            diagnosis.add(live::healing(rollout, refusal, code, quota.clone(), &quota, &now));
             return;
         }
-        specify::finding(rollout, &refusal, &quota, &unnamed)
+        specify::finding(rollout, refusal, &quota, &unnamed)
     } else {
-        other(rollout, &refusal)
+        other(rollout, refusal)
     };
     diagnosis.add(refusal.finish(rollout, finding));
 }

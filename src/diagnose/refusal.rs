@@ -2,6 +2,8 @@
 //!
 //! No such pod exists, so the only witnesses are the events and conditions of the object that should have made it.
 
+mod next;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +12,8 @@ use super::place::kubectl;
 use super::{Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{Condition, Creator, Event, Kind, ObjectRef, Rollout, condition, find_condition, reason};
 use crate::observation::{Request, Want};
+
+pub(super) use next::{Behind, all};
 
 /// How often the events of a ReplicaSet without its pods are read again, in seconds.
 const EVENTS_EVERY: u64 = 3;
@@ -31,6 +35,10 @@ pub(super) struct Refusal<'a> {
     at: Option<Timestamp>,
     /// Whose pods are refused; absent where the ReplicaSet itself is.
     pub(super) set: Option<Creator<'a>>,
+    /// Not the present reason: one that dry runs brought out.
+    is_behind: bool,
+    /// What is known to come after the present one.
+    behind: Behind,
 }
 
 /// Reads it, and asks for the events it needs.
@@ -62,11 +70,27 @@ pub(super) fn of_pods<'a>(rollout: &Rollout<'a>, diagnosis: &mut Diagnosis) -> O
         }
         let evidence = Evidence::event(object, event);
         let at = event.last_seen();
-        return Some(Refusal { text: bare(event.text()), evidence, may_be_stale: false, at, set: Some(set) });
+        return Some(Refusal {
+            text: bare(event.text()),
+            evidence,
+            may_be_stale: false,
+            at,
+            set: Some(set),
+            is_behind: false,
+            behind: Behind::default(),
+        });
     }
     let text = failing?;
     let evidence = Evidence::field(object, "status.conditions[ReplicaFailure].message", text);
-    Some(Refusal { text: bare(text), evidence, may_be_stale: true, at: None, set: Some(set) })
+    Some(Refusal {
+        text: bare(text),
+        evidence,
+        may_be_stale: true,
+        at: None,
+        set: Some(set),
+        is_behind: false,
+        behind: Behind::default(),
+    })
 }
 
 /// Why the Deployment has no ReplicaSet of the newest template (reason `ReplicaSetCreateError`).
@@ -82,7 +106,15 @@ fn of_replica_set<'a>(rollout: &Rollout<'a>) -> Option<Refusal<'a>> {
     let text = text
         .strip_prefix("Failed to create new replica set ")
         .map_or(text, |rest| rest.split_once(": ").map_or(rest, |(_, words)| words));
-    Some(Refusal { text, evidence, may_be_stale: false, at: progressing.last_update_time, set: None })
+    Some(Refusal {
+        text,
+        evidence,
+        may_be_stale: false,
+        at: progressing.last_update_time,
+        set: None,
+        is_behind: false,
+        behind: Behind::default(),
+    })
 }
 
 fn newest<'a>(events: &[&'a Event], reason: &str) -> Option<&'a Event> {
@@ -168,6 +200,9 @@ impl Refusal<'_> {
 
     /// In place of [`Self::finish`] where what refused the pods does so no longer: nothing need be corrected.
     pub(super) fn heals(&self, rollout: &Rollout<'_>, finding: Finding) -> Finding {
+        if self.is_behind {
+            return finding.with_hold(Hold::Announce);
+        }
         let subject = self.subject(rollout);
         let now = rollout.server_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let touched = format!("{}/{}", subject.kind.command_word(), subject.name);
@@ -185,7 +220,15 @@ impl Refusal<'_> {
 
     /// What all findings about objects that were not made have in common; the last thing added to them.
     pub(super) fn finish(&self, rollout: &Rollout<'_>, finding: Finding) -> Finding {
+        if self.is_behind {
+            let headline = format!("next, {}", finding.headline);
+            return Finding { headline, hold: Hold::Announce, ..finding };
+        }
         let finding = self.with_absence(finding);
+        let finding = match next::more_words(self.behind, rollout.workload.kind) {
+            Some(words) => finding.with_help(words),
+            None => finding,
+        };
         if rollout.workload.kind == Kind::Job {
             return finding.with_help(
                 "The controller tries again by itself, in growing pauses, once the cause is gone",

@@ -60,6 +60,11 @@ impl<'a> Creator<'a> {
         &self.metadata.uid
     }
 
+    /// Of the object, template and number of pods alike.
+    pub(crate) const fn generation(&self) -> i64 {
+        self.metadata.generation
+    }
+
     /// Pods it should have.
     pub(crate) const fn desired(&self) -> i64 {
         self.desired

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Asks {
     /// Registries, about images that cannot be pulled.
     pub(crate) registry: bool,
+    /// The API server, in dry runs, what else it would refuse of a pod that it refuses.
+    pub(crate) dry_run: bool,
 }
 
 impl Asks {

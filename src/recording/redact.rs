@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::model::{Event, Kind};
-use crate::observation::{Answer, RegistryLook};
+use crate::observation::{Answer, RegistryLook, TrialResult};
 use crate::untrusted::Redactor;
 
 static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&str>(&[]).ok());
@@ -87,6 +87,7 @@ pub(super) fn redact_answer(answer: &Answer) -> Answer {
                 .for_each(|message| *message = redacted(message));
             Answer::Registry(looks)
         }
+        Answer::Trial(TrialResult::Refused(said)) => Answer::Trial(TrialResult::Refused(redacted(said))),
         other => other.clone(),
     }
 }

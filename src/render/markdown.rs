@@ -233,6 +233,10 @@ impl Writer<'_> {
                 let _ = write!(out, "asked {} as {}\n\n", self.code(registry), self.text(account));
                 out.push_str(&self.block("text", said));
             }
+            Evidence::DryRun { object, corrected, said } => {
+                let _ = write!(out, "dry run {} with {}\n\n", self.code(object), self.text(corrected));
+                out.push_str(&self.block("text", said));
+            }
         }
         out.push('\n');
     }

@@ -47,7 +47,8 @@ fn redact_cause(cause: &mut Cause, redactor: &Redactor) {
                 *lines = shown;
             }
             Evidence::Absence { what } => text(what),
-            Evidence::Registry { registry: _, account: _, said } => text(said),
+            Evidence::Registry { registry: _, account: _, said }
+            | Evidence::DryRun { object: _, corrected: _, said } => text(said),
         }
     }
 }

@@ -286,6 +286,9 @@ fn evidence(evidence: &diagnose::Evidence) -> Evidence {
             lines: lines.clone(),
         },
         diagnose::Evidence::Absence { what } => Evidence::Absence { what: what.clone() },
+        diagnose::Evidence::DryRun { object, corrected, said } => {
+            Evidence::DryRun { object: object.to_string(), corrected: corrected.clone(), said: said.clone() }
+        }
         diagnose::Evidence::Registry { registry, account, said } => {
             Evidence::Registry { registry: registry.clone(), account: account.clone(), said: said.clone() }
         }
@@ -363,6 +366,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         (Want::OtherPod { .. }, Answer::Refused(refusal)) => Some(("other pods", refusal)),
         (Want::Managers(_), Answer::Refused(refusal)) => Some(("managers", refusal)),
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
+        (Want::Trial(_), Answer::Refused(refusal)) => Some(("dry runs", refusal)),
         _ => None,
     });
     let suspended = store.suspended();
@@ -410,6 +414,7 @@ fn consequence(resource: &str) -> &'static str {
         "managers" => "who changed the template is not known",
         "secrets" => "names and keys of Secrets could not be compared",
         "configmaps" => "names and keys of ConfigMaps could not be compared",
+        "dry runs" => "what the API server would refuse next is not known",
         "serviceaccounts" => "pull secrets of the ServiceAccount are not known",
         _ => "part of the diagnosis may be missing",
     }

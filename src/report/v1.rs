@@ -242,11 +242,37 @@ pub(crate) struct Affected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Evidence {
-    Field { object: String, path: String, value: String },
-    Event { object: String, reason: String, message: String, count: i64 },
-    Log { object: String, container: String, previous: bool, lines: Vec<String> },
-    Absence { what: String },
-    Registry { registry: String, account: String, said: String },
+    Field {
+        object: String,
+        path: String,
+        value: String,
+    },
+    Event {
+        object: String,
+        reason: String,
+        message: String,
+        count: i64,
+    },
+    Log {
+        object: String,
+        container: String,
+        previous: bool,
+        lines: Vec<String>,
+    },
+    Absence {
+        what: String,
+    },
+    Registry {
+        registry: String,
+        account: String,
+        said: String,
+    },
+    #[serde(rename = "dry-run")]
+    DryRun {
+        object: String,
+        corrected: String,
+        said: String,
+    },
 }
 
 /// Something that makes a pass prove less than it seems, or that a person should know.

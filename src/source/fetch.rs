@@ -15,7 +15,7 @@ use super::frame::{ListBody, unreadable};
 use super::pace::{self, Pace};
 use super::registry;
 use super::request::{self, PAGE};
-use super::select;
+use super::{select, trial};
 use crate::model::{Kind, Managed, ObjectRef, Pod, PodAsk};
 use crate::observation::{Answer, LONGEST_LIST, LogRequest, Want};
 
@@ -100,6 +100,7 @@ fn asked(want: &Want) -> String {
         Want::OtherPod { .. } => "get pods".to_owned(),
         Want::PullSecrets { .. } => "get serviceaccounts".to_owned(),
         Want::Registry(image) => format!("ask registry {}", image.host),
+        Want::Trial(_) => "create pods in a dry run".to_owned(),
     }
 }
 
@@ -163,6 +164,7 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
             pull_secrets(&access.get_renewed(&path, JSON).await?.body)
         }
         Want::Registry(image) => Ok(registry::look(image, access).await),
+        Want::Trial(trial) => trial::answer(trial, access).await,
     }
 }
 

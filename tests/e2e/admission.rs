@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, Step, apply, kubectl};
+use crate::case::{Case, Step, apply, kubectl, until};
 use crate::manifest::{app, one, web};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = refused();
     cases.extend(healthy());
+    cases.extend(one_behind_the_other());
     cases
 }
 
@@ -133,5 +134,44 @@ fn healthy() -> Vec<Case> {
             .before(Step::Apply(policy()))
             .before(Step::Pass(5))
             .object(web(one(app(json!({"resources": {"limits": {"memory": "64Mi"}}}))))),
+    ]
+}
+
+/// `--dry-run-pods` brings out the reasons that stand behind the first.
+fn one_behind_the_other() -> Vec<Case> {
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"},
+        "spec": {"hard": {"requests.memory": "50Mi"}}});
+    let range = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "100Mi"}}]}});
+    let app = app(json!({"resources": {"requests": {"memory": "200Mi"}, "limits": {"memory": "200Mi"}}}));
+    let four = web(json!({"serviceAccountName": "deployer", "containers": [app]}));
+    vec![
+        Case::fails("admission", "dry-run-four", "service-account-missing")
+            .before(enforce("restricted"))
+            .before(apply(range))
+            .before(apply(quota))
+            .before(until("get resourcequota team -o jsonpath={.status.used}", "{"))
+            .object(four)
+            .args("--dry-run-pods")
+            .says(&[
+                "Correct 4 things at once",
+                "also[limit-range-exceeded]: next, ",
+                "also[pod-security-violation]: next, ",
+                "also[quota-exceeded]: next, ",
+            ])
+            .lasts(45),
+        Case::fails("admission", "dry-run-nothing-behind", "service-account-missing")
+            .object(naming("serviceAccountName", "deployer"))
+            .args("--dry-run-pods")
+            .says(&["nothing else keeps the pods from being made"])
+            .lasts(45),
+        // Who may only look is told the cause, and what was not seen.
+        Case::fails("admission", "dry-run-not-allowed", "service-account-missing")
+            .before(kubectl("create rolebinding viewer --clusterrole=view --serviceaccount=$NS:viewer"))
+            .object(naming("serviceAccountName", "deployer"))
+            .args("--dry-run-pods --as system:serviceaccount:$NS:viewer")
+            .says(&["create pods in a dry run"])
+            .never_says(&["nothing else keeps"])
+            .lasts(45),
     ]
 }

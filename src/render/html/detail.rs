@@ -151,6 +151,12 @@ fn evidence_piece(piece: &Evidence, page: &mut Page<'_>) {
                 "<span class=\"kind\">asked</span> <code>{registry}</code> as {account}<pre>{said}</pre>"
             ));
         }
+        Evidence::DryRun { object, corrected, said } => {
+            let (object, corrected, said) = (page.text(object), page.text(corrected), page.text(said));
+            page.push(&format!(
+                "<span class=\"kind\">dry run</span> {object} with {corrected}<pre>{said}</pre>"
+            ));
+        }
     }
 }
 

@@ -136,6 +136,10 @@ fn evidence(piece: &Evidence, subject: &str, page: &mut Page<'_>) {
             let text = format!("{} as {}: {}", page.text(registry), page.text(account), page.text(said));
             page.evidence("asked", &text);
         }
+        Evidence::DryRun { object, corrected, said } => {
+            let text = format!("{}with {}: {}", of(object, " ", page), page.text(corrected), page.text(said));
+            page.evidence("dry run", &text);
+        }
     }
 }
 
