@@ -41,6 +41,14 @@ pub(super) struct Refusal<'a> {
     behind: Behind,
 }
 
+impl<'a> Refusal<'a> {
+    /// The present reason, as far as is known, said at a time that is not known.
+    const fn new(text: &'a str, evidence: Evidence, set: Option<Creator<'a>>) -> Self {
+        let behind = Behind { more: 0, clear: false };
+        Self { text, evidence, may_be_stale: false, at: None, set, is_behind: false, behind }
+    }
+}
+
 /// Reads it, and asks for the events it needs.
 pub(super) fn read<'a>(rollout: &Rollout<'a>, diagnosis: &mut Diagnosis) -> Option<Refusal<'a>> {
     of_pods(rollout, diagnosis).or_else(|| of_replica_set(rollout))
@@ -70,27 +78,11 @@ pub(super) fn of_pods<'a>(rollout: &Rollout<'a>, diagnosis: &mut Diagnosis) -> O
         }
         let evidence = Evidence::event(object, event);
         let at = event.last_seen();
-        return Some(Refusal {
-            text: bare(event.text()),
-            evidence,
-            may_be_stale: false,
-            at,
-            set: Some(set),
-            is_behind: false,
-            behind: Behind::default(),
-        });
+        return Some(Refusal { at, ..Refusal::new(bare(event.text()), evidence, Some(set)) });
     }
     let text = failing?;
     let evidence = Evidence::field(object, "status.conditions[ReplicaFailure].message", text);
-    Some(Refusal {
-        text: bare(text),
-        evidence,
-        may_be_stale: true,
-        at: None,
-        set: Some(set),
-        is_behind: false,
-        behind: Behind::default(),
-    })
+    Some(Refusal { may_be_stale: true, ..Refusal::new(bare(text), evidence, Some(set)) })
 }
 
 /// Why the Deployment has no ReplicaSet of the newest template (reason `ReplicaSetCreateError`).
@@ -106,15 +98,7 @@ fn of_replica_set<'a>(rollout: &Rollout<'a>) -> Option<Refusal<'a>> {
     let text = text
         .strip_prefix("Failed to create new replica set ")
         .map_or(text, |rest| rest.split_once(": ").map_or(rest, |(_, words)| words));
-    Some(Refusal {
-        text,
-        evidence,
-        may_be_stale: false,
-        at: progressing.last_update_time,
-        set: None,
-        is_behind: false,
-        behind: Behind::default(),
-    })
+    Some(Refusal { at: progressing.last_update_time, ..Refusal::new(text, evidence, None) })
 }
 
 fn newest<'a>(events: &[&'a Event], reason: &str) -> Option<&'a Event> {

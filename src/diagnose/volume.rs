@@ -43,7 +43,8 @@ fn on_a_node(rollout: &Rollout<'_>, pod: &Pod, diagnosis: &mut Diagnosis) {
         seen.push(volume.to_owned());
         let trouble = Trouble { pod, volume, words, event };
         let finding = match step {
-            Step::Attach => Some(attach::finding(rollout, &trouble, diagnosis)),
+            Step::Attach => Some(attach::failed(rollout, &trouble, diagnosis)),
+            Step::HeldElsewhere => Some(attach::held_elsewhere(rollout, &trouble, diagnosis)),
             Step::Mount => mount::finding(rollout, &trouble),
         };
         explained |= finding.is_some() || mount::is_of_another_family(words);
@@ -69,6 +70,8 @@ struct Trouble<'r, 'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Attach,
+    /// It would be attached if another node had not got it.
+    HeldElsewhere,
     Mount,
 }
 
@@ -87,7 +90,7 @@ fn failed(event: &Event) -> Option<(Step, &str, &str)> {
     let text = event.text();
     if let Some(rest) = held_elsewhere(text) {
         let (volume, words) = rest.split_once('"')?;
-        return Some((Step::Attach, volume, words.trim()));
+        return Some((Step::HeldElsewhere, volume, words.trim()));
     }
     let (operation, rest) = text.split_once(" failed for volume \"")?;
     let (volume, words) = rest.split_once('"')?;

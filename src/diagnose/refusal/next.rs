@@ -12,7 +12,7 @@ const TRIED_EVERY: u64 = 30;
 const MOST: usize = 6;
 
 /// What dry runs say of the reasons that stand behind a refusal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::diagnose) struct Behind {
     /// So many more are known.
     pub(super) more: usize,
@@ -54,15 +54,7 @@ pub(in crate::diagnose) fn all<'a>(
             Some(Answer::Trial(TrialResult::Refused(said))) if kind_of(said) != kind_of(text) => {
                 let corrected = corrections.iter().map(words).collect::<Vec<_>>().join(", ");
                 let evidence = Evidence::DryRun { object, corrected, said: said.clone() };
-                behind.push(Refusal {
-                    text: said,
-                    evidence,
-                    may_be_stale: false,
-                    at: None,
-                    set: Some(set),
-                    is_behind: true,
-                    behind: Behind::default(),
-                });
+                behind.push(Refusal { is_behind: true, ..Refusal::new(said, evidence, Some(set)) });
                 text = said;
             }
             _ => break,

@@ -6,29 +6,32 @@ use super::super::logs::shorten;
 use super::super::place::{command, kubectl};
 use super::super::{CauseCode, Confidence, Diagnosis, Finding, Hold, Prognosis};
 use super::claim::{CLAIM_EVERY, want};
-use super::{Trouble, held_elsewhere, holder, with_attempts};
+use super::{Trouble, holder, with_attempts};
 use crate::model::Rollout;
 use crate::observation::Request;
 
 /// The first word of an attacher that does not answer comes after two minutes of waiting for it.
 const NOBODY_ANSWERS: Duration = Duration::from_secs(60);
 
-/// `volume-multi-attach` or `volume-attach-failed`.
-pub(super) fn finding(
+fn ask_for_claims(rollout: &Rollout<'_>, trouble: &Trouble<'_, '_>, diagnosis: &mut Diagnosis) {
+    for (_, name) in trouble.pod.claims() {
+        diagnosis.ask(Request::every(CLAIM_EVERY, want(rollout, &name)));
+    }
+}
+
+/// `volume-multi-attach`.
+pub(super) fn held_elsewhere(
     rollout: &Rollout<'_>,
     trouble: &Trouble<'_, '_>,
     diagnosis: &mut Diagnosis,
 ) -> Finding {
-    for (_, name) in trouble.pod.claims() {
-        diagnosis.ask(Request::every(CLAIM_EVERY, want(rollout, &name)));
-    }
-    if held_elsewhere(trouble.event.text()).is_some() {
-        return holder::by_attachment(rollout, trouble, diagnosis);
-    }
-    failed(rollout, trouble)
+    ask_for_claims(rollout, trouble, diagnosis);
+    holder::by_attachment(rollout, trouble, diagnosis)
 }
 
-fn failed(rollout: &Rollout<'_>, trouble: &Trouble<'_, '_>) -> Finding {
+/// `volume-attach-failed`.
+pub(super) fn failed(rollout: &Rollout<'_>, trouble: &Trouble<'_, '_>, diagnosis: &mut Diagnosis) -> Finding {
+    ask_for_claims(rollout, trouble, diagnosis);
     let (name, node, words) = (trouble.name(rollout), trouble.node(), trouble.words);
     let silent = words
         .split_once("timed out waiting for external-attacher of ")
