@@ -15,7 +15,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<(), String> {
         rolling_costs(bench, &bench.kubectl, "gate", 10, Duration::from_millis(50)).await?;
     say(&list);
     gates.push(("requests of a rollout of 10 pods", requests[0], 4.0));
-    gates.push(("KiB of a rollout of 10 pods", bytes[0], 125.0));
+    gates.push(("KiB of a rollout of 10 pods", bytes[0], 150.0));
 
     namespace(&bench.rig.client, "gate-many").await?;
     World::complete(&bench.rig.client, "gate-many", "web", 1000).await?;
