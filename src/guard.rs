@@ -16,8 +16,9 @@ use crate::guard::kinds::{
 };
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
-use crate::model::{Accepted, Rollout, Store, Workload, below, streams};
+use crate::model::{Accepted, PodTemplate, Rollout, Store, Workload, below, streams};
 use crate::observation::{Request, Stream, Target, Want};
+use crate::planted::{self, Bug};
 use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
 use crate::settle::{Settled, Settling, some_have_settled};
@@ -32,6 +33,8 @@ pub(crate) struct Guard {
     uid: Option<String>,
     /// The template that was the newest when the spec was first observed ([`Rollout::template_identity`]).
     template: Option<String>,
+    /// The template in the spec when it was first seen: what tells a change before the controller has looked at it.
+    asked: Option<PodTemplate>,
     /// The Deployment's revision at that time.
     revision: Option<String>,
     /// The generation or revision that is asked for has been seen; true where none is.
@@ -43,6 +46,8 @@ pub(crate) struct Guard {
     settling: Settling,
     pub(crate) history: History,
     movement: Option<Movement>,
+    /// When it was last seen not to be complete.
+    incomplete_at: Option<Duration>,
     /// Since when the object says nothing that can be judged.
     meaningless_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
@@ -99,6 +104,7 @@ impl Guard {
             uid: target.uid.clone(),
             target,
             template: None,
+            asked: None,
             revision: None,
             arrived: false,
             meets_expectations: true,
@@ -107,6 +113,7 @@ impl Guard {
             settling: Settling::default(),
             history: History::default(),
             movement: None,
+            incomplete_at: None,
             meaningless_since: None,
             deciding_since: None,
             last: Look::default(),
@@ -206,7 +213,7 @@ impl Guard {
             standing: &self.last.standing,
         });
         match judgement {
-            Judgement::Stop(verdict) if !self.waits_for_evidence(store, &verdict, &outlook) => {
+            Judgement::Stop(verdict) if !self.waits_for_proof(store, &verdict, policy, &mut outlook) => {
                 self.verdict = Some((verdict, now));
             }
             Judgement::Stop(_) => outlook.wake = outlook.wake.min(now + Duration::from_millis(250)),
@@ -228,6 +235,9 @@ impl Guard {
         }
         outlook.requests.extend(meant::numbers_of(workload, &policy.expect));
         let status = assess(rollout);
+        if !matches!(status, Status::Complete) {
+            self.incomplete_at = Some(now);
+        }
         if !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER) {
             outlook
                 .requests
@@ -321,19 +331,21 @@ impl Guard {
         let same_object = self.uid.as_ref().is_none_or(|known| known == uid);
         let same_template = match (&self.template, &current) {
             (Some(known), Some(current)) => known == current,
-            _ => true,
+            _ => self.asked.as_ref().is_none_or(|asked| *asked == workload.spec.template),
         };
         if !(same_object && same_template) {
             // An image that is expected arrives late, or is set back: the rule of it decides.
             let met = has_images(workload, &policy.expect);
             let is_meant = self.arrived && self.meets_expectations;
-            if !policy.follow && (!same_object || is_meant && met) {
+            let follow = policy.follow || planted::is(Bug::FollowNewUid);
+            if !follow && (!same_object || is_meant && met) {
                 return Presence::Replaced;
             }
             self.ledger = Ledger::default();
             self.settling = Settling::default();
             self.movement = None;
             self.template = None;
+            self.asked = None;
         }
         let was_meant = self.arrived && self.meets_expectations;
         if !self.arrived {
@@ -347,11 +359,15 @@ impl Guard {
         if !was_meant && self.arrived && self.meets_expectations {
             // What is meant has come: its template is the baseline as soon as the controller has looked at it.
             self.template = None;
+            self.asked = None;
         }
         self.uid = Some(uid.clone());
         if current.is_some() {
             self.template = current;
             self.revision.clone_from(&workload.metadata.annotations.revision);
+        }
+        if self.asked.is_none() && workload.has_revisions() {
+            self.asked = Some(workload.spec.template.clone());
         }
         // A Job that has ended is deleted by its TTL, or by whoever cleans up: its result stands.
         if workload.metadata.is_being_deleted() && workload.job_end().is_none() {
@@ -375,6 +391,25 @@ impl Guard {
         self.meaningless_since = why.as_ref().map(|_| self.meaningless_since.unwrap_or(now));
         let since = self.meaningless_since?;
         why.filter(|_| policy.instant || now.saturating_sub(since) >= MEANING_WITHIN)
+    }
+
+    /// A verdict waits for what explains it, and a failure of what is there for the proof that it is still so.
+    fn waits_for_proof(
+        &mut self,
+        store: &Store,
+        verdict: &Verdict,
+        policy: &Policy,
+        outlook: &mut Outlook,
+    ) -> bool {
+        let waits = self.waits_for_evidence(store, verdict, outlook);
+        let may_have_healed = matches!(verdict, Verdict::Failed(_)) && self.gone_since.is_none();
+        if !may_have_healed || !policy.proofs || store.now() >= policy.timeout {
+            return waits;
+        }
+        let mut proofs = self.unproved_failure(store, policy);
+        let proved = proofs.is_empty();
+        outlook.requests.append(&mut proofs);
+        waits || !proved
     }
 
     /// A verdict that will be explained waits a moment for logs and events that are on their way.

@@ -20,6 +20,7 @@ mod observation;
 mod outputs;
 #[cfg(test)]
 mod pitfalls;
+mod planted;
 mod policy;
 mod progress;
 mod rbac;
@@ -30,6 +31,8 @@ mod run;
 mod session;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod simulation;
 mod source;
 mod status;
 #[cfg(test)]

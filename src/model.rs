@@ -66,8 +66,8 @@ pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
 pub(crate) use streams::{below, streams};
 pub(crate) use template::{
-    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PortRef, Probe, ProbeAction, TOKEN_VOLUME,
-    Volume, VolumeMount,
+    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PodTemplate, PortRef, Probe, ProbeAction,
+    TOKEN_VOLUME, Volume, VolumeMount,
 };
 pub(crate) use vocabulary::{condition, label, reason};
 #[cfg(test)]

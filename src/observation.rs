@@ -44,6 +44,9 @@ pub(crate) enum Observed {
     Deleted { stream: Stream, object: Object },
     /// What this stream has shown is what is there: proved by the server just now, though nothing changed.
     Seen { stream: Stream },
+    /// The watch was opened anew: what it shows now may be what happened meanwhile, and proves nothing until the
+    /// next proof.
+    Behind { stream: Stream },
     /// Whether we can see through this stream.
     Health { stream: Stream, health: StreamHealth },
     /// The answer to a [`Want`].

@@ -55,6 +55,9 @@ pub(crate) struct Policy {
     pub(crate) expect: Expectations,
     /// Whom a diagnosis may ask besides.
     pub(crate) asks: Asks,
+    /// Failures are proved before they are told, and pods that may have died unseen before they are believed. Always;
+    /// but not in recordings of format 1.1, which were judged before that was so.
+    pub(crate) proofs: bool,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -106,6 +109,7 @@ impl Default for Policy {
             given: BTreeSet::new(),
             expect: Expectations::default(),
             asks: Asks::default(),
+            proofs: true,
         }
     }
 }

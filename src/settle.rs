@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::model::{Event, Kind, Pod, PodMemory, Probe, Rollout, condition, reason};
 use crate::observation::{Request, Want};
+use crate::planted::{self, Bug};
 use crate::policy::{Policy, StableFor};
 
 pub(crate) use enough::{enough_have_settled, not_up};
@@ -68,7 +69,8 @@ impl Settling {
         if rollout.workload.custom().is_some() {
             return (self.hold(rollout, complete, policy), Vec::new());
         }
-        if policy.stable_for == StableFor::For(Duration::ZERO)
+        if planted::is(Bug::NoSettling)
+            || policy.stable_for == StableFor::For(Duration::ZERO)
             || (complete && (rollout.workload.desired() == 0 || ends_by_itself(rollout)))
         {
             return (if complete { Settled::Settled } else { Settled::NotComplete }, Vec::new());

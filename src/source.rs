@@ -10,7 +10,7 @@ mod connect_error;
 mod discovery;
 mod endpoints;
 mod exec;
-mod failure;
+pub(crate) mod failure;
 mod fetch;
 mod frame;
 mod kubeconfig;
@@ -24,7 +24,7 @@ mod select;
 mod stream;
 mod transport;
 mod trial;
-mod watch;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -51,6 +51,12 @@ use stream::Shared;
 
 use crate::model::{Kind, KindName};
 use crate::observation::{Observed, Request, Server, Stream, Want};
+
+/// The request with which a stream begins where lists are not streamed.
+#[cfg(test)]
+pub(crate) fn first_read(stream: &Stream) -> String {
+    request::read(stream, &watch::Read::Page { continue_token: None })
+}
 
 /// Fetches at the same time; streams have connections of their own.
 const CONCURRENT_FETCHES: usize = 4;
@@ -84,6 +90,8 @@ pub(crate) struct Live {
 /// An open stream, and when it last proved that it shows what is there.
 struct Watched {
     proved: Instant,
+    /// What it shows may be history: only a proof proves.
+    behind: bool,
     confirm: Arc<Notify>,
 }
 
@@ -147,7 +155,7 @@ impl Live {
             (Some(watched), Some(fresh)) if watched.proved.elapsed() >= fresh => watched.confirm.notify_one(),
             (Some(_), _) => {}
             (None, _) => {
-                let watched = Watched { proved: Instant::now(), confirm: Arc::default() };
+                let watched = Watched { proved: Instant::now(), behind: false, confirm: Arc::default() };
                 let confirm = Arc::clone(&watched.confirm);
                 self.streams.insert(stream.clone(), watched);
                 let (shared, arrivals) = (Arc::clone(&self.shared), self.arrivals.clone());
@@ -200,10 +208,19 @@ impl Live {
             Observed::Answered { want, .. } => {
                 self.fetches.insert(want.clone(), Fetch::AnsweredAt(Instant::now()));
             }
-            Observed::Seen { stream }
-            | Observed::Applied { stream, .. }
-            | Observed::Deleted { stream, .. } => {
+            Observed::Seen { stream } => {
                 if let Some(watched) = self.streams.get_mut(stream) {
+                    watched.proved = Instant::now();
+                    watched.behind = false;
+                }
+            }
+            Observed::Behind { stream } => {
+                if let Some(watched) = self.streams.get_mut(stream) {
+                    watched.behind = true;
+                }
+            }
+            Observed::Applied { stream, .. } | Observed::Deleted { stream, .. } => {
+                if let Some(watched) = self.streams.get_mut(stream).filter(|watched| !watched.behind) {
                     watched.proved = Instant::now();
                 }
             }

@@ -6,6 +6,7 @@ use crate::diagnose::CauseCode;
 use crate::ledger::Standing;
 use crate::model::Sight;
 use crate::observation::{Refusal, Signal, StreamHealth};
+use crate::planted::{self, Bug};
 use crate::policy::{Policy, StableFor};
 use crate::report::VerdictName;
 use crate::settle::Settled;
@@ -156,7 +157,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
             return Judgement::Stop(Verdict::Complete(Completed(())));
         }
         // What failed when we last saw it may have healed since.
-        if facts.blind.is_none()
+        if (facts.blind.is_none() || planted::is(Bug::FailBlind))
             && let Some(code) = ending_cause(facts.standing)
         {
             return Judgement::Stop(Verdict::Failed(code));
@@ -167,7 +168,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
     }
     // A single look does not wait: what it sees is what there is to say.
     let looked = facts.policy.instant && facts.presence == Presence::Here;
-    if looked || facts.now >= facts.policy.timeout {
+    if looked || (facts.now >= facts.policy.timeout && !planted::is(Bug::NoTimeout)) {
         Judgement::Stop(out_of_time(facts))
     } else {
         Judgement::Wait

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::{Guard, Outlook};
-use crate::model::{Store, Workload, streams};
+use crate::model::{Kind, Store, Workload, streams};
 use crate::observation::{Request, Stream, StreamHealth, Want};
+use crate::planted::{self, Bug};
 use crate::policy::Policy;
 use crate::settle::Settled;
 
-/// A pass rests on a workload that the server has shown, or proved to be unchanged, within this time.
+/// A verdict rests on a workload that the server has shown, or proved to be unchanged, within this time.
 const PROVED_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the streams beside it, where a proof can be a list of thousands of pods: bookmarks, which come about
-/// every 60 s, are enough, because a pod that is not well shows in the workload, too.
+/// every 60 s, are enough, because a pod that is not well shows in the workload, too, and pods that were last seen
+/// before the workload was well are not believed.
 const OTHERS_PROVED_WITHIN: Duration = Duration::from_secs(90);
 /// While a complete workload is not settled its pods are read anew at this interval.
 const REREAD_WITHIN: Duration = Duration::from_secs(20);
@@ -22,6 +24,9 @@ pub(super) fn reread(workload: &Workload) -> impl Iterator<Item = Request> {
         .into_iter()
         .map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) })
 }
+
+/// So many pods are one page of a list.
+const FEW_PODS: i64 = 200;
 
 impl Guard {
     /// While a stream is interrupted the pods may have died unseen, and silence may be that of a dead connection
@@ -34,7 +39,7 @@ impl Guard {
         policy: &Policy,
         outlook: &mut Outlook,
     ) -> Settled {
-        if settled != Settled::Settled {
+        if settled != Settled::Settled || planted::is(Bug::PassBlind) {
             return settled;
         }
         let wait = |seconds, reason: &str| Settled::Waiting {
@@ -44,22 +49,61 @@ impl Guard {
         if self.blind(store, workload).is_some() {
             return wait(1, "the connection to the API server to come back");
         }
-        let own = (self.target.stream.clone(), PROVED_WITHIN);
-        let others = streams(workload).into_iter().map(|stream| (stream, OTHERS_PROVED_WITHIN));
+        // The workload was not complete, and its pods were not seen to be otherwise than well since: they may not
+        // have been seen at all.
+        let doubtful = self.incomplete_at.map_or(Duration::MAX, |at| store.now().saturating_sub(at));
+        let few = self.last.replicas.desired <= FEW_PODS && policy.proofs;
+        let unproved = self.unproved(store, workload, policy, |stream| {
+            if few && stream.kind == Kind::Pod {
+                OTHERS_PROVED_WITHIN.min(doubtful.saturating_add(PROVED_WITHIN))
+            } else {
+                OTHERS_PROVED_WITHIN
+            }
+        });
+        if unproved.is_empty() {
+            return settled;
+        }
+        outlook.requests.extend(unproved);
+        wait(1, "the API server to confirm it")
+    }
+
+    /// What has to be proved before a failure is told: what failed when it was last seen may have healed since, and
+    /// it heals in the pods first.
+    pub(super) fn unproved_failure(&self, store: &Store, policy: &Policy) -> Vec<Request> {
+        let Some(workload) = store.workload(&self.target.stream) else { return Vec::new() };
+        if planted::is(Bug::FailBlind) {
+            return Vec::new();
+        }
+        let few = self.last.replicas.desired <= FEW_PODS;
+        self.unproved(store, workload, policy, |stream| {
+            if few && stream.kind == Kind::Pod { PROVED_WITHIN } else { OTHERS_PROVED_WITHIN }
+        })
+    }
+
+    /// The proofs that are older than allowed: of the target, and of the streams beside it.
+    fn unproved(
+        &self,
+        store: &Store,
+        workload: &Workload,
+        policy: &Policy,
+        within: impl Fn(&Stream) -> Duration,
+    ) -> Vec<Request> {
+        if policy.instant {
+            return Vec::new();
+        }
+        let own = std::iter::once((self.target.stream.clone(), PROVED_WITHIN));
+        let others = streams(workload).into_iter().map(|stream| {
+            let within = within(&stream);
+            (stream, within)
+        });
         let old = |(stream, within): &(Stream, Duration)| {
             let proved = store.sight(stream).and_then(|sight| sight.proved);
             proved.is_some_and(|proved| store.now().saturating_sub(proved) > *within)
         };
-        let unproved: Vec<_> = std::iter::once(own).chain(others).filter(old).collect();
-        if unproved.is_empty() || policy.instant {
-            return settled;
-        }
-        outlook.requests.extend(
-            unproved
-                .into_iter()
-                .map(|(stream, within)| Request { want: Want::Watch(stream), refresh: Some(within) }),
-        );
-        wait(1, "the API server to confirm it")
+        own.chain(others)
+            .filter(old)
+            .map(|(stream, within)| Request { want: Want::Watch(stream), refresh: Some(within) })
+            .collect()
     }
 
     /// What is wrong with a stream that the judgement rests on.

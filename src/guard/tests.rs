@@ -78,6 +78,102 @@ fn nothing_passes_on_what_was_last_proved_a_while_ago() {
 }
 
 #[test]
+fn what_a_watch_that_was_opened_anew_shows_proves_nothing_before_the_next_proof() {
+    let mut world = complete();
+    world.observe(Observed::Seen { stream: World::target() });
+    world.at(50);
+    let mut guard = Guard::new(World::target());
+    world.observe(Observed::Behind { stream: World::target() });
+    let done = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
+    world.deployment(done.clone());
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "it may be what happened while there was no watch");
+    world.observe(Observed::Seen { stream: World::target() });
+    world.at(59);
+    world.deployment(done);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "complete", "after a proof, news are the present");
+}
+
+#[test]
+fn pods_that_look_well_are_not_believed_when_the_workload_was_not_complete_since_they_were_seen() {
+    let mut world = complete();
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    world.observe(Observed::Seen { stream: pods.clone() });
+    let status = |available: i64| json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available});
+    let policy = Policy::default();
+    let mut guard = Guard::new(World::target());
+    for (at, available) in [(20, 0), (31, 1)] {
+        world.at(at);
+        world.deployment(status(available));
+        world.observe(Observed::Seen { stream: World::target() });
+        guard.look(&world.store, &policy);
+    }
+    assert_eq!(reason(&guard), "none", "that pod was not well at 20 s, and nobody saw it");
+    world.observe(Observed::Seen { stream: pods });
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
+fn a_failure_is_told_once_the_server_has_proved_that_it_is_still_so() {
+    let mut world = World::with_app(json!({}));
+    world.waiting_pod(
+        "web-1",
+        "InvalidImageName",
+        "couldn't parse image name \"Web\": invalid reference format",
+    );
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    for stream in [World::target(), pods.clone()] {
+        world.observe(Observed::Seen { stream });
+    }
+    let mut guard = Guard::new(World::target());
+    let asked = |outlook: &Outlook, stream: &Stream| {
+        let proof =
+            |request: &Request| request.want == Want::Watch(stream.clone()) && request.refresh.is_some();
+        outlook.requests.iter().any(proof)
+    };
+    for at in [6, 20, 40] {
+        world.at(at);
+        let outlook = guard.look(&world.store, &Policy::default());
+        assert_eq!(reason(&guard), "none", "{at}");
+        if at == 40 {
+            assert!(asked(&outlook, &World::target()) && asked(&outlook, &pods));
+        }
+    }
+    for stream in [World::target(), pods] {
+        world.observe(Observed::Seen { stream });
+    }
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "image-name-invalid");
+}
+
+#[test]
+fn a_template_that_changes_before_the_controller_has_looked_is_another_rollout() {
+    let mut world = World::with_app(json!({}));
+    let of = |generation: i64, image: &str| {
+        json!({"metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": generation},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}},
+                "template": {"spec": {"containers": [{"name": "app", "image": image}]}}},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}})
+    };
+    world.deployment_object(of(2, "web:2"));
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    let mut scaled = of(3, "web:2");
+    scaled["spec"]["replicas"] = json!(5);
+    world.deployment_object(scaled);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "another number of pods is the same rollout");
+    world.deployment_object(of(4, "web:3"));
+    world.at(4);
+    guard.look(&world.store, &Policy::default());
+    world.at(8);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "rollout-superseded");
+}
+
+#[test]
 fn a_target_that_goes_away_has_two_seconds_to_come_back() {
     let mut world = World::with_app(json!({}));
     let mut guard = Guard::new(World::target());

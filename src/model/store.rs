@@ -73,12 +73,16 @@ pub(crate) struct Sight {
     /// When it last proved that what it has shown is what is there. `None` in recordings of format 1.0, which
     /// have no proofs.
     pub(crate) proved: Option<Duration>,
+    /// What it shows may be history: only a proof proves.
+    pub(crate) behind: bool,
 }
 
 impl Sight {
     /// The server has shown something through this stream.
     fn renew(&mut self, now: Duration) {
-        self.proved = self.proved.map(|_| now);
+        if !self.behind {
+            self.proved = self.proved.map(|_| now);
+        }
     }
 }
 
@@ -141,8 +145,11 @@ impl Store {
             Observed::Listed { stream, objects } => self.listed(stream, objects),
             Observed::Seen { stream } => {
                 let now = self.now;
-                self.sight_of(stream, StreamHealth::Live).proved = Some(now);
+                let sight = self.sight_of(stream, StreamHealth::Live);
+                sight.proved = Some(now);
+                sight.behind = false;
             }
+            Observed::Behind { stream } => self.sight_of(stream, StreamHealth::Live).behind = true,
             Observed::Applied { stream, object } => {
                 if let Some(sight) = self.health.get_mut(&stream) {
                     sight.renew(self.now);
@@ -170,9 +177,6 @@ impl Store {
                 if std::mem::discriminant(&sight.health) != std::mem::discriminant(&health) {
                     sight.since = now;
                 }
-                if health == StreamHealth::Live {
-                    sight.renew(now);
-                }
                 sight.health = health;
             }
             Observed::Answered { want, answer } => {
@@ -191,7 +195,13 @@ impl Store {
     /// The state of a stream; a new one begins as given.
     fn sight_of(&mut self, stream: Stream, health: StreamHealth) -> &mut Sight {
         let since = self.now;
-        self.health.entry(stream).or_insert(Sight { health, since, listed: false, proved: None })
+        self.health.entry(stream).or_insert(Sight {
+            health,
+            since,
+            listed: false,
+            proved: None,
+            behind: false,
+        })
     }
 
     fn listed(&mut self, stream: Stream, objects: Vec<Object>) {

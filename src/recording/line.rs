@@ -14,7 +14,7 @@ use crate::observation::{
 use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
-pub(super) const FORMAT: Format = Format { major: 1, minor: 1 };
+pub(super) const FORMAT: Format = Format { major: 1, minor: 2 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,9 @@ pub(crate) struct RecordedPolicy {
     expect: Expectations,
     #[serde(default, skip_serializing_if = "Asks::is_none")]
     asks: Asks,
+    /// Proofs before a failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    proofs: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -107,6 +110,7 @@ impl From<Policy> for RecordedPolicy {
             given: policy.given.iter().map(|knob| knob.annotation().to_owned()).collect(),
             expect: policy.expect,
             asks: policy.asks,
+            proofs: policy.proofs,
         }
     }
 }
@@ -137,6 +141,7 @@ impl RecordedPolicy {
                 .collect(),
             expect: self.expect.clone(),
             asks: self.asks,
+            proofs: self.proofs,
         }
     }
 }
@@ -162,6 +167,7 @@ pub(super) enum What {
     Applied { stream: Stream, object: Value },
     Deleted { stream: Stream, object: Value },
     Seen { stream: Stream },
+    Behind { stream: Stream },
     Health { stream: Stream, health: StreamHealth },
     Answered { want: Want, answer: Answer },
     Command(CommandEnd),
@@ -183,6 +189,7 @@ impl What {
             Observed::Applied { stream, .. } => Self::Applied { stream: stream.clone(), object: first() },
             Observed::Deleted { stream, .. } => Self::Deleted { stream: stream.clone(), object: first() },
             Observed::Seen { stream } => Self::Seen { stream: stream.clone() },
+            Observed::Behind { stream } => Self::Behind { stream: stream.clone() },
             Observed::Health { stream, health } => {
                 Self::Health { stream: stream.clone(), health: health.clone() }
             }
@@ -216,6 +223,7 @@ impl Entry {
                 Observed::Deleted { object: decode_value(stream.kind, object)?, stream }
             }
             What::Seen { stream } => Observed::Seen { stream },
+            What::Behind { stream } => Observed::Behind { stream },
             What::Health { stream, health } => Observed::Health { stream, health },
             What::Answered { want, answer } => Observed::Answered { want, answer },
             What::Command(end) => Observed::Command(end),

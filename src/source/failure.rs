@@ -11,13 +11,13 @@ use serde::Deserialize;
 use crate::observation::Refusal;
 
 /// No server makes us wait longer than this, whatever its `Retry-After` says.
-pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// As much of an answer that we cannot read is quoted.
 const QUOTED_BYTES: usize = 200;
 
 /// A call that gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The server's word: an HTTP status, or an `ERROR` event within a watch.
     Status(Status),
     /// No connection, no answer in time, or an answer that is not the API's.
@@ -26,18 +26,18 @@ pub(super) enum Failure {
 
 /// A `Status` of the API, as far as it decides anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Status {
-    pub(super) code: u16,
-    pub(super) reason: String,
-    pub(super) message: String,
-    pub(super) retry_after: Option<Duration>,
+pub(crate) struct Status {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) retry_after: Option<Duration>,
     /// The server has not yet seen the resource version that was asked for.
-    pub(super) too_large: bool,
+    pub(crate) too_large: bool,
 }
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// The history that was asked for is gone: read anew.
     Gone,
     /// The server is behind: ask again.
@@ -55,11 +55,11 @@ pub(super) enum Class {
 
 impl Failure {
     /// A fault that a retry may heal.
-    pub(super) fn transport(message: impl Into<String>) -> Self {
+    pub(crate) fn transport(message: impl Into<String>) -> Self {
         Self::Transport { message: message.into(), heals: true }
     }
 
-    pub(super) fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> Class {
         match self {
             Self::Transport { heals: true, .. } => Class::Transient,
             Self::Transport { heals: false, .. } => Class::Final,
@@ -77,7 +77,7 @@ impl Failure {
     }
 
     /// How long the server wants us to stay away.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status(status) => status.retry_after.map(|delay| delay.min(LONGEST_RETRY_AFTER)),
             Self::Transport { .. } => None,
@@ -85,14 +85,14 @@ impl Failure {
     }
 
     /// What went wrong, for a person: the server's words after its code, or ours.
-    pub(super) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Status(status) => format!("the API server answered {}: {}", status.code, status.message),
             Self::Transport { message, .. } => message.clone(),
         }
     }
 
-    pub(super) fn refusal(&self, asked: String) -> Refusal {
+    pub(crate) fn refusal(&self, asked: String) -> Refusal {
         match self {
             Self::Status(status) => Refusal { code: status.code, asked, message: status.message.clone() },
             Self::Transport { message, .. } => Refusal { code: 0, asked, message: message.clone() },
@@ -126,7 +126,7 @@ struct StatusCause {
 
 impl Status {
     /// Reads a `Status` object; `None` if it is something else.
-    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         let body: StatusBody = serde_json::from_slice(json).ok()?;
         if body.kind != "Status" {
             return None;
@@ -148,7 +148,7 @@ impl Status {
 
 /// Reads an HTTP answer that is not a success. An answer that does not come from Kubernetes (a page of a
 /// balancer) decides nothing: it is a fault of the way, except for 401.
-pub(super) fn of_answer(code: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+pub(crate) fn of_answer(code: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     let retry_after = retry_after(headers);
     if let Some(mut status) = Status::parse(body) {
         status.code = code;
@@ -180,7 +180,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The `Date` header.
-pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?)
 }
 
@@ -189,7 +189,7 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
 }
 
 /// The beginning of an answer that could not be read, on one line.
-pub(super) fn quote(body: &[u8]) -> String {
+pub(crate) fn quote(body: &[u8]) -> String {
     let beginning = body.get(..QUOTED_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(beginning);
     let one_line: String =
@@ -199,7 +199,7 @@ pub(super) fn quote(body: &[u8]) -> String {
 
 /// Reads an error of the client. Its own text is not used where credentials are involved, because it can hold
 /// the output and the environment of a credential plugin.
-pub(super) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
+pub(crate) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
     let mut texts = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

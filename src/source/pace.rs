@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
+use crate::planted::{self, Bug};
+
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 const FIRST_DELAY: Duration = Duration::from_millis(250);
@@ -23,6 +25,9 @@ impl Pace {
 
     /// The delay before the next attempt.
     pub(super) fn next(&mut self) -> Duration {
+        if planted::is(Bug::NoBackOff) {
+            return Duration::from_millis(1);
+        }
         if self.delays.is_none() {
             let seed = self.random();
             let builder = ExponentialBuilder::new()

@@ -3,6 +3,7 @@
 use super::watch::Read;
 use crate::model::Kind;
 use crate::observation::{Scope, Stream};
+use crate::planted::{self, Bug};
 
 /// Items of one page.
 pub(super) const PAGE: u32 = 500;
@@ -56,6 +57,9 @@ pub(super) fn read(stream: &Stream, how: &Read) -> String {
             let mut parameters: Vec<(&str, &str)> =
                 selection.iter().map(|(field, selector)| (*field, selector.as_str())).collect();
             parameters.push(("limit", limit.as_str()));
+            if planted::is(Bug::StartAtZero) {
+                parameters.push(("resourceVersion", "0"));
+            }
             if let Some(token) = continue_token {
                 parameters.push(("continue", token));
             }

@@ -144,6 +144,7 @@ impl Driver {
                 Arrival { what: Observed::Deleted { stream, object }, raw: listed(raw) }
             }
             Output::Seen => Arrival { what: Observed::Seen { stream }, raw: Vec::new() },
+            Output::Behind => Arrival { what: Observed::Behind { stream }, raw: Vec::new() },
             Output::Health(health) => Arrival { what: Observed::Health { stream, health }, raw: Vec::new() },
         };
         self.arrivals.send(arrival).await.is_ok()

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::failure::{Class, Failure, LONGEST_RETRY_AFTER, Status};
 use super::pace::Pace;
 use crate::observation::StreamHealth;
+use crate::planted::{self, Bug};
 
 /// Without an end bookmark in this time after the last item, the server does not stream lists.
 const INITIAL_SILENCE: Duration = Duration::from_secs(10);
@@ -43,15 +44,15 @@ const PATIENCE: u32 = 3;
 
 /// An object as the machine needs it; `body` is what is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item<T> {
-    pub(super) uid: String,
-    pub(super) resource_version: String,
-    pub(super) body: T,
+pub(crate) struct Item<T> {
+    pub(crate) uid: String,
+    pub(crate) resource_version: String,
+    pub(crate) body: T,
 }
 
 /// What happened.
 #[derive(Clone, Debug)]
-pub(super) enum Input<T> {
+pub(crate) enum Input<T> {
     /// Nothing but time; also the first step.
     Time,
     /// Somebody is about to rest a decision on what was shown: prove that it is still so.
@@ -72,7 +73,7 @@ pub(super) enum Input<T> {
 
 /// A line of a watch.
 #[derive(Clone, Debug)]
-pub(super) enum Line<T> {
+pub(crate) enum Line<T> {
     Applied(Item<T>),
     Deleted(Item<T>),
     Bookmark { resource_version: String, ends_initial: bool },
@@ -81,15 +82,15 @@ pub(super) enum Line<T> {
 
 /// A page of a list, or the one object of a GET.
 #[derive(Clone, Debug)]
-pub(super) struct Page<T> {
-    pub(super) items: Vec<Item<T>>,
-    pub(super) resource_version: String,
-    pub(super) continue_token: Option<String>,
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<Item<T>>,
+    pub(crate) resource_version: String,
+    pub(crate) continue_token: Option<String>,
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Output<T> {
+pub(crate) enum Output<T> {
     /// Open a watch in place of any other: from a version, or with a consistent snapshot first.
     Watch {
         resource_version: Option<String>,
@@ -106,13 +107,15 @@ pub(super) enum Output<T> {
     Health(StreamHealth),
     /// What was shown is what is there, at this moment.
     Seen,
+    /// What is shown now may be what happened while there was no watch.
+    Behind,
     /// Nothing more will come of this stream.
     Stop,
 }
 
 /// How to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(crate) enum Read {
     Page {
         continue_token: Option<String>,
     },
@@ -156,17 +159,17 @@ struct Loss {
 /// The state of one stream.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what has been learnt of a server, each by itself")]
-pub(super) struct Watch<T> {
+pub(crate) struct Watch<T> {
     /// Shows one object, by name.
     named: bool,
     /// `pods`, for refusals.
     plural: &'static str,
     /// Whether the server is believed to stream lists; shared by all streams through whoever drives this.
-    pub(super) streaming_list: bool,
+    pub(crate) streaming_list: bool,
     /// Whether pings notice a dead connection; set by whoever drives this.
-    pub(super) pinged: bool,
+    pub(crate) pinged: bool,
     /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
     feed: Feed<T>,
     /// What has been read so far, while a read is under way.
     reading: Option<Vec<Item<T>>>,
@@ -207,7 +210,7 @@ pub(super) struct Watch<T> {
 
 impl<T> Watch<T> {
     /// A stream that has not begun; the first step, with [`Input::Time`], begins it.
-    pub(super) fn new(plural: &'static str, named: bool, streaming_list: bool, seed: u64) -> Self {
+    pub(crate) fn new(plural: &'static str, named: bool, streaming_list: bool, seed: u64) -> Self {
         Self {
             named,
             plural,
@@ -243,7 +246,7 @@ impl<T> Watch<T> {
     }
 
     /// Takes in what happened and says what to do, in order.
-    pub(super) fn step(&mut self, now: Duration, input: Input<T>) -> Vec<Output<T>> {
+    pub(crate) fn step(&mut self, now: Duration, input: Input<T>) -> Vec<Output<T>> {
         let mut out = Vec::new();
         if self.stopped {
             return out;
@@ -265,7 +268,7 @@ impl<T> Watch<T> {
     }
 
     /// When [`Input::Time`] is needed, if nothing else happens before.
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    pub(crate) fn deadline(&self) -> Option<Duration> {
         let feed = match &self.feed {
             Feed::None => None,
             Feed::Waiting { until } => Some(*until),
@@ -356,7 +359,7 @@ impl<T> Watch<T> {
     /// asked for again; when the server insists, nothing it says can be put in order with what it said before.
     fn steps_back(&mut self, now: Duration, resource_version: &str, out: &mut Vec<Output<T>>) -> bool {
         let (Some(version), Some(floor)) = (number(resource_version), self.floor) else { return false };
-        if version >= floor {
+        if version >= floor || planted::is(Bug::FollowHistoryBack) {
             self.behind = 0;
             return false;
         }

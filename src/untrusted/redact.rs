@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::planted::{self, Bug};
+
 use regex::{Captures, Regex};
 
 /// What stands in the place of a secret.
@@ -100,6 +102,9 @@ impl Redactor {
     /// The text without secrets. Give it whole: a key may span lines.
     pub(crate) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut result = Cow::Borrowed(text);
+        if planted::is(Bug::Unredacted) {
+            return result;
+        }
         for (regex, reading) in &self.known {
             replace(&mut result, regex, |found| reading.is_secret(found));
         }

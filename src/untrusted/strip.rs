@@ -3,12 +3,17 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::planted::{self, Bug};
+
 /// The text with nothing left in it but printable characters, spaces and newlines.
 ///
 /// Escape sequences go, also cut-off ones; so do the control characters, those that reorder or hide text, and
 /// the code points that XML 1.0 does not have. A tab becomes four spaces. `\r\n` is a newline; after a lone
 /// `\r` a terminal would overwrite the line, so only what follows the last one is kept.
 pub(super) fn strip(text: &str) -> String {
+    if planted::is(Bug::Unescaped) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let mut line_start = 0;

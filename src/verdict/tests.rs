@@ -11,7 +11,7 @@ fn standing(code: CauseCode, ripe: bool) -> Standing {
 }
 
 fn live() -> Sight {
-    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true, proved: None }
+    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true, proved: None, behind: false }
 }
 
 fn down() -> Sight {

@@ -4,6 +4,7 @@ use super::{
     Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, Line, Output,
     PATIENCE, SILENCE, Status, Watch, not_after,
 };
+use crate::planted::{self, Bug};
 
 /// A watch that lives shorter than this counts as ended at once, whatever it brought.
 const SHORT: Duration = Duration::from_secs(1);
@@ -42,8 +43,8 @@ impl<T> Watch<T> {
             }
             Feed::Opening { .. } => {
                 self.feed = Feed::Following { opened: now, last: now, lines: false };
+                out.push(Output::Behind);
                 self.found(out);
-                out.push(Output::Seen);
             }
             _ => {}
         }
@@ -163,7 +164,7 @@ impl<T> Watch<T> {
                 let mut delay = Duration::ZERO;
                 if lived < SHORT || (!lines && lived < SHORT_AND_EMPTY) {
                     self.short += 1;
-                    if self.short > PATIENCE {
+                    if self.short > PATIENCE && !planted::is(Bug::HotWatch) {
                         delay = self.short_pace.next();
                         let soon = now + DEGRADED_REREAD;
                         self.read_at = Some(self.read_at.map_or(soon, |at| at.min(soon)));
@@ -225,6 +226,9 @@ impl<T> Watch<T> {
 
     /// Reads anew: the first time at once, then with growing delays until a line has come.
     pub(super) fn history_lost(&mut self) -> Duration {
+        if planted::is(Bug::NeverRelist) {
+            return self.pace.next();
+        }
         self.position = None;
         self.gone += 1;
         if self.gone > 1 { self.pace.next() } else { Duration::ZERO }

@@ -47,8 +47,11 @@ fn without_permission_to_list_the_watch_opened_anew_is_the_proof() {
     let mut machine = following();
     machine.step(at(5), Input::Confirm);
     machine.step(at(5), Input::Unread(answered(403)));
-    assert_eq!(machine.step(at(7), Input::Confirm), [Output::HangUp, watch_from(10)]);
-    assert_eq!(machine.step(at(7), Input::Opened), [SEEN]);
+    assert_eq!(machine.step(at(7), Input::Confirm), [Output::HangUp, STREAMING]);
+    machine.step(at(7), Input::Opened);
+    machine.step(at(7), applied("a", 5));
+    let shown = machine.step(at(7), bookmark(20, true));
+    assert!(shown.contains(&Output::Listed(vec!["a"])), "{shown:?}");
 }
 
 #[test]

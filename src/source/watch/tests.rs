@@ -216,7 +216,7 @@ fn a_watch_that_ends_in_good_order_goes_on_where_it_was() {
     let mut machine = following();
     machine.step(at(60), bookmark(40, false));
     assert_eq!(machine.step(at(280), Input::Ended), [watch_from(40)]);
-    assert_eq!(machine.step(at(280), Input::Opened), [Output::Seen], "health did not change");
+    assert_eq!(machine.step(at(280), Input::Opened), [Output::Behind], "health did not change");
 }
 
 #[test]
@@ -351,12 +351,12 @@ fn a_loss_is_said_after_2_s_and_its_end_too() {
     let (now, outputs) = next_call(&mut machine, at(30));
     assert_eq!(outputs, [watch_from(10)]);
     assert!(now < at(31));
-    assert_eq!(machine.step(at(31), Input::Opened), [Output::Seen], "back before a word was needed");
+    assert_eq!(machine.step(at(31), Input::Opened), [Output::Behind], "back before a word was needed");
 
     machine.step(at(40), Input::Failed(Failure::transport("reset")));
     machine.step(at(41), Input::Time);
     assert!(interrupted(&machine.step(at(42), Input::Time)));
-    assert_eq!(machine.step(at(43), Input::Opened), [LIVE, Output::Seen]);
+    assert_eq!(machine.step(at(43), Input::Opened), [Output::Behind, LIVE]);
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Bugs that a test can plant, to prove that the checks would notice them. In the product none of them exists:
+//! every question is answered `false` at compile time.
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The first read allows a stale answer.
+    StartAtZero,
+    /// Lost history is not read anew.
+    NeverRelist,
+    /// Retries come without a pause.
+    NoBackOff,
+    /// A watch that ends at once is opened again at once.
+    HotWatch,
+    /// A read older than the watch is shown.
+    ShowStale,
+    /// A history that moved back is shown.
+    FollowHistoryBack,
+    /// The status is believed whatever generation it is of.
+    IgnoreObservedGeneration,
+    /// Another object of the same name is taken for the target.
+    FollowNewUid,
+    /// A complete rollout passes at once.
+    NoSettling,
+    /// A pass needs no recent proof, and no connection.
+    PassBlind,
+    /// A failure needs no connection.
+    FailBlind,
+    /// The timeout is not asked.
+    NoTimeout,
+    /// Control characters reach the terminal and the XML.
+    Unescaped,
+    /// Secrets are shown.
+    Unredacted,
+}
+
+#[cfg(not(test))]
+#[inline]
+pub(crate) const fn is(_: Bug) -> bool {
+    false
+}
+
+#[cfg(test)]
+pub(crate) use tests::{is, with};
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::Bug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    pub(crate) fn is(bug: Bug) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+
+    /// Takes the bug away again, also when a check fails.
+    struct Planted;
+
+    impl Drop for Planted {
+        fn drop(&mut self) {
+            PLANTED.set(None);
+        }
+    }
+
+    /// Runs with the bug in this thread.
+    pub(crate) fn with<T>(bug: Bug, run: impl FnOnce() -> T) -> T {
+        PLANTED.set(Some(bug));
+        let _planted = Planted;
+        run()
+    }
+}

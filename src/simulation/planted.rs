@@ -1,0 +1,118 @@
+//! Each planted bug must be noticed. A check that stays silent here is worth nothing.
+
+use serde_json::json;
+
+use super::{Outcome, play};
+use crate::model::Kind;
+use crate::observation::Stream;
+use crate::planted::{Bug, with};
+use crate::source::watch::{Input, Line, Output, Page, Watch};
+use crate::untrusted::{Redactor, Untrusted};
+
+/// Whether some seed of a few hundred runs is noticed.
+fn noticed_by_histories(bug: Bug) -> bool {
+    with(bug, || (0..400).any(|seed| !play(seed).problems.is_empty()))
+}
+
+#[test]
+fn every_planted_bug_of_the_engine_and_of_the_judgement_is_noticed() {
+    let bugs = [
+        Bug::NeverRelist,
+        Bug::NoBackOff,
+        Bug::ShowStale,
+        Bug::IgnoreObservedGeneration,
+        Bug::FollowNewUid,
+        Bug::NoSettling,
+        Bug::PassBlind,
+        Bug::FailBlind,
+        Bug::NoTimeout,
+    ];
+    let unnoticed: Vec<Bug> = bugs.into_iter().filter(|bug| !noticed_by_histories(*bug)).collect();
+    assert_eq!(unnoticed, []);
+    let Outcome { problems, .. } = play(1);
+    assert!(problems.is_empty(), "a bug is gone after its test: {problems:?}");
+}
+
+/// Calls of a stream in 30 s when every watch ends at once.
+fn calls_when_watches_end_at_once() -> usize {
+    let mut machine: Watch<()> = Watch::new("pods", false, true, 7);
+    let mut calls = 0;
+    let mut inputs = vec![Input::Time];
+    for millis in 0..30_000 {
+        let now = std::time::Duration::from_millis(millis);
+        for _ in 0..20 {
+            let Some(input) = inputs.pop() else { break };
+            for output in machine.step(now, input) {
+                match output {
+                    Output::Watch { resource_version: None } => {
+                        calls += 1;
+                        let end = Line::Bookmark { resource_version: "9".to_owned(), ends_initial: true };
+                        inputs = vec![Input::Ended, Input::Line(end), Input::Opened];
+                    }
+                    Output::Watch { .. } => {
+                        calls += 1;
+                        inputs = vec![Input::Ended, Input::Opened];
+                    }
+                    Output::Read(_) => {
+                        calls += 1;
+                        let resource_version = "9".to_owned();
+                        inputs.push(Input::Page(Page {
+                            items: Vec::new(),
+                            resource_version,
+                            continue_token: None,
+                        }));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if inputs.is_empty() && machine.deadline().is_some_and(|deadline| deadline <= now) {
+            inputs.push(Input::Time);
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_hot_loop_is_noticed() {
+    assert!(calls_when_watches_end_at_once() <= 33);
+    assert!(with(Bug::HotWatch, calls_when_watches_end_at_once) > 33);
+}
+
+/// Whether a history that moved back is shown.
+fn shows_the_past() -> bool {
+    let mut machine: Watch<&str> = Watch::new("pods", true, false, 7);
+    let at = std::time::Duration::from_secs;
+    let page = |version: u64| {
+        Input::Page(Page { items: Vec::new(), resource_version: version.to_string(), continue_token: None })
+    };
+    machine.step(at(0), Input::Time);
+    machine.step(at(0), page(500));
+    machine.step(at(1), Input::Opened);
+    let gone = crate::source::failure::Status { code: 410, ..Default::default() };
+    machine.step(at(2), Input::Line(Line::Error(gone)));
+    machine.step(at(2), page(20)).iter().any(|output| matches!(output, Output::Listed(_)))
+}
+
+#[test]
+fn a_history_that_moved_back_is_noticed() {
+    assert!(!shows_the_past());
+    assert!(with(Bug::FollowHistoryBack, shows_the_past));
+}
+
+#[test]
+fn a_read_that_allows_stale_answers_is_noticed() {
+    let first = || crate::source::first_read(&Stream::selected(Kind::Pod, "shop", "app=web".to_owned()));
+    assert!(!first().contains("resourceVersion="));
+    assert!(with(Bug::StartAtZero, first).contains("resourceVersion=0"));
+}
+
+#[test]
+fn what_is_not_escaped_and_not_redacted_is_noticed() {
+    let redactor = Redactor::new::<&str>(&[]).unwrap();
+    let shown = || Untrusted::new("\u{1b}[2Jpassword=hunter2-abc").for_xml_text(&redactor, 1000);
+    assert!(!shown().contains('\u{1b}') && !shown().contains("hunter2"));
+    assert!(with(Bug::Unescaped, shown).contains('\u{1b}'));
+    assert!(with(Bug::Unredacted, shown).contains("hunter2"));
+    assert_eq!(json!(shown()).as_str(), Some(shown().as_str()));
+}

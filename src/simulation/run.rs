@@ -1,0 +1,267 @@
+//! One run on the virtual clock, and what the checks found.
+
+use std::time::Duration;
+
+use super::Random;
+use super::client::{Client, SLOWEST_ANSWER, Scene};
+use super::fleet::{Course, Fleet, Truth};
+use super::server::Server;
+use crate::model::Kind;
+use crate::observation::{Observation, Observed, Request, Stream, Want};
+use crate::policy::{Policy, StableFor};
+use crate::session::Session;
+
+const TIMEOUT: u64 = 300;
+/// A verdict rests on a proof of at most 5 s, and looks are a second apart.
+const FRESH: u64 = 5 + 2;
+/// Pods must have been Ready for as long as they have to settle, less what rounding and late reports take.
+const ROUNDING: u64 = 2;
+/// Most requests of one stream in any 30 s: three at once, and one a second.
+const BUDGET: usize = 33;
+/// Looks in a second.
+const LOOKS: u64 = 4;
+/// Nothing misbehaves after this.
+const PEACE: u64 = 200;
+
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) problems: Vec<String>,
+    pub(crate) steps: u64,
+    pub(crate) reason: &'static str,
+}
+
+struct World {
+    random: Random,
+    server: Server,
+    fleet: Fleet,
+    now: Duration,
+    /// Nothing misbehaves at all.
+    calm: bool,
+    /// How long pods have to settle, in seconds.
+    settling: u64,
+    session: Session,
+    clients: Vec<Client>,
+    problems: Vec<String>,
+    steps: u64,
+}
+
+/// Plays a seed.
+pub(crate) fn play(seed: u64) -> Outcome {
+    let mut random = Random(seed);
+    let started = "2026-11-24T10:00:00Z".parse().unwrap();
+    let fleet = Fleet::new(&mut random, started);
+    let settling = [0, 10, 10, 10, 30, 30][usize::try_from(random.below(6)).unwrap()];
+    let stable_for =
+        if settling == 10 { StableFor::Auto } else { StableFor::For(Duration::from_secs(settling)) };
+    let policy = Policy { timeout: Duration::from_secs(TIMEOUT), stable_for, ..Policy::default() };
+    let target = Stream::of(Kind::Deployment, "shop", "web");
+    let mut world = World {
+        calm: random.one_in(4),
+        settling,
+        random,
+        server: Server::new(),
+        fleet,
+        now: Duration::ZERO,
+        session: Session::new(started, [target], policy),
+        clients: Vec::new(),
+        problems: Vec::new(),
+        steps: 0,
+    };
+    let mut reason = "none";
+    for second in 0..TIMEOUT + 5 {
+        if let Some(verdict) = world.second(second) {
+            reason = verdict;
+            world.check(second, verdict);
+            break;
+        }
+    }
+    if reason == "none" {
+        world.problems.push("no verdict 5 s after the timeout".to_owned());
+    }
+    world.check_budget();
+    for problem in &mut world.problems {
+        *problem = format!("{:?}, calm {}: {problem}", world.fleet.course, world.calm);
+    }
+    Outcome { problems: world.problems, steps: world.steps, reason }
+}
+
+impl World {
+    /// Everything of one second; the verdict, once there is one.
+    fn second(&mut self, second: u64) -> Option<&'static str> {
+        self.fleet.second(second, &mut self.random, &mut self.server);
+        let troubled = !self.calm && second < PEACE;
+        if troubled && self.random.one_in(40) {
+            self.server.compacted = self.server.version;
+        }
+        for look in 0..LOOKS {
+            self.now = Duration::from_millis(second * 1000 + look * (1000 / LOOKS));
+            for index in 0..self.clients.len() {
+                if troubled {
+                    self.with(index, Client::misbehave);
+                }
+                self.deliver(index);
+                // a burst may be judged before its end
+                if troubled && self.random.one_in(4) {
+                    let verdict = self.judge();
+                    if verdict.is_some() {
+                        return verdict;
+                    }
+                }
+            }
+            let verdict = self.judge();
+            if verdict.is_some() {
+                return verdict;
+            }
+        }
+        None
+    }
+
+    fn judge(&mut self) -> Option<&'static str> {
+        self.observe(Observed::Tick);
+        let step = self.session.judge();
+        self.steps += 1;
+        for request in &step.requests {
+            self.ask(request);
+        }
+        let verdict = self.session.guards.first().and_then(|guard| guard.verdict());
+        verdict.map(|(verdict, _)| verdict.reason())
+    }
+
+    fn observe(&mut self, what: Observed) {
+        self.session.observe(Observation { at: self.now, what });
+    }
+
+    fn ask(&mut self, request: &Request) {
+        let Want::Watch(stream) = &request.want else { return };
+        if !Client::can_show(stream) {
+            return;
+        }
+        let now = self.now;
+        if let Some(client) = self.clients.iter_mut().find(|client| client.stream == *stream) {
+            if let Some(fresh) = request.refresh {
+                client.prove(now, fresh);
+            }
+        } else {
+            self.clients.push(Client::new(stream.clone(), &mut self.random, now));
+        }
+    }
+
+    fn with<T>(&mut self, index: usize, act: impl FnOnce(&mut Client, &mut Scene<'_>) -> T) -> T {
+        let second = self.now.as_secs();
+        let mut scene = Scene {
+            server: &self.server,
+            now: self.now,
+            dark: self.fleet.dark.is_some_and(|(from, to)| (from..to).contains(&second)),
+            refused: self.fleet.refused,
+            calm: self.calm || second >= PEACE,
+            random: &mut self.random,
+            problems: &mut self.problems,
+        };
+        act(&mut self.clients[index], &mut scene)
+    }
+
+    /// Lets a stream take in all that has arrived by now.
+    fn deliver(&mut self, index: usize) {
+        for turn in 0.. {
+            let Some(observed) = self.with(index, Client::step) else { return };
+            self.steps += 1;
+            for what in observed {
+                self.observe(what);
+            }
+            if turn > 1000 {
+                self.problems.push("a stream goes on and on without a pause".to_owned());
+                return;
+            }
+        }
+    }
+
+    /// V1–V3, against the truth.
+    fn check(&mut self, second: u64, reason: &'static str) {
+        let at = usize::try_from(second).unwrap();
+        let history = &self.fleet.history[..=at];
+        // an answer is as old as it was slow
+        let fresh = if self.calm { FRESH } else { FRESH + SLOWEST_ANSWER };
+        let lately = &history[at.saturating_sub(usize::try_from(fresh).unwrap())..];
+        let mut problem = |text: String| self.problems.push(format!("at {second} s: {reason}, {text}"));
+        let exit_code = self.session.exit_code();
+        let is_pass = reason == "complete";
+        if is_pass != (exit_code == crate::exit_code::ExitCode::Complete) {
+            problem(format!("with exit code {exit_code:?}"));
+        }
+        // what the run is about is what it saw first
+        let target = self.clients.iter().find_map(|client| client.first.as_ref());
+        let is_it = |truth: &Truth| {
+            target
+                .is_some_and(|(uid, template)| (*uid != "d", *template) == (truth.recreated, truth.template))
+        };
+        if is_pass {
+            if !history.iter().any(|truth| truth.complete && is_it(truth)) {
+                problem("of what never was".to_owned());
+            }
+            if !lately.iter().any(|truth| truth.complete && is_it(truth)) {
+                problem("of what is no more".to_owned());
+            }
+            // while it is scaled there are always young pods
+            let settled = |truth: &Truth| truth.age.is_some_and(|age| age + ROUNDING >= self.settling);
+            let any_age = self.settling == 0 || self.fleet.course == Course::Scaled;
+            if !any_age && !lately.iter().any(|truth| is_it(truth) && truth.complete && settled(truth)) {
+                problem("of what had not settled".to_owned());
+            }
+        }
+        // Who loses what tells of the cure believes in the illness until the next read.
+        let lost = self.clients.iter().any(|client| client.lost);
+        let undecided = ["progressing", "settling", "unreachable"].contains(&reason);
+        let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);
+        if !is_pass && !undecided && !replaced {
+            if !history.iter().any(|truth| truth.trouble) {
+                problem("of what was always well".to_owned());
+            }
+            if second > fresh && !lost && lately.iter().all(|truth| truth.complete) {
+                problem("of what is complete".to_owned());
+            }
+        }
+        let stays = target.is_none() || history.last().is_some_and(is_it);
+        if replaced && stays {
+            problem("though nobody touched it".to_owned());
+        }
+        if !stays && !replaced && !undecided && !lately.iter().any(is_it) {
+            problem("though it was replaced".to_owned());
+        }
+        let calm = self.calm && self.fleet.dark.is_none();
+        let light = self.fleet.dark.is_none_or(|(_, to)| to < PEACE);
+        let heals = matches!(
+            self.fleet.course,
+            Course::Healthy
+                | Course::ObservedLate
+                | Course::PullHeals
+                | Course::LongComplete
+                | Course::Scaled
+        );
+        let ailing =
+            self.fleet.course == Course::PullHeals && (lost || lately.iter().any(|truth| truth.trouble));
+        if heals && light && !is_pass && !ailing {
+            problem("of what completed in time".to_owned());
+        }
+        if heals && calm && is_pass && self.fleet.course != Course::Scaled {
+            let begun = history.iter().rposition(|truth| !truth.complete).map_or(0, |before| before + 1);
+            let took = at.saturating_sub(begun);
+            if took > usize::try_from(self.settling).unwrap() + 10 {
+                problem(format!("{took} s after it was complete"));
+            }
+        }
+    }
+
+    /// V6.
+    fn check_budget(&mut self) {
+        for client in &self.clients {
+            let busiest = client.calls.iter().enumerate().map(|(index, from)| {
+                let end = *from + Duration::from_secs(30);
+                client.calls[index..].iter().take_while(|call| **call < end).count()
+            });
+            let most = busiest.max().unwrap_or(0);
+            if most > BUDGET {
+                self.problems.push(format!("{most} requests in 30 s for {}", client.stream.kind.plural()));
+            }
+        }
+    }
+}

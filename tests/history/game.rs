@@ -1,0 +1,158 @@
+//! One rollout, one way, one run of the binary, and what is wrong with what it said.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::checks::{self, Ran};
+use crate::fleet::Fleet;
+use crate::random::Random;
+use crate::rig::Rig;
+use crate::server::Server;
+use crate::truth::Truth;
+use crate::way::Way;
+
+/// The limit that the binary is given, in seconds.
+pub(crate) const TIMEOUT: u64 = 150;
+/// From this second on nothing misbehaves any more.
+pub(crate) const PEACE: u64 = 90;
+
+/// How the run is ended, if not by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Itself,
+    Kill { after: Duration },
+    Terminate { after: Duration },
+}
+
+/// What became of a game.
+pub(crate) struct Outcome {
+    /// The reason of its report, or how it was ended.
+    pub(crate) word: String,
+    pub(crate) problems: Vec<String>,
+    /// Requests that went over the way, where it counts them.
+    pub(crate) requests: usize,
+}
+
+/// Plays a seed.
+pub(crate) async fn play(rig: &Rig, seed: u64, folder: &Path) -> Result<Outcome, String> {
+    let namespace = format!("h-{seed:x}");
+    rig.namespace(&namespace).await?;
+    let mut random = Random(seed);
+    let mut fleet = Fleet::new(&mut random, jiff::Timestamp::now());
+    let calm = random.one_in(5);
+    if calm {
+        fleet.dark = None;
+    }
+    let plain = random.one_in(2);
+    let end = match random.below(8) {
+        0 => End::Kill { after: Duration::from_millis(random.below(30_000)) },
+        1 => End::Terminate { after: Duration::from_millis(random.below(30_000)) },
+        _ => End::Itself,
+    };
+    let mut watching = JoinSet::new();
+    let truth = Truth::watch(&rig.client, &namespace, &mut watching);
+    let mut server = Server::new(rig.client.clone(), namespace.clone());
+    fleet.second(0, &mut random, &mut server);
+    server.flush().await?;
+    let way = Way::new(rig.client.clone(), random.next(), calm, fleet.dark, fleet.refused);
+    let (port, _open) = way.open(plain).await?;
+    let path = folder.join(&namespace);
+    fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+    fs::write(path.join("kubeconfig"), rig.kubeconfig(&namespace, port, plain)?)
+        .map_err(|error| error.to_string())?;
+    let script = async {
+        let mut clock = interval(Duration::from_secs(1));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        clock.tick().await;
+        for second in 1.. {
+            clock.tick().await;
+            fleet.second(second, &mut random, &mut server);
+            if let Err(error) = server.flush().await {
+                return error;
+            }
+        }
+        String::new()
+    };
+    let ran = tokio::select! {
+        ran = guard(&path, &namespace, end) => ran?,
+        error = script => return Err(error),
+    };
+    if let Some(failure) = truth.failure() {
+        return Err(failure);
+    }
+    let game = checks::Game { calm, end, fleet: &fleet, truth: &truth, way: &way, folder: &path, plain };
+    let (word, mut problems) = game.check(&ran);
+    for problem in &mut problems {
+        *problem = format!(
+            "seed {seed}: {:?}, {}, {}: {problem}",
+            fleet.course,
+            if calm { "calm" } else { "troubled" },
+            if plain { "by requests" } else { "by bytes" }
+        );
+    }
+    let requests = way.requests().values().map(Vec::len).sum();
+    if problems.is_empty() {
+        drop(fs::remove_dir_all(&path));
+    }
+    Ok(Outcome { word, problems, requests })
+}
+
+/// Runs the binary to its end.
+async fn guard(folder: &Path, namespace: &str, end: End) -> Result<Ran, String> {
+    let file = |name: &str| folder.join(name);
+    let create = |name: &str| fs::File::create(file(name)).map_err(|error| error.to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollout-guard"));
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .args(["wait", "deploy/web", "-n", namespace, "--request-timeout", "5s"])
+        .arg(format!("--timeout={TIMEOUT}s"))
+        .arg("--kubeconfig")
+        .arg(file("kubeconfig"))
+        .arg("--json")
+        .arg(file("report.json"))
+        .arg("--junit")
+        .arg(file("report.xml"))
+        .arg("--record")
+        .arg(file("recording.jsonl"))
+        .stdin(Stdio::null())
+        .stdout(create("stdout")?)
+        .stderr(create("stderr")?)
+        .kill_on_drop(true);
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut asked = None;
+    match end {
+        End::Itself => {}
+        End::Kill { after } => {
+            if timeout(after, child.wait()).await.is_err() {
+                drop(child.kill().await);
+                asked = Some(Instant::now());
+            }
+        }
+        End::Terminate { after } => {
+            if timeout(after, child.wait()).await.is_err() {
+                let pid = child.id().unwrap_or_default().to_string();
+                drop(Command::new("kill").args(["-TERM", &pid]).status().await);
+                asked = Some(Instant::now());
+            }
+        }
+    }
+    let limit = Duration::from_secs(TIMEOUT + 30).saturating_sub(begun.elapsed());
+    let Ok(status) = timeout(limit, child.wait()).await else {
+        drop(child.kill().await);
+        return Ok(Ran { begun, ended: Instant::now(), asked, code: None, hung: true });
+    };
+    let code = status.map_err(|error| error.to_string())?.code();
+    let ended = Instant::now();
+    // what was written in the last moment is seen by the watch of the truth
+    sleep(Duration::from_millis(500)).await;
+    Ok(Ran { begun, ended, asked, code, hung: false })
+}

@@ -1,0 +1,126 @@
+//! What the API server really had, by a watch of our own that nothing disturbs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::fleet;
+
+/// One change.
+pub(crate) struct Change {
+    pub(crate) at: Instant,
+    pub(crate) deleted: bool,
+    pub(crate) object: Value,
+}
+
+/// Everything that became of the Deployments and the pods of a namespace, from its first version.
+#[derive(Default)]
+pub(crate) struct Truth {
+    changes: Mutex<Vec<Change>>,
+    failed: Mutex<Option<String>>,
+}
+
+impl Truth {
+    /// Watches until the set ends.
+    pub(crate) fn watch(client: &Client, namespace: &str, tasks: &mut JoinSet<()>) -> Arc<Self> {
+        let truth = Arc::new(Self::default());
+        for folder in [
+            format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
+            format!("/api/v1/namespaces/{namespace}/pods"),
+        ] {
+            let (truth, client) = (Arc::clone(&truth), client.clone());
+            tasks.spawn(async move {
+                if let Err(error) = truth.follow(&client, &folder).await {
+                    truth.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            });
+        }
+        truth
+    }
+
+    async fn follow(&self, client: &Client, folder: &str) -> Result<(), String> {
+        let uri = format!("{folder}?watch=true&timeoutSeconds=3000");
+        let request =
+            http::Request::builder().uri(uri).body(Body::empty()).map_err(|error| error.to_string())?;
+        let mut body = client.send(request).await.map_err(|error| error.to_string())?.into_body();
+        let mut bytes: Vec<u8> = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let data = frame.map_err(|error| error.to_string())?.into_data().unwrap_or_default();
+            bytes.extend_from_slice(&data);
+            while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = bytes.drain(..=end).collect();
+                let mut line: Value = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+                let change = Change {
+                    at: Instant::now(),
+                    deleted: line["type"] == "DELETED",
+                    object: line["object"].take(),
+                };
+                self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+            }
+        }
+        Err("the watch of the truth ended".to_owned())
+    }
+
+    /// Why it is not the whole truth.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the Deployment of that uid, with that image in its template, was complete in every moment of the
+    /// span, and whether it was in any.
+    pub(crate) fn complete(&self, uid: &str, image: &str, from: Instant, to: Instant) -> (bool, bool) {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut now, mut always, mut ever) = (false, true, false);
+        let mut entered = false;
+        for change in changes.iter().filter(|change| change.object["kind"] == "Deployment") {
+            if change.at > to {
+                break;
+            }
+            if change.at >= from && !entered {
+                entered = true;
+                always &= now;
+                ever |= now;
+            }
+            if change.object["metadata"]["uid"] == uid {
+                let meant = change.object["spec"]["template"]["spec"]["containers"][0]["image"] == image;
+                now = !change.deleted && meant && fleet::is_complete(&change.object);
+            }
+            if entered {
+                always &= now;
+                ever |= now;
+            }
+        }
+        (always && now, ever || now)
+    }
+
+    /// Whether a pod that satisfies this was ever seen before that moment.
+    pub(crate) fn any_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> bool {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pods = changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Pod");
+        pods.any(|change| is(&change.object))
+    }
+
+    /// Every template that the Deployments had until then: uid and image, in order.
+    pub(crate) fn templates(&self, to: Instant) -> Vec<(String, String)> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<(String, String)> = Vec::new();
+        for Change { object, .. } in
+            changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Deployment")
+        {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let pair = (
+                text(&object["metadata"]["uid"]),
+                text(&object["spec"]["template"]["spec"]["containers"][0]["image"]),
+            );
+            if found.last() != Some(&pair) {
+                found.push(pair);
+            }
+        }
+        found
+    }
+}
