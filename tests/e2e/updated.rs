@@ -83,7 +83,7 @@ fn overtaken() -> Vec<Case> {
             .before(apply(set("1")))
             .before(rolled_out("sts/web"))
             .object(set_that_never_starts("2"))
-            .once("1 of 1 replicas updated", kubectl("rollout undo sts/web"))
+            .once("0 of 1 updated replicas available", kubectl("rollout undo sts/web"))
             .names("rolled-back")
             .says(&["StatefulSet web was rolled back while it was watched"])
             .lasts(20),
