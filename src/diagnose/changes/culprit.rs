@@ -42,6 +42,8 @@ fn suspects(code: CauseCode) -> (&'static [Part], &'static [Part]) {
     const AMOUNTS: &[Part] = &[P::Memory, P::Cpu, P::Resource];
     match code {
         C::ImageNotFound
+        | C::ImageTagMissing
+        | C::ImageRepositoryMissing
         | C::ImagePlatformMismatch
         | C::ImageNameInvalid
         | C::RegistryRateLimited
