@@ -6,6 +6,7 @@
 
 mod admission;
 mod cause;
+mod changes;
 mod config;
 mod crash;
 mod creating;
@@ -32,13 +33,15 @@ mod updated;
 mod volume;
 
 pub(crate) use cause::{CauseCode, Family};
+pub(crate) use changes::{Change, changes, culprits};
 pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
 pub(crate) use manifest::causes as causes_of_command;
+pub(crate) use probe::planned_readiness;
 pub(crate) use rollout::{stalled, target_deleted};
 pub(crate) use root::{drop_explained, order_by_root};
 pub(crate) use text::nearest;
-pub(crate) use updated::{differing, has_images, passed_by, superseded};
+pub(crate) use updated::{differing, has_images, outdated, passed_by, superseded, wants_of_config};
 
 use crate::model::Rollout;
 use crate::observation::Request;

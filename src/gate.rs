@@ -107,6 +107,8 @@ pub(crate) fn replay(recording: Recording) -> Session {
             break;
         }
     }
+    // An older program, which asked for less, may have written it.
+    session.conclude();
     // What follows a verdict does not change it.
     for observation in observations.filter(|observation| matches!(observation.what, Observed::Undone(_))) {
         session.observe(observation);

@@ -4,16 +4,19 @@ mod endpoints;
 mod enough;
 mod kinds;
 mod meant;
+mod movement;
 mod pinned;
 mod sight;
+mod unchanged;
 
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, diagnose, has_images, stalled, target_deleted};
 use crate::guard::kinds::{
-    MEANING_WITHIN, TROUBLE_AFTER, await_old_pods, ended_job, may_stall, settles_by_pods,
+    MEANING_WITHIN, TROUBLE_AFTER, await_old_pods, ended_job, may_stall, planned_start, settles_by_pods,
 };
+use crate::guard::movement::Movement;
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{Accepted, PodTemplate, Rollout, Store, Workload, below, streams};
@@ -45,13 +48,17 @@ pub(crate) struct Guard {
     ledger: Ledger,
     settling: Settling,
     pub(crate) history: History,
-    movement: Option<Movement>,
+    movement: Movement,
     /// When it was last seen not to be complete.
     incomplete_at: Option<Duration>,
     /// Since when the object says nothing that can be judged.
     meaningless_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
     deciding_since: Option<Duration>,
+    /// Since when a pass waits for what may be said beside it.
+    comparing_since: Option<Duration>,
+    /// That verdict, while it waits.
+    pending: Option<Verdict>,
     /// What the last look showed; the report is made from it.
     pub(crate) last: Look,
     verdict: Option<(Verdict, Duration)>,
@@ -75,13 +82,6 @@ pub(crate) struct Look {
     pub(crate) applied: Applied,
 }
 
-/// The counters, and since when they stand.
-#[derive(Debug, PartialEq)]
-struct Movement {
-    counters: Replicas,
-    since: Duration,
-}
-
 /// What a look asks for.
 #[derive(Debug)]
 pub(crate) struct Outlook {
@@ -90,7 +90,7 @@ pub(crate) struct Outlook {
     pub(crate) wake: Duration,
 }
 
-/// No counter has moved for this long: nothing will.
+/// No counter has got better for this long: none will.
 const STALLED_AFTER: Duration = Duration::from_secs(600);
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
@@ -112,10 +112,12 @@ impl Guard {
             ledger: Ledger::default(),
             settling: Settling::default(),
             history: History::default(),
-            movement: None,
+            movement: Movement::default(),
             incomplete_at: None,
             meaningless_since: None,
             deciding_since: None,
+            comparing_since: None,
+            pending: None,
             last: Look::default(),
             verdict: None,
         }
@@ -216,8 +218,14 @@ impl Guard {
             Judgement::Stop(verdict) if !self.waits_for_proof(store, &verdict, policy, &mut outlook) => {
                 self.verdict = Some((verdict, now));
             }
-            Judgement::Stop(_) => outlook.wake = outlook.wake.min(now + Duration::from_millis(250)),
-            Judgement::Wait => self.deciding_since = None,
+            Judgement::Stop(verdict) => {
+                self.pending = Some(verdict);
+                outlook.wake = outlook.wake.min(now + Duration::from_millis(250));
+            }
+            Judgement::Wait => {
+                self.deciding_since = None;
+                self.pending = None;
+            }
         }
         let moments = [self.gone_since.map(|since| since + Duration::from_secs(2)), Some(policy.timeout)];
         for moment in moments.into_iter().flatten().filter(|moment| *moment > now) {
@@ -233,12 +241,13 @@ impl Guard {
         for stream in streams(workload) {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
-        outlook.requests.extend(meant::numbers_of(workload, &policy.expect));
         let status = assess(rollout);
         if !matches!(status, Status::Complete) {
             self.incomplete_at = Some(now);
         }
-        if !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER) {
+        let in_trouble = !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER);
+        outlook.requests.extend(meant::revisions_of(workload, &policy.expect, in_trouble));
+        if in_trouble {
             outlook
                 .requests
                 .extend(below(workload).into_iter().map(|stream| Request::once(Want::Watch(stream))));
@@ -255,6 +264,7 @@ impl Guard {
             }
             settled = self.believed(state, store, workload, policy, outlook);
             settled = endpoints::served(rollout, settled, policy, &mut outlook.requests);
+            settled = self.compared_with_config(rollout, settled, policy, &mut outlook.requests);
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout, &policy.expect);
@@ -271,8 +281,8 @@ impl Guard {
         });
         outlook.requests.append(&mut found.requests);
         let counters = replicas(rollout);
-        let still = self.stands_still(counters, now);
-        if still >= STALLED_AFTER
+        let still = self.movement.stands_still(now, workload.status.observed_generation, counters);
+        if still >= STALLED_AFTER + planned_start(rollout)
             && may_stall(rollout)
             && settled == Settled::NotComplete
             && !matches!(status, Status::Complete)
@@ -343,7 +353,7 @@ impl Guard {
             }
             self.ledger = Ledger::default();
             self.settling = Settling::default();
-            self.movement = None;
+            self.movement = Movement::default();
             self.template = None;
             self.asked = None;
         }
@@ -375,14 +385,6 @@ impl Guard {
         }
         self.gone_since = None;
         Presence::Here
-    }
-
-    fn stands_still(&mut self, counters: Replicas, now: Duration) -> Duration {
-        let movement = self.movement.get_or_insert(Movement { counters, since: now });
-        if movement.counters != counters {
-            *movement = Movement { counters, since: now };
-        }
-        now.saturating_sub(movement.since)
     }
 
     /// Why the object cannot be judged, once it has had time to say something that can be.
@@ -427,6 +429,13 @@ impl Guard {
             want => store.answer(want).is_none(),
         };
         explained && outlook.requests.iter().any(open) && store.now().saturating_sub(since) < EVIDENCE_WITHIN
+    }
+
+    /// Nothing will arrive any more: a verdict that waited for evidence stands without it.
+    pub(crate) fn conclude(&mut self, now: Duration) {
+        if let (None, Some(verdict)) = (&self.verdict, self.pending.take()) {
+            self.verdict = Some((verdict, now));
+        }
     }
 
     /// The cause that the report names first.

@@ -129,6 +129,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::VolumeAttachFailed
         // T5: rules count outcomes and say when they are ripe; this bounds what they leave to time.
         | C::ContainerCrashing
+        | C::CrashAfterReady
         | C::MemoryLimitExceeded
         | C::InitContainerFailing
         | C::ContainerKilled
@@ -138,6 +139,8 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::StartupProbeFailing
         | C::ReadinessProbeFailing
         | C::ReadinessFlapping
+        // T6: a controller of the cloud opens it once its load balancer sends traffic.
+        | C::ReadinessGateClosed
         | C::ProgressDeadlineExceeded
         | C::SchedulingGated
         | C::Stalled

@@ -206,12 +206,15 @@ const fn group(kind: Kind) -> &'static str {
     }
 }
 
-/// What keeps the revisions of a kind, as [`crate::model::streams`] has it; going back needs it for each.
+/// What keeps the revisions of a kind, as [`crate::model::streams`] has it. Of a StatefulSet only going back needs it, and
+/// a diagnosis that tells what a rollout changed.
 fn history_of(kind: Kind, extras: &BTreeSet<Extra>) -> Option<&'static str> {
     match kind {
         Kind::Deployment => Some("replicasets"),
         Kind::DaemonSet => Some("controllerrevisions"),
-        Kind::StatefulSet if extras.contains(&Extra::Undo) => Some("controllerrevisions"),
+        Kind::StatefulSet if extras.contains(&Extra::Undo) || extras.contains(&Extra::Config) => {
+            Some("controllerrevisions")
+        }
         _ => None,
     }
 }

@@ -4,7 +4,6 @@
 //! until then there is the [`PlaceholderReport`], a type of its own, so that no half-judged report can exist.
 
 mod build;
-mod changes;
 mod cut;
 mod outcome;
 mod terms;

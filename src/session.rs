@@ -82,6 +82,14 @@ impl Session {
         Step { requests, progress: self.progress(), wake, done: self.is_done() }
     }
 
+    /// No more facts will come: what was decided, and waited only for evidence, stands.
+    pub(crate) fn conclude(&mut self) {
+        let now = self.store.now();
+        for guard in &mut self.guards {
+            guard.conclude(now);
+        }
+    }
+
     fn is_done(&self) -> bool {
         let mut verdicts = self.guards.iter().map(|guard| guard.verdict().map(|(verdict, _)| verdict));
         let all = self.guards.iter().all(|guard| guard.verdict().is_some());

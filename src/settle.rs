@@ -15,7 +15,10 @@ use crate::observation::{Request, Want};
 use crate::planted::{self, Bug};
 use crate::policy::{Policy, StableFor};
 
+mod untouched;
+
 pub(crate) use enough::{enough_have_settled, not_up};
+pub(crate) use untouched::{is_untouched, nothing_is_new};
 
 /// The least age of a pod under [`StableFor::Auto`].
 const LEAST: Duration = Duration::from_secs(10);

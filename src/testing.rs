@@ -210,6 +210,15 @@ impl World {
         self.observe(Observed::Listed { stream: Self::pods_stream(), objects: vec![object] });
     }
 
+    /// Says when a pod of the current ReplicaSet was created, by a snapshot like [`Self::listed_pod`].
+    pub(crate) fn born(&mut self, name: &str, made: &str) {
+        let Object::Pod(mut pod) = self.pod_object("web-new", name, json!({"phase": "Running"})) else {
+            return;
+        };
+        pod.metadata.creation_timestamp = made.parse().ok();
+        self.observe(Observed::Listed { stream: Self::pods_stream(), objects: vec![Object::Pod(pod)] });
+    }
+
     /// A pod whose only container `app` waits with that reason and message.
     pub(crate) fn waiting_pod(&mut self, name: &str, reason: &str, message: &str) {
         self.pod(

@@ -91,6 +91,7 @@ causes! {
     ContainerCompleted = "container-completed", Crash;
     RunAsRootRefused = "run-as-root-refused", Crash;
     PostStartHookFailed = "post-start-hook-failed", Crash;
+    CrashAfterReady = "crash-after-ready", Crash;
 
     ConfigMapMissing = "config-map-missing", Config;
     SecretMissing = "secret-missing", Config;
@@ -103,6 +104,7 @@ causes! {
     ReadinessProbeFailing = "readiness-probe-failing", Probe;
     ProbeMisconfigured = "probe-misconfigured", Probe;
     ReadinessFlapping = "readiness-flapping", Probe;
+    ReadinessGateClosed = "readiness-gate-closed", Probe;
 
     LimitRangeExceeded = "limit-range-exceeded", Limits;
     LimitRangeDefaultConflict = "limit-range-default-conflict", Limits;

@@ -31,10 +31,7 @@ fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagno
         let newer = refusal.is_older_than(rollout, &limit_ranges(rollout));
         let finding = bounds::exceeded(rollout, set, &violations, refusal.evidence.clone());
         let finding = match bounds::no_longer(rollout, &violations) {
-            Some(headline) if newer => {
-                let finding = Finding { headline, help: Vec::new(), commands: Vec::new(), ..finding };
-                refusal.heals(rollout, finding)
-            }
+            Some(headline) if newer => healed(rollout, refusal, headline, finding),
             _ => refusal.finish(rollout, finding),
         };
         diagnosis.add(finding);
@@ -43,7 +40,11 @@ fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagno
     if let Some(read) = message::request_above_limit(refusal.text) {
         diagnosis.ask(Request::every(RANGES_EVERY, limit_ranges(rollout)));
         if let Some(finding) = conflict::default_conflict(rollout, set, &read, refusal.evidence.clone()) {
-            diagnosis.add(refusal.finish(rollout, finding));
+            let newer = refusal.is_older_than(rollout, &limit_ranges(rollout));
+            diagnosis.add(match conflict::no_longer(rollout, &read) {
+                Some(headline) if newer => healed(rollout, refusal, headline, finding),
+                _ => refusal.finish(rollout, finding),
+            });
             return;
         }
     }
@@ -81,6 +82,11 @@ pub(super) fn within_bounds(text: &str, rollout: &Rollout<'_>) -> Option<Vec<Cor
         }
     }
     (!wanted.is_empty()).then_some(wanted)
+}
+
+/// What was refused would be accepted now; the controller has not tried again yet.
+fn healed(rollout: &Rollout<'_>, refusal: &Refusal<'_>, headline: String, finding: Finding) -> Finding {
+    refusal.heals(rollout, Finding { headline, help: Vec::new(), commands: Vec::new(), ..finding })
 }
 
 fn limit_ranges(rollout: &Rollout<'_>) -> Want {

@@ -4,6 +4,7 @@ mod action;
 mod application_log;
 mod event;
 mod flapping;
+mod gate;
 mod killing;
 mod misconfigured;
 mod possibility;
@@ -51,7 +52,18 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     }
     if rollout.readiness_counts() {
         flapping::rule(rollout, diagnosis);
+        gate::rule(rollout, diagnosis);
     }
+}
+
+/// Seconds from the start of a container in which its probes plan for it to become Ready.
+pub(crate) fn planned_readiness(container: &Container) -> u64 {
+    action::readiness_budget(container)
+}
+
+/// What a probe does, in words.
+pub(super) fn spoken(container: &Container, probe: &crate::model::Probe) -> String {
+    action::spoken(container, probe)
 }
 
 /// Whether the latest end of a container was a kill by its liveness or startup probe; `events` newest first.

@@ -125,17 +125,19 @@ fn unknown_waiting(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, d
     );
 }
 
-/// No counter has moved for so long that nothing will: found by the gate's own clock.
+/// No counter has got better for so long that none will: found by the gate's own clock.
 pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
     let workload = rollout.workload;
     let status = &workload.status;
     let headline = format!(
-        "{} has not moved for {seconds}s: {} of {} replicas are available",
+        "{} has come no further for {seconds}s: {} of {} replicas are available",
         named(rollout),
         workload.available().min(status.updated_replicas),
         workload.desired()
     );
-    let evidence = Evidence::absence(format!("no replica became updated, ready or available for {seconds}s"));
+    let evidence = Evidence::absence(format!(
+        "for {seconds}s no more replicas were updated, ready or available than at some time before"
+    ));
     let (namespace, target) = (rollout.namespace(), workload.command_target());
     Finding::new(CauseCode::Stalled, "stalled", workload.object_ref(), headline, evidence)
         .with_hold(Hold::Ripe)

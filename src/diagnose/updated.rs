@@ -1,5 +1,6 @@
 #![doc = include_str!("updated.md")]
 
+mod config;
 mod digest;
 mod image;
 
@@ -11,6 +12,7 @@ use crate::model::{FieldManager, Rollout, Workload};
 use crate::observation::{Request, Want};
 use crate::policy::Expectations;
 
+pub(crate) use config::{outdated, wants as wants_of_config};
 pub(crate) use digest::differing;
 
 /// Seconds between two looks at who writes the template.

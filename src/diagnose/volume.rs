@@ -11,7 +11,7 @@ mod unplaced;
 
 use super::creating::{MAX_PODS, is_stuck, pending_events};
 use super::{Diagnosis, Evidence, Finding};
-use crate::model::{Event, Pod, Rollout, condition, reason};
+use crate::model::{Event, Pod, Rollout, TOKEN_VOLUME, condition, reason};
 use crate::observation::{Request, Want};
 pub(super) use unplaced::{topic, unplaced};
 
@@ -120,6 +120,10 @@ impl Trouble<'_, '_> {
 
     /// `volume data` or `PersistentVolume pv-1 (claim data)`.
     fn name(&self, rollout: &Rollout<'_>) -> String {
+        // Its name differs from pod to pod, so the pod's spec is kept without it.
+        if self.volume.starts_with(TOKEN_VOLUME) {
+            return format!("volume {} (the token of the ServiceAccount)", self.volume);
+        }
         match (self.pod.spec.volume(self.volume), self.claim(rollout)) {
             (Some(_), _) => format!("volume {}", self.volume),
             (None, Some(claim)) => format!("PersistentVolume {} (claim {claim})", self.volume),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnose::planned_readiness;
 use crate::model::{Detail, Kind, Pod, Rollout, Store, Workload};
 use crate::observation::Stream;
 use crate::settle::Settled;
@@ -25,6 +26,14 @@ pub(super) fn may_stall(rollout: &Rollout<'_>) -> bool {
         (Kind::Custom(_), _) => false,
         _ => true,
     }
+}
+
+/// What pods of the template may take to become available, by their own probes and `minReadySeconds`: so long nothing
+/// need move.
+pub(super) fn planned_start(rollout: &Rollout<'_>) -> Duration {
+    let spec = &rollout.workload.spec;
+    let probes = spec.template.spec.long_running().map(planned_readiness).max().unwrap_or_default();
+    Duration::from_secs(probes.saturating_add(u64::try_from(spec.min_ready_seconds).unwrap_or(0)))
 }
 
 /// Whether complete is believed only of pods that have been seen. A Job and an object with conditions say it
@@ -94,6 +103,19 @@ mod tests {
             Some("old pod web-0 to be gone: its finalizer example.com/hold keeps it")
         );
         assert!(waits_for(json!({})).unwrap().ends_with("nobody has deleted it"));
+    }
+
+    #[test]
+    fn a_start_may_take_what_its_probes_and_min_ready_seconds_plan_for() {
+        let mut world = World::new(json!({"containers": [{"name": "app",
+            "startupProbe": {"tcpSocket": {"port": 1}, "failureThreshold": 100, "periodSeconds": 10}}]}));
+        world.deployment_object(json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 1},
+            "spec": {"minReadySeconds": 90, "template": {"spec": {"containers": [{"name": "app",
+                "startupProbe": {"tcpSocket": {"port": 1}, "failureThreshold": 100}}]}}}}));
+        assert_eq!(planned_start(&world.rollout()), Duration::from_secs(1090));
+        let world = World::with_app(json!({}));
+        assert_eq!(planned_start(&world.rollout()), Duration::ZERO);
     }
 
     #[test]

@@ -61,19 +61,25 @@ impl Guard {
             .find_map(|(what, asked, is)| Some((what, asked, is.filter(|is| *is > asked)?)));
         match passed {
             Some((what, asked, is)) if !self.arrived => passed_by(rollout, what, asked, is),
-            _ => superseded(
-                rollout,
-                self.uid.as_deref().unwrap_or_default(),
-                self.revision.as_deref(),
-                self.template.as_deref(),
-            ),
+            _ => {
+                let mut found = superseded(
+                    rollout,
+                    self.uid.as_deref().unwrap_or_default(),
+                    self.revision.as_deref(),
+                    self.template.as_deref(),
+                );
+                // Which of two templates is the older one is known of their revisions only.
+                found.requests.extend(revisions_of(rollout.workload, &policy.expect, true));
+                found
+            }
         }
     }
 }
 
-/// The revisions of a StatefulSet have numbers only in objects that are not watched otherwise.
-pub(super) fn numbers_of(workload: &Workload, expect: &Expectations) -> Option<Request> {
-    (workload.kind == Kind::StatefulSet && expect.revision.is_some()).then(|| {
+/// The revisions of a StatefulSet have numbers, and older ones templates, only in objects that are not watched
+/// otherwise: where a number is asked for, and in trouble for what the rollout changed.
+pub(super) fn revisions_of(workload: &Workload, expect: &Expectations, in_trouble: bool) -> Option<Request> {
+    (workload.kind == Kind::StatefulSet && (in_trouble || expect.revision.is_some())).then(|| {
         let selector = workload.spec.selector.to_query();
         let stream = Stream::selected(Kind::ControllerRevision, &workload.metadata.namespace, selector);
         Request::once(Want::Watch(stream))

@@ -275,3 +275,47 @@ fn a_replica_set_that_served_before_is_a_rollback_also_within_one_second() {
         assert_eq!(reason(&guard), expected);
     }
 }
+
+#[test]
+fn what_was_decided_stands_when_nothing_more_arrives() {
+    let mut world = World::with_app(json!({}));
+    let other = Stream::of(Kind::Deployment, "shop", "wbe");
+    world.observe(Observed::Listed { stream: other.clone(), objects: Vec::new() });
+    let mut guard = Guard::new(other);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "the names near it are on their way");
+    guard.conclude(world.now);
+    assert_eq!(reason(&guard), "not-found");
+
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    guard.conclude(world.now);
+    assert_eq!(reason(&guard), "none", "nothing was decided");
+}
+
+#[test]
+fn a_rollout_whose_pods_come_and_go_without_getting_further_stalls() {
+    let ready = |world: &mut World, ready: i64| {
+        let pod = json!({"phase": "Running", "conditions": [
+            {"type": "Ready", "status": if ready > 0 { "True" } else { "False" }}]});
+        world.listed_pod(&format!("web-{}", world.now.as_secs()), pod);
+        world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1,
+            "readyReplicas": ready, "availableReplicas": 0}));
+    };
+    let mut world = World::with_app(json!({}));
+    let mut guard = Guard::new(World::target());
+    let policy = Policy { timeout: Duration::from_secs(3600), ..Policy::default() };
+    for at in (0..600).step_by(50) {
+        world.at(at);
+        ready(&mut world, i64::try_from(at / 50 % 2).unwrap());
+        guard.look(&world.store, &policy);
+        assert_eq!(reason(&guard), "none", "{at}");
+    }
+    // Ready for the first time at 50 s: ten minutes later nothing has got better.
+    for (at, expected) in [(649, "none"), (660, "stalled")] {
+        world.at(at);
+        guard.look(&world.store, &policy);
+        guard.conclude(world.now);
+        assert_eq!(reason(&guard), expected, "{at}");
+    }
+}

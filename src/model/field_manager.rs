@@ -1,10 +1,11 @@
-//! Who wrote what of a workload: `metadata.managedFields`, reduced to the template.
+//! Who wrote what of an object: `metadata.managedFields`, reduced to the template of a workload and the data of a
+//! ConfigMap.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A manager of fields, and which parts of the template it has written.
+/// A manager of fields, and which parts of a template it has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct FieldManager {
@@ -41,7 +42,7 @@ struct ManagedFields {
 }
 
 impl Managed {
-    /// Those that have written something of the template, the latest first. Field names of `fieldsV1` begin with
+    /// Those that have written something of the template, or of the data, the latest first. Field names of `fieldsV1` begin with
     /// `f:`, and the entry of a list with `k:` and its key as JSON (sigs.k8s.io/structured-merge-diff).
     pub(crate) fn managers(self) -> Vec<FieldManager> {
         let mut managers: Vec<FieldManager> = self
@@ -50,8 +51,9 @@ impl Managed {
             .into_iter()
             .filter(|entry| entry.subresource.is_empty())
             .filter_map(|entry| {
-                let template = entry.fields.pointer("/f:spec/f:template")?;
-                let spec = template.get("f:spec");
+                let data = || entry.fields.get("f:data").or_else(|| entry.fields.get("f:binaryData"));
+                let part = entry.fields.pointer("/f:spec/f:template").or_else(data)?;
+                let spec = part.get("f:spec");
                 let of = |list: &str| spec.and_then(|spec| spec.get(list)?.as_object());
                 let containers = ["f:containers", "f:initContainers"]
                     .into_iter()
@@ -103,5 +105,16 @@ mod tests {
                 ("kubectl-client-side-apply", &["side".to_owned()][..])
             ]
         );
+    }
+
+    #[test]
+    fn who_wrote_the_data_of_a_config_map_is_read_alike() {
+        let body = r#"{"metadata":{"managedFields":[
+            {"manager":"kubectl-label","time":"2026-11-25T03:09:00Z","fieldsV1":{"f:metadata":{"f:labels":{}}}},
+            {"manager":"kubectl-client-side-apply","time":"2026-11-25T03:05:00Z",
+             "fieldsV1":{"f:data":{".":{},"f:MODE":{}},"f:metadata":{}}}]}}"#;
+        let managers = serde_json::from_str::<Managed>(body).unwrap().managers();
+        let names: Vec<&str> = managers.iter().map(|manager| manager.name.as_str()).collect();
+        assert_eq!(names, ["kubectl-client-side-apply"]);
     }
 }

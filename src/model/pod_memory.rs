@@ -24,6 +24,12 @@ pub(crate) struct PodMemory {
     pub(crate) flaps: u32,
     /// The pod has been Ready at some time.
     pub(crate) was_ready: bool,
+    /// For how long the pod had been Ready when a container of it last ended; zero if it was not.
+    pub(crate) ready_before_end: Duration,
+    /// Since when it is Ready, as far as we saw.
+    ready_since: Duration,
+    /// The longest it had been Ready, and lost it, since a container of it last ended.
+    ready_before: Duration,
     /// By name, in the order in which they were first seen; a map would take ten times the room for one container.
     pub(crate) containers: Vec<(String, ContainerMemory)>,
     state: Vec<ContainerMark>,
@@ -86,6 +92,9 @@ impl PodMemory {
             change_seen: !present_at_start,
             flaps: 0,
             was_ready: false,
+            ready_before_end: Duration::ZERO,
+            ready_since: now,
+            ready_before: Duration::ZERO,
             containers: Vec::new(),
             state: Vec::new(),
             ready: false,
@@ -121,6 +130,17 @@ impl PodMemory {
         let lost_readiness = self.ready && !ready;
         if !first && lost_readiness && deaths == self.deaths && !pod.metadata.is_being_deleted() {
             self.flaps += 1;
+        }
+        if self.ready && !first {
+            self.ready_before = self.ready_before.max(now.saturating_sub(self.ready_since));
+        }
+        let ended = !first && deaths > self.deaths;
+        if ended {
+            self.ready_before_end = std::mem::take(&mut self.ready_before);
+        }
+        // A restart may be over before we look again, and the pod Ready again.
+        if ready && (ended || !self.ready) {
+            self.ready_since = now;
         }
         self.state = marks;
         self.ready = ready;
@@ -226,6 +246,41 @@ mod tests {
         memory.observe(&pod(false, 0, RUNNING), 3 * SECOND);
         assert_eq!(memory.flaps, 2);
         assert_eq!(memory.changed, 3 * SECOND);
+    }
+
+    #[test]
+    fn how_long_a_pod_was_ready_before_a_container_ended_is_remembered() {
+        let mut memory = PodMemory::new(Duration::ZERO, false, false);
+        let dead = r#"{"terminated":{"exitCode":1}}"#;
+        memory.observe(&pod(false, 0, RUNNING), Duration::ZERO);
+        memory.observe(&pod(true, 0, RUNNING), 4 * SECOND);
+        memory.observe(&pod(true, 0, RUNNING), 10 * SECOND);
+        assert_eq!(memory.ready_before_end, Duration::ZERO);
+        memory.observe(&pod(false, 0, dead), 16 * SECOND);
+        assert_eq!(memory.ready_before_end, 12 * SECOND);
+        // The next instance dies before it is ready.
+        memory.observe(&pod(false, 1, RUNNING), 17 * SECOND);
+        memory.observe(&pod(false, 1, dead), 18 * SECOND);
+        assert_eq!(memory.ready_before_end, Duration::ZERO);
+    }
+
+    #[test]
+    fn readiness_may_be_lost_a_moment_before_the_end() {
+        let mut memory = PodMemory::new(Duration::ZERO, false, false);
+        memory.observe(&pod(true, 0, RUNNING), Duration::ZERO);
+        memory.observe(&pod(false, 0, RUNNING), 11 * SECOND);
+        memory.observe(&pod(false, 0, r#"{"terminated":{"exitCode":1}}"#), 13 * SECOND);
+        assert_eq!(memory.ready_before_end, 11 * SECOND);
+    }
+
+    #[test]
+    fn a_restart_between_two_looks_ends_the_time_of_being_ready() {
+        let mut memory = PodMemory::new(Duration::ZERO, false, false);
+        memory.observe(&pod(true, 0, RUNNING), Duration::ZERO);
+        memory.observe(&pod(true, 1, RUNNING), 8 * SECOND);
+        assert_eq!(memory.ready_before_end, 8 * SECOND);
+        memory.observe(&pod(true, 2, RUNNING), 11 * SECOND);
+        assert_eq!(memory.ready_before_end, 3 * SECOND);
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub(crate) struct PodAsk {
     /// By resource, in its base unit.
     pub(crate) requests: BTreeMap<String, String>,
     pub(crate) limits: BTreeMap<String, String>,
+    /// Claims whose volumes it holds: those of a pod that has a node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) claims: Vec<String>,
 }
 
 impl PodAsk {
@@ -51,7 +54,9 @@ impl PodAsk {
             let resources = pod.spec.all_containers().flat_map(|container| of(container).into_keys());
             resources.map(|name| (name.clone(), pod.spec.total(ask, &name).to_string())).collect()
         };
+        let placed = pod.node().is_some();
         Some(Self {
+            claims: pod.claims().filter(|_| placed).map(|(_, claim)| claim).collect(),
             pod: pod.metadata.name.clone(),
             owner: owner(pod),
             requests: total(Ask::Request),
@@ -93,6 +98,7 @@ mod tests {
         assert_eq!(ask.owner, "Deployment web");
         assert_eq!(ask.requests["memory"], "2048");
         assert_eq!(ask.limits["cpu"], "0.5");
+        assert!(ask.claims.is_empty());
         assert_eq!(PodAsk::of(&read("Succeeded")), None);
     }
 }

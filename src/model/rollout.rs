@@ -1,5 +1,6 @@
 //! One target's rollout at one instant: the view that status and rules read.
 
+mod revisions;
 mod storage;
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Kind};
 use crate::observation::{Answer, RegistryLook, TrialResult};
@@ -17,7 +17,7 @@ pub(super) const REMOVED: &[&str] = &[
     "env[].value",
     "what looks like a secret in command, args, status, logs and events",
     "httpHeaders of probes and hooks",
-    "data of ControllerRevisions",
+    "data of ControllerRevisions except the pod template of a StatefulSet or DaemonSet",
     "all of other kinds except metadata, status and what of spec is a workload's",
 ];
 
@@ -29,8 +29,7 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
     let Some(object) = object.as_object_mut() else { return };
     metadata(object);
     if kind == Kind::ControllerRevision {
-        // The template as it was, with the values of its variables.
-        object.remove("data");
+        revision_data(object);
     }
     if let Some(status) = object.get_mut("status") {
         texts(status);
@@ -54,6 +53,24 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
             }
         }
     }
+}
+
+/// Of a StatefulSet or DaemonSet the template stays, as in the object itself; what other controllers keep is unknown.
+fn revision_data(revision: &mut Map<String, Value>) {
+    let Some(mut data) = revision.remove("data") else { return };
+    let owners = revision.get("metadata").and_then(|metadata| metadata.get("ownerReferences"));
+    let is_ours = owners.and_then(Value::as_array).into_iter().flatten().any(|owner| {
+        let field = |name: &str| owner.get(name).and_then(Value::as_str).unwrap_or_default();
+        field("apiVersion").starts_with("apps/") && ["StatefulSet", "DaemonSet"].contains(&field("kind"))
+    });
+    let template = data.pointer_mut("/spec/template").map(Value::take);
+    let Some(Value::Object(mut template)) = template.filter(|_| is_ours) else { return };
+    template.retain(|field, _| matches!(field.as_str(), "metadata" | "spec"));
+    metadata(&mut template);
+    if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
+        pod_spec(spec);
+    }
+    revision.insert("data".to_owned(), json!({"spec": {"template": template}}));
 }
 
 /// Messages can quote what a program said.
@@ -159,8 +176,6 @@ fn remove_headers(container: &mut Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -180,11 +195,17 @@ mod tests {
             text.contains("TOKEN") && text.contains("secretKeyRef") && text.contains("/revision\":\"2\"")
         );
 
-        let template = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        let template = json!({"spec": {"template": {"spec": {"containers": [container]}}, "x": "canary"}});
         let mut revision = json!({"metadata": metadata, "revision": 3, "data": template});
         redact(Kind::ControllerRevision, &mut revision);
         assert!(!revision.to_string().contains("canary"));
-        assert_eq!(revision["revision"], 3);
+        assert_eq!((&revision["revision"], &revision["data"]), (&json!(3), &Value::Null));
+
+        let owners = json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web"}]);
+        let mut revision = json!({"metadata": {"ownerReferences": owners}, "data": template});
+        redact(Kind::ControllerRevision, &mut revision);
+        assert!(!revision.to_string().contains("canary"), "{revision}");
+        assert_eq!(revision["data"]["spec"]["template"]["spec"]["containers"][0]["name"], "app");
 
         let mut pod = json!({"metadata": metadata, "spec": {"containers": [container]}});
         redact(Kind::Pod, &mut pod);

@@ -36,6 +36,7 @@ fn redact_target(target: &mut Target, redactor: &Redactor) {
 fn redact_cause(cause: &mut Cause, redactor: &Redactor) {
     let text = |text: &mut String| redact(text, redactor);
     text(&mut cause.headline);
+    cause.changes.iter_mut().for_each(text);
     cause.help.iter_mut().for_each(text);
     cause.commands.iter_mut().for_each(text);
     for piece in &mut cause.evidence {

@@ -96,6 +96,7 @@ pub(super) fn cause(code: &str, headline: &str) -> Cause {
         affected: Affected { pods: 1, of: 1 },
         evidence: Vec::new(),
         help: Vec::new(),
+        changes: Vec::new(),
         commands: Vec::new(),
     }
 }

@@ -268,7 +268,7 @@ fn counted(target: &Target) -> String {
     }
     if target.verdict == VerdictName::Complete {
         format!("{} of {desired} replicas updated and available", target.replicas.available)
-    } else if target.causes.first().is_some_and(|cause| cause.family == "manifest") && target.uid.is_empty() {
+    } else if target.uid.is_empty() && !target.causes.is_empty() {
         "nothing was rolled out".to_owned()
     } else {
         format!("{} of {desired} updated replicas are ready", target.impact.new_pods_ready)

@@ -9,7 +9,7 @@ use super::v1::{
     TargetImage, Tool, VerdictName,
 };
 use super::warnings::warnings;
-use crate::diagnose::{self, CauseCode};
+use crate::diagnose::{self, CauseCode, Change};
 use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
@@ -77,6 +77,8 @@ fn target(session: &Session, guard: &Guard) -> Target {
     let reason = verdict.map_or("not-finished", Verdict::reason);
     let name = verdict.map_or(VerdictName::Interrupted, Verdict::name);
     let seconds = round(at.as_secs_f64());
+    let mut changes = rollout.as_ref().map_or_else(Vec::new, diagnose::changes);
+    lead_with_culprits(guard, &mut changes);
     Target {
         api_version: stream.kind.api_version().to_owned(),
         kind: stream.kind.to_string(),
@@ -96,8 +98,8 @@ fn target(session: &Session, guard: &Guard) -> Target {
             .as_ref()
             .filter(|rollout| rollout.pods_are_seen() && serves(rollout.workload.kind))
             .map_or_else(Impact::default, |rollout| impact(rollout, look.old_ready)),
-        changes: rollout.as_ref().map_or_else(Vec::new, super::changes::changes),
-        causes: if is_complete { Vec::new() } else { causes(store, guard, total) },
+        changes: changes.iter().map(|change| change.text.clone()).collect(),
+        causes: if is_complete { Vec::new() } else { causes(store, guard, total, &changes) },
         warnings: super::terms::warnings(guard)
             .into_iter()
             .chain(rollout.iter().flat_map(|rollout| warnings(rollout, guard, is_complete)))
@@ -225,11 +227,22 @@ fn not_found(store: &Store, stream: &Stream) -> String {
     }
 }
 
-fn causes(store: &Store, guard: &Guard, total: usize) -> Vec<Cause> {
+/// What may explain the root cause is told first.
+fn lead_with_culprits(guard: &Guard, changes: &mut [Change]) {
+    let root = guard.root();
+    let Some(root) = guard.last.standing.iter().find(|standing| Some(standing.finding.code) == root) else {
+        return;
+    };
+    let led: Vec<Change> = diagnose::culprits(&root.finding, changes).into_iter().cloned().collect();
+    changes.sort_by_key(|change| led.iter().position(|culprit| culprit == change).unwrap_or(usize::MAX));
+}
+
+fn causes(store: &Store, guard: &Guard, total: usize, changes: &[Change]) -> Vec<Cause> {
     let root = guard.root();
     let mut standing: Vec<&Standing> = guard.last.standing.iter().collect();
     standing.sort_by_key(|standing| Some(standing.finding.code) != root);
-    let mut causes: Vec<Cause> = standing.into_iter().map(|standing| cause(standing, total)).collect();
+    let mut causes: Vec<Cause> =
+        standing.into_iter().map(|standing| cause(standing, total, changes)).collect();
     // Who pastes it after the way back has been taken goes forward again, to what failed.
     let open = store.undone(guard.stream()).is_none_or(|undone| undone.outcome == UndoOutcome::DryRun);
     if let (Some(root), Some(command), true) = (causes.first_mut(), way_back(guard), open) {
@@ -250,7 +263,7 @@ fn way_back(guard: &Guard) -> Option<String> {
     })
 }
 
-fn cause(standing: &Standing, total: usize) -> Cause {
+fn cause(standing: &Standing, total: usize, changes: &[Change]) -> Cause {
     let finding = &standing.finding;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     Cause {
@@ -263,6 +276,7 @@ fn cause(standing: &Standing, total: usize) -> Cause {
         since: round(standing.since.as_secs_f64()),
         affected: Affected { pods: count(finding.pods.len()), of: count(total) },
         evidence: finding.evidence.iter().map(evidence).collect(),
+        changes: diagnose::culprits(finding, changes).into_iter().map(|change| change.text.clone()).collect(),
         help: finding.help.clone(),
         commands: finding.commands.clone(),
     }
@@ -364,7 +378,10 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
             Some(("persistentvolumes", refusal))
         }
         (Want::OtherPod { .. }, Answer::Refused(refusal)) => Some(("other pods", refusal)),
-        (Want::Managers(_), Answer::Refused(refusal)) => Some(("managers", refusal)),
+        // Whether a ConfigMap is newer than the pods is read for a warning only.
+        (Want::Managers(object), Answer::Refused(refusal)) if object.kind != Kind::ConfigMap => {
+            Some(("managers", refusal))
+        }
         (Want::PullSecrets { .. }, Answer::Refused(refusal)) => Some(("serviceaccounts", refusal)),
         (Want::Trial(_), Answer::Refused(refusal)) => Some(("dry runs", refusal)),
         _ => None,
@@ -397,8 +414,9 @@ fn consequence(resource: &str) -> &'static str {
     match resource {
         "deployments" => "the target could not be judged",
         "pods" => "no pod could be judged",
-        "replicasets" | "controllerrevisions" => {
-            "pods of the new and of older revisions cannot be told apart"
+        "replicasets" => "pods of the new and of older revisions cannot be told apart",
+        "controllerrevisions" => {
+            "what changed is not known, and new and older pods of a DaemonSet cannot be told apart"
         }
         "services" => "whether traffic reaches the pods is not known",
         "events" => "failed probes, mounts and refused pods may not be explained",

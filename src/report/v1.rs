@@ -227,6 +227,9 @@ pub(crate) struct Cause {
     pub(crate) since: f64,
     pub(crate) affected: Affected,
     pub(crate) evidence: Vec<Evidence>,
+    /// Those of the target's changes that may explain it, the likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<String>,
     pub(crate) help: Vec<String>,
     pub(crate) commands: Vec<String>,
 }

@@ -2,10 +2,10 @@
 
 use super::outcome::serves;
 use super::v1::Warning;
-use crate::diagnose::differing;
+use crate::diagnose::{differing, outdated};
 use crate::guard::Guard;
 use crate::model::{Kind, Pod, Rollout};
-use crate::settle::not_up;
+use crate::settle::{not_up, nothing_is_new};
 
 /// The warnings of a target. Those about the proof are given only with a pass.
 pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) -> Vec<Warning> {
@@ -30,6 +30,9 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
     if let Some(message) = not_available(rollout, guard) {
         warn("not-all-available", message);
     } else if let Some((code, message)) = not_updated(rollout) {
+        warn(code, message);
+    }
+    if let Some((code, message)) = nothing_rolled(rollout, guard) {
         warn(code, message);
     }
     if let Some(message) = template_not_rolled(rollout) {
@@ -106,6 +109,18 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         warn(standing.finding.code.as_str(), standing.finding.headline.clone());
     }
     warnings
+}
+
+/// A wait that found everything as it is: what was applied before it may have changed no template.
+fn nothing_rolled(rollout: &Rollout<'_>, guard: &Guard) -> Option<(&'static str, String)> {
+    if guard.last.applied.policy.instant {
+        return None;
+    }
+    if let Some(message) = outdated(rollout) {
+        return Some(("config-newer-than-pods", message));
+    }
+    let message = "nothing was rolled out: no pod is younger than ten minutes, so if something was applied just before, it did not change the pod template";
+    nothing_is_new(rollout).then(|| ("nothing-rolled-out", message.to_owned()))
 }
 
 /// The pods that `--min-available` does without.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, Step, apply, kubectl, until};
+use crate::case::{Case, Need, Step, apply, kubectl, until};
 use crate::manifest::{app, one, web};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -65,13 +65,23 @@ fn policy() -> Vec<Value> {
 
 /// A webhook that nobody answers for: nothing listens on that port.
 fn absent_webhook() -> Value {
+    webhook("Validating", json!({"url": "https://127.0.0.1:9/validate"}))
+}
+
+/// A webhook of the suite itself, which answers as its path says.
+fn answering_webhook(kind: &str, path: &str) -> Value {
+    webhook(kind, json!({"url": format!("$WEBHOOK/{path}"), "caBundle": "$CA"}))
+}
+
+/// A webhook that must agree to the pods of this case.
+fn webhook(kind: &str, client: Value) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
+        "kind": format!("{kind}WebhookConfiguration"),
         "metadata": {"name": "$NS"},
         "webhooks": [{
             "name": "check.policy.example.com",
-            "clientConfig": {"url": "https://127.0.0.1:9/validate"},
+            "clientConfig": client,
             "rules": pods(),
             "failurePolicy": "Fail",
             "sideEffects": "None",
@@ -119,6 +129,21 @@ fn refused() -> Vec<Case> {
             .object(web(one(app(json!({})))))
             .says(&["check.policy.example.com", "connection refused", "trouble"])
             .lasts(140),
+        fails("webhook-denied", "admission-webhook-denied")
+            .of_the_cluster(answering_webhook("Validating", "deny"))
+            // The API server has read a new webhook a moment later.
+            .before(Step::Pass(3))
+            .object(web(one(app(json!({})))))
+            .says(&["check.policy.example.com", "image of container app has no signature"])
+            .needs(Need::Servers)
+            .lasts(35),
+        fails("spoilt-by-a-webhook", "pod-invalid")
+            .of_the_cluster(answering_webhook("Mutating", "spoil"))
+            .before(Step::Pass(3))
+            .object(web(one(app(json!({})))))
+            .says(&["spec.restartPolicy: Unsupported value: \"Sometimes\""])
+            .needs(Need::Servers)
+            .lasts(35),
     ]
 }
 
@@ -130,6 +155,11 @@ fn healthy() -> Vec<Case> {
             .object(naming("serviceAccountName", "deployer"))
             .at(5, kubectl("create serviceaccount deployer"))
             .lasts(45),
+        passes("webhook-agrees-near-miss")
+            .of_the_cluster(answering_webhook("Validating", "allow"))
+            .before(Step::Pass(3))
+            .object(web(one(app(json!({})))))
+            .needs(Need::Servers),
         passes("policy-kept-near-miss")
             .before(Step::Apply(policy()))
             .before(Step::Pass(5))

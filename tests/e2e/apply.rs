@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, apply, rolled_out};
-use crate::manifest::{deployment, one, ready, server};
+use crate::case::{Case, apply, kubectl, rolled_out};
+use crate::manifest::{config_map, deployment, one, ready, server};
 
 pub(crate) fn cases() -> Vec<Case> {
     let fails = |name, code, command: &str| {
@@ -38,12 +38,45 @@ pub(crate) fn cases() -> Vec<Case> {
             "kubectl -n $NS --as=nobody set image deployment/web app=$REGISTRY/busy:2",
         )
         .says(&["nobody may not"]),
+        fails(
+            "removed-version",
+            "api-removed",
+            "kubectl -n $NS apply -f tests/e2e/manifests/removed-version.yaml",
+        )
+        .says(&["extensions/v1beta1", "apps/v1"]),
+        fails("namespace-absent", "namespace-missing", "kubectl -n $NS-none create deployment web --image=busy")
+            .says(&["$NS-none"]),
+        // Two managers want different replicas, and the second may not take them by force.
+        fails(
+            "conflict",
+            "apply-conflict",
+            "kubectl -n $NS apply --server-side --field-manager=second -f tests/e2e/manifests/replicas.yaml",
+        )
+        .says(&["spec.replicas", "kubectl-client-side-apply"]),
+        // What is to be deleted is held by a finalizer, and so is the namespace.
+        Case::fails("apply", "namespace-terminating", "namespace-terminating")
+            .before(apply(held()))
+            .before(kubectl("delete namespace $NS --wait=false"))
+            .args("-- kubectl -n $NS create deployment web --image=$REGISTRY/busy:1")
+            .after(kubectl(
+                "patch configmap held --type=merge -p {\"metadata\":{\"finalizers\":null}}",
+            ))
+            .says(&["$NS", "terminat"])
+            .lasts(8),
         fails("command-fails", "apply-failed", "false").says(&["false failed with exit code 1"]),
         Case::passes("apply", "applied-near-miss")
             .before(apply(web()))
             .args("--expect-image $REGISTRY/busy:2 -- kubectl -n $NS set image deployment/web app=$REGISTRY/busy:2")
             .lasts(25),
     ]
+}
+
+fn held() -> Value {
+    let mut map = config_map("held", json!({}));
+    if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("finalizers".to_owned(), json!(["example.com/hold"]));
+    }
+    map
 }
 
 fn web() -> Value {

@@ -11,6 +11,8 @@ pub(crate) enum Need {
     PrivateRegistry,
     /// The program that pushes images, on a node that shares this machine's loopback.
     ClusterProgram,
+    /// The servers of the suite, which nodes and the API server reach at this machine's addresses.
+    Servers,
 }
 
 /// Something done to the cluster.
@@ -26,6 +28,8 @@ pub(crate) enum Step {
     },
     /// Says what the kubelet of a node without a machine would say of the pods with these labels: they are ready.
     Ready(String),
+    /// Opens the readiness gate of that name of every pod with the label `app=web`.
+    Open(String),
     /// Says that the kubelet of a node without a machine lives.
     Beat(String),
     /// Says what the attacher of a driver without a machine would say: this volume is attached.
@@ -37,6 +41,9 @@ pub(crate) enum Step {
     },
     /// Waits until the binary's progress contains the text. Only in [`Case::during`].
     Seen(&'static str),
+    /// Writes an event about the first pod with the label `app=web`, as a component that does not run here would:
+    /// component, reason and message.
+    Event(&'static str, &'static str, &'static str),
     /// Lets that many seconds pass.
     Pass(u64),
     /// `push NAME:TAG [FROM:TAG]` of the cluster program.

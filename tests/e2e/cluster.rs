@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::case::{Need, Step};
+use crate::loopback::Servers;
 use crate::manifest;
 use crate::registry::LateRegistry;
 
@@ -16,6 +17,8 @@ pub(crate) struct Cluster {
     private: Option<String>,
     program: Option<String>,
     late: LateRegistry,
+    /// Or why there are none.
+    servers: Result<Servers, String>,
     /// Different in each run, for image tags that must be new to the nodes.
     run: String,
 }
@@ -41,6 +44,7 @@ impl Cluster {
             program: variable("ROLLOUT_GUARD_TEST_CLUSTER"),
             run: since_1970.as_secs().to_string(),
             late,
+            servers: node_address().and_then(|node| Servers::start(&node)),
             registry,
         })
     }
@@ -52,18 +56,24 @@ impl Cluster {
                 Some("ROLLOUT_GUARD_TEST_PRIVATE_REGISTRY is not set")
             }
             Need::ClusterProgram if self.program.is_none() => Some("ROLLOUT_GUARD_TEST_CLUSTER is not set"),
-            Need::PrivateRegistry | Need::ClusterProgram => None,
+            Need::Servers if self.servers.is_err() => Some("nodes do not share this machine's addresses"),
+            Need::PrivateRegistry | Need::ClusterProgram | Need::Servers => None,
         }
     }
 
     /// Fills the placeholders of a manifest, an argument or an expected text.
     pub(crate) fn fill(&self, text: &str, namespace: &str) -> String {
         let private = self.private.as_deref().unwrap_or("private.invalid");
-        text.replace("$REGISTRY", &self.registry)
+        let text = text
+            .replace("$REGISTRY", &self.registry)
             .replace("$PRIVATE", private)
             .replace("$LATE", &self.late.address())
             .replace("$RUN", &self.run)
-            .replace("$NS", namespace)
+            .replace("$NS", namespace);
+        match &self.servers {
+            Ok(servers) => servers.fill(text),
+            Err(_) => text,
+        }
     }
 
     /// A namespace without anything from an earlier run.
@@ -106,6 +116,13 @@ impl Cluster {
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
             Step::Ready(selector) => self.say_ready(namespace, selector),
+            Step::Open(gate) => {
+                let args = ["get", "pods", "-l", "app=web", "-o", "name"].map(str::to_owned);
+                let condition = json!({"type": gate, "status": "True", "lastTransitionTime": now()?});
+                let status = json!({"status": {"conditions": [condition]}});
+                let pods = self.kubectl(namespace, &args)?;
+                pods.lines().try_for_each(|pod| self.say(namespace, &[pod], &status))
+            }
             Step::Beat(node) => {
                 let beat = json!({"type": "Ready", "status": "True", "reason": "KubeletReady",
                     "message": "kubelet is posting ready status", "lastHeartbeatTime": now()?});
@@ -117,6 +134,9 @@ impl Cluster {
             }
             Step::Attached(volume) => self.say_attached(namespace, volume),
             Step::Seen(text) => Err(format!("{text}: only beside the binary")),
+            Step::Event(component, reason, message) => {
+                self.write_event(namespace, component, reason, message)
+            }
             Step::Pass(seconds) => {
                 std::thread::sleep(Duration::from_secs(*seconds));
                 Ok(())
@@ -169,6 +189,29 @@ impl Cluster {
         Ok(())
     }
 
+    fn write_event(
+        &self,
+        namespace: &str,
+        component: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), String> {
+        let args = ["get", "pods", "-l", "app=web", "-o", "json"].map(str::to_owned);
+        self.until(namespace, &args, "\"uid\"")?;
+        let pods: Value = serde_json::from_str(&self.kubectl(namespace, &args)?).unwrap_or_default();
+        let metadata = pods.pointer("/items/0/metadata").cloned().unwrap_or_default();
+        let now = now()?;
+        let event = json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("web.{component}")},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace,
+                "name": metadata.get("name"), "uid": metadata.get("uid")},
+            "reason": reason, "message": message, "type": "Normal", "count": 1,
+            "firstTimestamp": now, "lastTimestamp": now, "source": {"component": component},
+            "reportingComponent": component,
+        });
+        self.apply(namespace, &[event], &[]).map(drop)
+    }
+
     fn say_attached(&self, namespace: &str, volume: &str) -> Result<(), String> {
         let volume = self.fill(volume, namespace);
         let columns = "custom-columns=V:.spec.source.persistentVolumeName,N:.metadata.name";
@@ -204,6 +247,13 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// An address of a node, which is this machine's where `tests/cluster` made it.
+fn node_address() -> Result<String, String> {
+    let path = "jsonpath={.items[*].status.addresses[?(@.type=='InternalIP')].address}";
+    let listed = call(Command::new("kubectl").args(["get", "nodes", "-o", path]), "")?;
+    listed.split_whitespace().next().map(str::to_owned).ok_or_else(|| "no node has an address".to_owned())
 }
 
 /// The time, as Kubernetes writes it.

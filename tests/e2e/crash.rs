@@ -39,6 +39,18 @@ fn exits() -> Vec<Case> {
             })))))
             .says(&["96Mi", "OOMKilled", "137"])
             .lasts(20),
+        Case::fails("crash", "limit-below-the-first-process", "memory-limit-too-small")
+            .object(web(one(app(json!({"resources": {"limits": {"memory": "128m"}}})))))
+            .says(&["128m", "Mi"])
+            .lasts(25),
+        // With the processes of the pod shared it is not process 1, and can be killed. Kubernetes makes $ of $$.
+        Case::fails("crash", "killed-from-outside", "container-killed")
+            .object(web(json!({
+                "shareProcessNamespace": true,
+                "containers": [app(json!({"command": shell("echo working; sleep 1; kill -9 $$$$")}))],
+            })))
+            .says(&["SIGKILL", "137"])
+            .lasts(50),
         Case::fails("crash", "beside-a-healthy-container", "container-crashing")
             .object(web(json!({"containers": [
                 server(json!({"readinessProbe": ready()})),
@@ -68,6 +80,19 @@ fn late_deaths() -> Vec<Case> {
             })))))
             .says(&["exit code 1", "lost the database"])
             .lasts(120),
+        // The probe passes, old pods go, and then it dies.
+        Case::fails("crash", "dies-after-being-ready", "crash-after-ready")
+            .object(web(one(server(json!({
+                "command": shell("httpd -p 8080 -h /www; sleep 6; echo lost the database; exit 1"),
+                "readinessProbe": ready(),
+            })))))
+            .says(&[
+                "became ready and ended 4 times with exit code 1",
+                "lost the database",
+                "minReadySeconds",
+            ])
+            .timeout(240)
+            .lasts(100),
     ]
 }
 
@@ -93,6 +118,10 @@ fn commands() -> Vec<Case> {
         Case::fails("crash", "script-without-shebang", "exec-format-error")
             .object(command(json!(["/bin/no-shebang"])))
             .says(&["/bin/no-shebang", "#!"])
+            .lasts(25),
+        Case::fails("crash", "working-directory-is-a-file", "container-cannot-start")
+            .object(web(one(app(json!({"workingDir": "/bin/sh"})))))
+            .says(&["/bin/sh", "not a directory"])
             .lasts(25),
     ]
 }

@@ -46,7 +46,10 @@ fn failures() -> Vec<Case> {
             .before(apply(surging(version("1"))))
             .before(rolled_out("ds/web"))
             .object(surging(missing))
-            .says(&["$REGISTRY/busy:none", "1 old pod still serves"])
+            .says(&[
+                "app: image $REGISTRY/busy:1 → $REGISTRY/busy:none (by this rollout)",
+                "1 old pod still serves",
+            ])
             .field("/targets/0/replicas/updated", 0)
             .lasts(60),
         Case::fails("daemon-set", "crashing", "container-crashing")

@@ -9,6 +9,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = missing();
     cases.extend(private());
     cases.extend(decided_by_the_spec());
+    cases.extend(registries());
     cases.extend(healing());
     cases.extend(with_the_registry_asked());
     cases
@@ -132,6 +133,28 @@ fn decided_by_the_spec() -> Vec<Case> {
             .before(apply(image("$REGISTRY/busy:1")))
             .before(rolled_out("deploy/web"))
             .object(web(one(app(json!({"imagePullPolicy": "Never"}))))),
+    ]
+}
+
+/// Registries that answer as broken ones do.
+fn registries() -> Vec<Case> {
+    let fails = |name, code, of: &str| {
+        Case::fails("image", name, code).object(image(of)).needs(Need::Servers).args("--patience 0.3")
+    };
+    vec![
+        fails("pulls-used-up", "registry-rate-limited", "$LIMITED/shop/web:1")
+            .says(&["$LIMITED", "429"])
+            .lasts(120),
+        // No rule knows these words, so they are shown as they are.
+        fails("registry-that-makes-tea", "unknown", "$STRANGE/shop/web:1")
+            .says(&["$STRANGE", "418"])
+            .lasts(110),
+        fails("registry-without-tls", "registry-plain-http", "$PLAIN/shop/web:1")
+            .says(&["$PLAIN", "plain HTTP"])
+            .lasts(45),
+        fails("certificate-that-nobody-knows", "registry-certificate-untrusted", "$UNTRUSTED/shop/web:1")
+            .says(&["$UNTRUSTED", "x509"])
+            .lasts(45),
     ]
 }
 

@@ -98,6 +98,13 @@ fn healthy() -> Vec<Case> {
             .object(gateway(json!({"requests": {"memory": "120Mi"}})))
             .at(5, apply(max("200Mi")))
             .lasts(40),
+        // The default is corrected, and the controller has not tried again yet: that is no failure.
+        passes("default-corrected-late-near-miss")
+            .object(limit_range(json!({"type": "Container", "default": {"memory": "64Mi"}})))
+            .object(gateway(json!({"requests": {"memory": "120Mi"}})))
+            .at(6, apply(limit_range(json!({"type": "Container", "default": {"memory": "200Mi"}}))))
+            .timeout(240)
+            .lasts(60),
         passes("defaults-filled-in-near-miss")
             .object(limit_range(json!({
                 "type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"memory": "16Mi"},

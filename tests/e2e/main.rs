@@ -36,6 +36,7 @@ mod inside;
 mod job;
 mod junit;
 mod limits;
+mod loopback;
 mod manifest;
 mod node;
 mod options;

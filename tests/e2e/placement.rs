@@ -61,6 +61,9 @@ fn labelled(mut node: Value) -> Value {
     node
 }
 
+/// Cluster Autoscaler 1.33.
+const NO_GROUP_FITS: &str = "pod didn't trigger scale-up: 3 Insufficient cpu, 1 max node group size reached";
+
 fn unplaced() -> Vec<Case> {
     let fails = |name, code| {
         Case::fails("placement", name, code)
@@ -95,6 +98,13 @@ fn unplaced() -> Vec<Case> {
         fails("spread-over-a-label-nodes-lack", "topology-spread-unsatisfied")
             .object(web(pod(spread)))
             .says(&[zone, "ScheduleAnyway"]),
+        // No autoscaler runs here; what it would say is written in its place.
+        Case::fails("placement", "autoscaler-that-finds-no-group", "autoscaler-refused")
+            .object(asking("cpu", "1000"))
+            .at(3, Step::Event("cluster-autoscaler", "NotTriggerScaleUp", NO_GROUP_FITS))
+            .says(&["3 Insufficient cpu", "1 max node group size reached"])
+            .args("--patience 0.2")
+            .lasts(45),
         Case::fails("placement", "scheduler-that-does-not-run", "scheduler-missing")
             .object(web(pod(json!({"schedulerName": "my-scheduler"}))))
             .says(&["my-scheduler", "spec.template.spec.schedulerName"])

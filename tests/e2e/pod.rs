@@ -32,11 +32,12 @@ pub(crate) fn cases() -> Vec<Case> {
             .object(gated())
             .at(6, kubectl("patch pod web --subresource=status --type=strategic -p {\"status\":{\"conditions\":[{\"type\":\"example.com/open\",\"status\":\"True\"}]}}"))
             .lasts(25),
-        Case::ends("pod", "gate-closed", 3, "timed-out", "progressing")
+        Case::ends("pod", "gate-closed", 3, "timed-out", "readiness-gate-closed")
             .object(gated())
-            .timeout(8)
-            .says(&["its readiness gate example.com/open"])
-            .lasts(10),
+            .names("readiness-gate-closed")
+            .timeout(20)
+            .says(&["readiness gate example.com/open is closed: its condition is not there"])
+            .lasts(22),
     ];
     cases.into_iter().map(|case| case.target("pod/web")).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::case::Case;
+use crate::case::{Case, Step, until};
 use crate::manifest::{one, ready, server, shell, web};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -101,13 +101,32 @@ fn never_ready() -> Vec<Case> {
             })))
             .says(&["ready"])
             .lasts(40),
+        // Five minutes are a while; a tenth of them are enough to show it.
+        Case::fails("probe", "readiness-gate-closed", "readiness-gate-closed")
+            .object(gated())
+            .args("--patience 0.05")
+            .says(&["readiness gate example.com/open is closed", "spec.template.spec.readinessGates"])
+            .lasts(30),
     ]
+}
+
+/// Ready only once somebody says so.
+fn gated() -> Value {
+    let mut spec = one(server(json!({"readinessProbe": ready()})));
+    if let Some(spec) = spec.as_object_mut() {
+        spec.insert("readinessGates".to_owned(), json!([{"conditionType": "example.com/open"}]));
+    }
+    web(spec)
 }
 
 const SLOW_ANSWERS: &str = "mkdir -p /tmp/www/cgi-bin
     printf '#!/bin/sh\\nsleep 3\\nprintf \"Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nok\"\\n' >/tmp/www/cgi-bin/ready
     chmod +x /tmp/www/cgi-bin/ready
     exec httpd -f -p 8080 -h /tmp/www";
+
+/// Whether the containers of the only pod are ready.
+const CONTAINERS_READY: &str =
+    "get pods -l app=web -o jsonpath={.items[*].status.conditions[?(@.type=='ContainersReady')].status}";
 
 fn healthy() -> Vec<Case> {
     vec![
@@ -140,6 +159,12 @@ fn healthy() -> Vec<Case> {
                 "readinessProbe": ready(),
             })))
             .lasts(25),
+        // Whoever opens the gate takes a moment.
+        Case::passes("probe", "readiness-gate-opened-near-miss")
+            .object(gated())
+            .at(1, until(CONTAINERS_READY, "True"))
+            .at(2, Step::Open("example.com/open".to_owned()))
+            .lasts(30),
         Case::passes("probe", "named-port-near-miss")
             .object(serving(json!({
                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, kubectl, rolled_out, until};
-use crate::manifest::{app, deployment, one, ready, server, web, with_spec};
+use crate::manifest::{app, container, deployment, one, ready, server, shell, web, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = failures();
@@ -76,6 +76,28 @@ fn failures() -> Vec<Case> {
             .object(with_spec(version("2", 1), json!({"paused": true})))
             .says(&["paused", "kubectl -n $NS rollout resume deployment/web", "1 old pod still serves"])
             .lasts(20),
+        // Of what this rollout changed, the probe's path is what matters.
+        Case::fails("rollout", "probe-changed", "readiness-probe-failing")
+            .before(apply(version("1", 1)))
+            .before(rolled_out("deploy/web"))
+            .object(not_found())
+            .says(&[
+                "app: readinessProbe GET http://:8080/healthz → GET http://:8080/readyz (by this rollout)",
+                "changed: app: environment variable VERSION was removed",
+            ])
+            .field(
+                "/targets/0/causes/0/changes/0",
+                "app: readinessProbe GET http://:8080/healthz → GET http://:8080/readyz",
+            )
+            .lasts(80),
+        // What keeps a container from being made comes before what ends its neighbour.
+        Case::fails("rollout", "several-causes", "image-not-found")
+            .object(web(json!({"containers": [
+                app(json!({"image": "$REGISTRY/busy:none"})),
+                container("proxy", json!({"command": shell("echo no upstream; exit 2")})),
+            ]})))
+            .says(&["also[container-crashing]: container proxy ended", "$REGISTRY/busy:none"])
+            .lasts(60),
         // The deadline says only that nothing moved; the probe says why.
         Case::fails("rollout", "progress-deadline-with-a-cause", "readiness-probe-failing")
             .object(with_spec(not_found(), json!({"progressDeadlineSeconds": 10})))

@@ -42,6 +42,7 @@ fn failures() -> Vec<Case> {
             .object(image_missing(2))
             .says(&[
                 "$REGISTRY/busy:none",
+                "app: image $REGISTRY/busy:1 → $REGISTRY/busy:none (by this rollout)",
                 "1 old pod still serves",
                 "set image statefulset/web",
                 "kubectl -n $NS delete pod web-1",
@@ -53,6 +54,17 @@ fn failures() -> Vec<Case> {
             .object(stateful_set(2, one(app(json!({"command": shell("echo no database; exit 3")})))))
             .says(&["no database", "kubectl -n $NS logs web-", "kubectl -n $NS delete pod web-"])
             .lasts(45),
+        // Its neighbour is fine, so it is not all pods.
+        Case::fails("stateful-set", "one-of-two-crashing", "container-crashing")
+            .object(stateful_set(
+                2,
+                one(app(json!({"command": shell(
+                    "[ $(hostname) = web-0 ] && exec sleep 3600; echo cannot join; exit 1",
+                )}))),
+            ))
+            .says(&["Pod $NS/web-1 (1 of 2 new pods)", "cannot join"])
+            .field("/targets/0/causes/0/affected/pods", 1)
+            .lasts(55),
         // Not one pod of it exists: only events of the StatefulSet itself say why.
         Case::fails("stateful-set", "above-limit-range", "limit-range-exceeded")
             .object(limit_range(json!({"type": "Container", "max": {"memory": "100Mi"}})))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, kubectl, rolled_out};
-use crate::manifest::{app, deployment, one, ready, server, stateful_set, with_spec};
+use crate::manifest::{app, config_map, deployment, one, ready, server, stateful_set, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = not_updated();
@@ -78,6 +78,15 @@ fn overtaken() -> Vec<Case> {
             .names("rolled-back")
             .says(&["revision 3 is an older template than revision 2", "template written by kubectl"])
             .lasts(10),
+        Case::ends("updated", "set-rolled-back", 6, "superseded", "rolled-back")
+            .target("sts/web")
+            .before(apply(set("1")))
+            .before(rolled_out("sts/web"))
+            .object(set_that_never_starts("2"))
+            .once("0 of 1 updated replicas available", kubectl("rollout undo sts/web"))
+            .names("rolled-back")
+            .says(&["StatefulSet web was rolled back while it was watched"])
+            .lasts(20),
         Case::ends("updated", "generation-passed-by", 6, "superseded", "rollout-superseded")
             .before(apply(image("$REGISTRY/busy:1")))
             .object(image("$REGISTRY/busy:2"))
@@ -94,15 +103,27 @@ fn overtaken() -> Vec<Case> {
     ]
 }
 
+/// A StatefulSet of that version.
+fn set(version: &str) -> Value {
+    let env = json!([{"name": "VERSION", "value": version}]);
+    stateful_set(1, one(server(json!({"env": env, "readinessProbe": ready()}))))
+}
+
+/// The same, never Ready.
+fn set_that_never_starts(version: &str) -> Value {
+    let probe = json!({"exec": {"command": ["false"]}, "periodSeconds": 5, "failureThreshold": 60});
+    let env = json!([{"name": "VERSION", "value": version}]);
+    stateful_set(1, one(app(json!({"env": env, "readinessProbe": probe}))))
+}
+
+/// A web server with variables from ConfigMap `settings`.
+fn configured() -> Value {
+    let from = json!([{"configMapRef": {"name": "settings"}}]);
+    deployment("web", 1, one(server(json!({"envFrom": from, "readinessProbe": ready()}))))
+}
+
 fn healthy() -> Vec<Case> {
     let passes = |name| Case::passes("updated", name).lasts(30);
-    let set = |version: &str| {
-        stateful_set(
-            1,
-            one(server(json!({
-            "env": [{"name": "VERSION", "value": version}], "readinessProbe": ready()}))),
-        )
-    };
     let always = json!({"image": "$REGISTRY/moved-$RUN:1", "imagePullPolicy": "Always"});
     vec![
         passes("image-as-expected-near-miss").object(image("$REGISTRY/busy:2")).args(
@@ -126,6 +147,29 @@ fn healthy() -> Vec<Case> {
             .before(rolled_out("sts/web"))
             .args("--revision 2")
             .once("statefulset/web:", apply(set("2"))),
+        // Nothing starts the pods anew, so they go on with the old values.
+        passes("config-map-changed-only-near-miss")
+            .before(apply(config_map("settings", json!({"MODE": "a"}))))
+            .before(apply(configured()))
+            .before(rolled_out("deploy/web"))
+            .before(Step::Pass(8))
+            .before(apply(config_map("settings", json!({"MODE": "b"}))))
+            .object(configured())
+            .says(&[
+                "config-newer-than-pods",
+                "ConfigMap settings was changed",
+                "rollout restart deployment/web",
+            ])
+            .lasts(25),
+        passes("config-map-changed-with-the-template-near-miss")
+            .before(apply(config_map("settings", json!({"MODE": "a"}))))
+            .before(apply(configured()))
+            .before(rolled_out("deploy/web"))
+            .object(config_map("settings", json!({"MODE": "b"})))
+            .object(with_spec(configured(), json!({"minReadySeconds": 1})))
+            .once("deployment/web:", kubectl("rollout restart deploy/web"))
+            .args("--revision 2")
+            .never_warns(&["config-newer-than-pods", "nothing-rolled-out"]),
         // The second pod pulls what the first has under the same name.
         passes("tag-moved-near-miss")
             .before(Step::Push("moved-$RUN:1 busy:1".to_owned()))

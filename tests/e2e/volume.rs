@@ -31,9 +31,13 @@ fn extend(object: &mut Value, fields: Value) {
     }
 }
 
+fn claimed() -> Value {
+    json!({"persistentVolumeClaim": {"claimName": "data"}})
+}
+
 /// Deployment `web` whose pods use the claim `data`.
 fn user(version: &str) -> Value {
-    web(with_volume(json!({"persistentVolumeClaim": {"claimName": "data"}}), version))
+    web(with_volume(claimed(), version))
 }
 
 /// A claim of 1Gi with further fields of its spec.
@@ -177,6 +181,17 @@ fn held() -> Vec<Case> {
                 r#"{"spec":{"strategy":{"rollingUpdate":null,"type":"Recreate"}}}"#,
             ])
             .field("/targets/0/impact/oldPodsReady", 1)
+            .lasts(45),
+        // The pod of somebody else has it, and the scheduler does not say which.
+        one_pod(fails("held-by-another-workload", "volume-multi-attach"))
+            .before(apply(deployment("batch", 1, with_volume(claimed(), "1"))))
+            .before(rolled_out("deploy/batch"))
+            .object(user("1"))
+            .says(&[
+                "the volume of claim data can be used by one pod only, and pod batch-",
+                "belongs to ReplicaSet batch-",
+            ])
+            .args("--patience 0.25")
             .lasts(45),
         // One machine has one kubelet; the other node is an object, and what its kubelet and the driver would say is
         // written by the suite. The error is the controller's own.

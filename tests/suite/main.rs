@@ -7,6 +7,7 @@
 )]
 
 mod action;
+mod causes;
 mod examples;
 mod harness;
 mod properties;

@@ -71,7 +71,21 @@ impl Context<'_> {
                 "containers after {name} do not start until it ends with 0"
             )],
             End::Crashed => Vec::new(),
+            End::CrashedAfterReady(_) => self.after_ready_help(),
         }
+    }
+
+    fn after_ready_help(&self) -> Vec<String> {
+        let mut help = vec!["it starts well and dies once it serves, so look at what comes later: the first requests, a job on a timer, a connection that is lost, a cache that grows".to_owned()];
+        // Only a rollout of replicas waits for them.
+        if self.rollout.workload.rolls_replicas() {
+            help.push(format!(
+                "until that is found, spec.minReadySeconds of {}, longer than the {}s this container lived, keeps such pods from counting as available, so that old pods go on serving",
+                self.rollout.workload.command_target(),
+                self.lived()
+            ));
+        }
+        help
     }
 
     fn command_line(&self) -> String {

@@ -1,5 +1,7 @@
 //! How a container ended, and how often that must happen before it is judged.
 
+use std::time::Duration;
+
 use super::super::ends::Ended;
 use super::super::{CauseCode, logs};
 use super::start_error::{self, StartFailure};
@@ -29,7 +31,13 @@ pub(super) enum End {
     Killed(i64),
     /// Any other code or signal.
     Crashed,
+    /// The same, of a container that had been Ready for this long.
+    CrashedAfterReady(Duration),
 }
+
+/// Without a readiness probe a container is Ready as soon as its process runs; only after this time does it mean
+/// more than that.
+const READY_UNPROBED: Duration = Duration::from_secs(10);
 
 impl End {
     /// Reads the latest end of a container.
@@ -55,7 +63,7 @@ impl End {
             (127, _) => Self::ShellFoundNoCommand,
             (_, Some(signal @ (2 | 9 | 15))) => Self::Killed(signal),
             (0, _) => Self::Completed,
-            _ => Self::Crashed,
+            _ => ready_before(rollout, ended).map_or(Self::Crashed, Self::CrashedAfterReady),
         })
     }
 
@@ -74,9 +82,12 @@ impl End {
             Self::OutOfMemory => CauseCode::MemoryLimitExceeded,
             Self::HookFailed => CauseCode::PostStartHookFailed,
             Self::Completed => CauseCode::ContainerCompleted,
-            Self::Killed(_) | Self::Crashed if init => CauseCode::InitContainerFailing,
+            Self::Killed(_) | Self::Crashed | Self::CrashedAfterReady(_) if init => {
+                CauseCode::InitContainerFailing
+            }
             Self::Killed(_) => CauseCode::ContainerKilled,
             Self::Crashed => CauseCode::ContainerCrashing,
+            Self::CrashedAfterReady(_) => CauseCode::CrashAfterReady,
         }
     }
 
@@ -92,7 +103,7 @@ impl End {
             | Self::ShellMayNotExecute
             | Self::ExecFormat
             | Self::Completed => 3,
-            Self::Killed(_) | Self::HookFailed | Self::Crashed => 4,
+            Self::Killed(_) | Self::HookFailed | Self::Crashed | Self::CrashedAfterReady(_) => 4,
         }
     }
 
@@ -128,6 +139,14 @@ impl End {
         }
         i64::try_from(alike).unwrap_or(i64::MAX).min(ended.count)
     }
+}
+
+/// For how long the pod had been Ready before this end, where that says something of the container: it passed a
+/// readiness probe of its own, or stayed Ready for a while.
+fn ready_before(rollout: &Rollout<'_>, ended: &Ended<'_>) -> Option<Duration> {
+    let ready = rollout.memory(ended.pod)?.ready_before_end;
+    let probed = ended.container?.readiness_probe.is_some() && !ended.is_init();
+    (ready >= READY_UNPROBED || probed && !ready.is_zero()).then_some(ready)
 }
 
 /// The waiting reason says so for a moment only; the event stays. It belongs to the latest instance if it is not

@@ -1,5 +1,7 @@
 //! Cases of the family `crash`, with the texts of Kubernetes 1.36.3 on containerd 1.6 as recorded.
 
+mod after_ready;
+
 use serde_json::{Value, json};
 
 use super::rules;

@@ -121,6 +121,11 @@ impl Context<'_> {
         }
     }
 
+    /// Seconds of the life that ended.
+    pub(super) fn lived(&self) -> i64 {
+        self.latest.life_seconds()
+    }
+
     fn quoted(&self) -> String {
         match self.log.telling_line() {
             Some(line) => format!(": \"{line}\""),
@@ -176,6 +181,11 @@ impl Context<'_> {
             End::Crashed => {
                 format!("{who} ended{times} with {} {life}{}", exit::spoken(self.latest), self.quoted())
             }
+            End::CrashedAfterReady(_) => format!(
+                "{who} became ready and ended{times} with {} {life}{}",
+                exit::spoken(self.latest),
+                self.quoted()
+            ),
         }
     }
 
@@ -205,6 +215,11 @@ impl Context<'_> {
                 self.events_of(finding, events, "FailedPostStartHook")
             }
             End::Killed(_) => self.events_of(finding, events, reason::KILLING),
+            End::CrashedAfterReady(ready) => finding.with_evidence(Evidence::field(
+                pod,
+                "status.conditions[Ready]",
+                format!("False; it had been True for {}s before that end", ready.as_secs()),
+            )),
             _ => finding,
         }
     }

@@ -192,6 +192,9 @@ fn unreachable_words(text: &str, statuses: &[u16]) -> Option<String> {
     if let Some(status) = statuses.iter().find(|status| **status >= 500) {
         return Some(format!("it answers with HTTP status {status}"));
     }
+    if text.trim_end().ends_with(": eof") {
+        return Some("the connection broke off".to_owned());
+    }
     PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, words)| (*words).to_owned())
 }
 

@@ -1,8 +1,10 @@
 //! A request above a limit that is not in the template.
 
+use std::collections::BTreeMap;
+
 use super::super::{CauseCode, Confidence, Evidence, Finding, Prognosis};
 use super::message::RequestAboveLimit;
-use super::range::{edit, factor, find, same, whose};
+use super::range::{Origin, edit, factor, find, same, whose};
 use crate::model::{Creator, LimitRangeItem, Quantity, Rollout};
 
 /// A request above a limit that is not in the template: a LimitRange put it there. `None` if the template has
@@ -16,7 +18,7 @@ pub(super) fn default_conflict(
     let spec = &rollout.workload.spec.template.spec;
     let list = if read.list == "initContainers" { &spec.init_containers } else { &spec.containers };
     let container = list.get(read.index)?;
-    let has = |amounts: &std::collections::BTreeMap<String, Quantity>| amounts.contains_key(&read.resource);
+    let has = |amounts: &BTreeMap<String, Quantity>| amounts.contains_key(&read.resource);
     let (has_limit, has_request) = (has(&container.resources.limits), has(&container.resources.requests));
     if has_limit && has_request {
         return None;
@@ -24,17 +26,7 @@ pub(super) fn default_conflict(
     let namespace = rollout.namespace();
     let (present, field) = if has_limit { ("limit", "defaultRequest") } else { ("request", "default") };
     let value = if has_limit { &read.request } else { &read.limit };
-    let mut range = find(rollout, "Container", |item| {
-        let fields: &[(&'static str, &std::collections::BTreeMap<String, String>)] = if has_limit {
-            &[("defaultRequest", &item.default_request), ("default", &item.default), ("max", &item.max)]
-        } else {
-            &[("default", &item.default), ("max", &item.max)]
-        };
-        fields
-            .iter()
-            .find(|(_, amounts)| amounts.get(&read.resource).is_some_and(|known| same(known, value)))
-            .map(|(field, _)| *field)
-    });
+    let mut range = origin(rollout, &read.resource, has_limit, |known| same(known, value));
     if let Some(range) = &mut range {
         range.value.clone_from(value);
         range.resource.clone_from(&read.resource);
@@ -113,6 +105,47 @@ pub(super) fn default_conflict(
             .with_command(format!("kubectl -n {namespace} set resources {target} -c {c} --requests={resource}={0} --limits={resource}={0}", read.limit))
     };
     Some(finding.with_command(edit(namespace, range.as_ref())))
+}
+
+/// The LimitRange that fills such a value in: the request beside a limit of the template, or the limit beside a
+/// request.
+fn origin<'a>(
+    rollout: &Rollout<'a>,
+    resource: &str,
+    has_limit: bool,
+    is_it: impl Fn(&str) -> bool,
+) -> Option<Origin<'a>> {
+    find(rollout, "Container", |item| {
+        let fields: &[(&'static str, &BTreeMap<String, String>)] = if has_limit {
+            &[("defaultRequest", &item.default_request), ("default", &item.default), ("max", &item.max)]
+        } else {
+            &[("default", &item.default), ("max", &item.max)]
+        };
+        fields
+            .iter()
+            .find(|(_, amounts)| amounts.get(resource).is_some_and(|known| is_it(known)))
+            .map(|(field, _)| *field)
+    })
+}
+
+/// A sentence, if a LimitRange fills another value in now. Where none fills any in, it may have been a webhook that
+/// did, and may do so again.
+pub(super) fn no_longer(rollout: &Rollout<'_>, read: &RequestAboveLimit) -> Option<String> {
+    let spec = &rollout.workload.spec.template.spec;
+    let list = if read.list == "initContainers" { &spec.init_containers } else { &spec.containers };
+    let container = list.get(read.index)?;
+    let has_limit = container.resources.limits.contains_key(&read.resource);
+    let (what, value) = if has_limit { ("request", &read.request) } else { ("limit", &read.limit) };
+    let still = origin(rollout, &read.resource, has_limit, |known| same(known, value)).is_some();
+    if still || origin(rollout, &read.resource, has_limit, |_| true).is_none() {
+        return None;
+    }
+    Some(format!(
+        "no LimitRange of namespace {} gives container {} the {} {what} of {value} any more that the pods were refused for",
+        rollout.namespace(),
+        container.name,
+        read.resource
+    ))
 }
 
 fn has_max(item: &LimitRangeItem, resource: &str, request: &str) -> bool {

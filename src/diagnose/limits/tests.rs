@@ -294,3 +294,19 @@ fn a_bound_that_is_gone_is_waited_for() {
         "no LimitRange of namespace shop has the memory maximum of 100Mi per Container any more that the pods were refused for"
     );
 }
+
+#[test]
+fn a_default_that_was_corrected_is_waited_for_and_one_that_nobody_has_is_not() {
+    let mut world = world(&json!({"requests": {"memory": "5Gi"}}));
+    refused(&mut world, TODAY);
+    world.at(20);
+    let hold = |world: &World| world.run(rules).the(CauseCode::LimitRangeDefaultConflict).hold;
+    for (limits, expected) in [
+        (json!([{"type": "Container", "default": {"memory": "100Mi"}}]), Hold::Tolerance),
+        (json!([{"type": "Container", "default": {"memory": "8Gi"}}]), Hold::Announce),
+        (json!([{"type": "Container", "default": {"cpu": "1"}}]), Hold::Tolerance),
+    ] {
+        ranges(&mut world, &limits);
+        assert_eq!(hold(&world), expected, "{limits}");
+    }
+}

@@ -303,3 +303,44 @@ fn kills_before_we_looked_do_not_count() {
     world.events(Kind::Pod, "web-1", json!([old]));
     assert!(world.run(rules).codes().is_empty());
 }
+
+const TARGET_HEALTH: &str = "target-health.elbv2.k8s.aws/k8s-shop-web";
+
+fn gated(containers_ready: &str, gate: Option<Value>) -> World {
+    let mut world = World::new(json!({"containers": [{"name": "app", "image": "web:1"}],
+        "readinessGates": [{"conditionType": TARGET_HEALTH}]}));
+    let mut conditions = vec![
+        json!({"type": "ContainersReady", "status": containers_ready}),
+        json!({"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady",
+            "message": "corresponding condition of pod readiness gate does not exist."}),
+    ];
+    conditions.extend(gate);
+    world.pod(
+        "web-1",
+        json!({"phase": "Running", "conditions": conditions, "containerStatuses": [
+            {"name": "app", "ready": true, "started": true, "state": {"running": {"startedAt": clock(0)}}}]}),
+    );
+    world
+}
+
+#[test]
+fn a_closed_readiness_gate_is_named_with_who_opens_it() {
+    let found = gated("True", None).run(rules);
+    let finding = found.the(CauseCode::ReadinessGateClosed);
+    assert!(finding.headline.ends_with("is closed: its condition is not there"), "{}", finding.headline);
+    assert!(finding.help[0].starts_with("Look at the AWS Load Balancer Controller"), "{:?}", finding.help);
+    assert_eq!((finding.hold, finding.confidence), (Hold::Tolerance, crate::diagnose::Confidence::Certain));
+
+    let unhealthy = json!({"type": TARGET_HEALTH, "status": "False", "reason": "Target.ResponseCodeMismatch",
+        "message": "Health checks failed with these codes: [404]"});
+    let found = gated("True", Some(unhealthy)).run(rules);
+    let headline = &found.the(CauseCode::ReadinessGateClosed).headline;
+    assert!(headline.contains("False (Target.ResponseCodeMismatch: Health checks failed"), "{headline}");
+}
+
+#[test]
+fn an_open_gate_and_one_of_a_pod_that_is_not_ready_itself_are_no_cause() {
+    let open = json!({"type": TARGET_HEALTH, "status": "True"});
+    assert!(gated("True", Some(open)).run(rules).codes().is_empty());
+    assert!(gated("False", None).run(rules).codes().is_empty());
+}

@@ -24,6 +24,8 @@ struct Holders<'a> {
     new: Vec<&'a Pod>,
     others: Vec<&'a str>,
     elsewhere: bool,
+    /// The volume is for one pod at a time, not for one node.
+    one_pod: bool,
 }
 
 /// The pods that the attach/detach controller names: `Volume is already used by pod(s) web-1, web-2`.
@@ -51,10 +53,11 @@ fn find<'a>(pods: &[&'a Pod], name: &str) -> Option<&'a Pod> {
     pods.iter().copied().find(|pod| pod.metadata.name == name)
 }
 
-/// The scheduler names no pod: those of the same workload that use the same claims are looked for.
+/// The scheduler names no pod: those that use the same claims are looked for, first in the same workload.
 pub(super) fn by_scheduler(
     rollout: &Rollout<'_>,
     pod: &Pod,
+    reason: &str,
     evidence: &Evidence,
     diagnosis: &mut Diagnosis,
 ) -> Finding {
@@ -65,11 +68,19 @@ pub(super) fn by_scheduler(
             && other.metadata.uid != pod.metadata.uid
             && other.claims().any(|(_, claim)| claims.contains(&claim))
     };
-    let holders = Holders {
+    let mut holders = Holders {
         old: rollout.old_pods.iter().copied().filter(uses).collect(),
         new: rollout.pods.iter().copied().filter(uses).collect(),
+        one_pod: reason.contains("ReadWriteOncePod"),
         ..Holders::default()
     };
+    if holders.old.is_empty() && holders.new.is_empty() {
+        diagnosis.ask(Request::every(10, Want::PodAsks { namespace: rollout.namespace().to_owned() }));
+        if let Lookup::Found(asks) = rollout.pod_asks() {
+            let has_one = asks.iter().filter(|ask| ask.claims.iter().any(|claim| claims.contains(claim)));
+            holders.others = has_one.map(|ask| ask.pod.as_str()).collect();
+        }
+    }
     let name = match claims.as_slice() {
         [one] => format!("the volume of claim {one}"),
         _ => "a volume of the pods".to_owned(),
@@ -202,7 +213,8 @@ fn foreign(
         (several, false) => format!("pods {}", several.join(", ")),
         (several, true) => format!("pods {} and of another namespace", several.join(", ")),
     };
-    let headline = format!("{volume} can be used on one node only, and {who} has it");
+    let by = if holders.one_pod { "by one pod" } else { "on one node" };
+    let headline = format!("{volume} can be used {by} only, and {who} has it");
     let mut finding = finding(headline).with_tolerance(RUNNING_HOLDER);
     finding = match owner {
         Some(owner) => finding.with_help(format!(
@@ -215,6 +227,10 @@ fn foreign(
         finding = finding.with_command(kubectl(rollout.namespace(), &["get", "pod", name, "-o", "wide"]));
     }
     finding
-        .with_help("or use storage with the access mode ReadWriteMany, or keep the pods on one node with pod affinity")
+        .with_help(if holders.one_pod {
+            "or ask for the access mode ReadWriteOnce in the claim, if the pods of one node may share it"
+        } else {
+            "or use storage with the access mode ReadWriteMany, or keep the pods on one node with pod affinity"
+        })
         .with_command(describe(rollout, pod))
 }

@@ -297,6 +297,31 @@ fn a_foreign_pod_that_holds_the_volume_is_named_with_its_node() {
 }
 
 #[test]
+fn a_foreign_pod_that_holds_a_volume_for_one_pod_is_found_by_its_claim() {
+    let mut world = unplaced(
+        "0/1 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.",
+    );
+    let finding = only(&world, CauseCode::VolumeMultiAttach);
+    assert!(finding.headline.ends_with("by a pod or a node that is not named"), "{}", finding.headline);
+    let asks = json!([{"pod": "batch-1", "owner": "Deployment batch", "claims": ["data"]},
+        {"pod": "other-1", "owner": "Deployment other", "claims": ["logs"]}]);
+    world.answer(
+        Want::PodAsks { namespace: "shop".to_owned() },
+        Answer::PodAsks(serde_json::from_value(asks).unwrap()),
+    );
+    let finding = only(&world, CauseCode::VolumeMultiAttach);
+    assert_eq!(
+        finding.headline,
+        "the volume of claim data can be used by one pod only, and pod batch-1 has it"
+    );
+    assert!(
+        finding.help.iter().any(|help| help.contains("ReadWriteOnce in the claim")),
+        "{:?}",
+        finding.help
+    );
+}
+
+#[test]
 fn an_old_pod_that_is_going_is_waited_for_and_one_that_stays_is_a_deadlock() {
     let mut world = multi_attach("Volume is already used by pod(s) web-old-1");
     world.replica_set("web-old", "0", json!({"replicas": 1}));

@@ -61,7 +61,7 @@ pub(crate) fn unplaced(
 ) {
     let before = diagnosis.findings.len();
     let finding = match topic(reason) {
-        Some(Topic::Held) => Some(holder::by_scheduler(rollout, pod, evidence, diagnosis)),
+        Some(Topic::Held) => Some(holder::by_scheduler(rollout, pod, reason, evidence, diagnosis)),
         Some(Topic::Nodes) => Some(elsewhere(rollout, pod, evidence, diagnosis)),
         Some(Topic::Full) => Some(full(rollout, pod, evidence)),
         _ if claim::chain(rollout, pod, Some(evidence), diagnosis) => None,

@@ -30,12 +30,19 @@ pub(super) fn detail(target: &Target, page: &mut Page<'_>) {
         advice(&[advice_without_cause(&target.reason, target.single_look).to_owned()], &[], page);
         page.gap();
     }
-    for change in target.changes.iter().take(MAX_CHANGES) {
+    // What may explain the root cause stands beside it.
+    let told = target.causes.first().map_or(&[][..], |root| root.changes.as_slice());
+    let others: Vec<&String> = target.changes.iter().filter(|change| !told.contains(change)).collect();
+    let shown = match (told, others.len()) {
+        ([], _) | (_, 1) => MAX_CHANGES,
+        _ => 0,
+    };
+    for change in others.iter().take(shown) {
         let change = page.text(change);
         page.labelled("changed", Tone::Strong, &change);
     }
-    if target.changes.len() > MAX_CHANGES {
-        page.line(&format!("changed: {} more fields", target.changes.len() - MAX_CHANGES));
+    if others.len() > shown {
+        page.line(&format!("changed: {} more fields", others.len() - shown));
     }
     impact(target, page);
 }
@@ -83,6 +90,13 @@ fn cause(cause: &Cause, page: &mut Page<'_>) {
     }
     if shown.len() > MAX_EVIDENCE {
         page.line(&format!("  and {} more in the JSON report", shown.len() - MAX_EVIDENCE));
+    }
+    for change in cause.changes.iter().take(MAX_CHANGES) {
+        let change = page.text(change);
+        page.evidence("change", &format!("{change} (by this rollout)"));
+    }
+    if cause.changes.len() > MAX_CHANGES {
+        page.line(&format!("  and {} more changes in the JSON report", cause.changes.len() - MAX_CHANGES));
     }
 }
 
