@@ -178,6 +178,12 @@ pub(crate) struct GateArguments {
     /// them until somebody deletes them. With it the report has a warning, and only pods of the new template settle.
     #[arg(long, help_heading = help::JUDGEMENT)]
     pub(crate) allow_on_delete: bool,
+    /// Count nodes that are not ready or cordoned: a DaemonSet must be complete on them, too
+    ///
+    /// Without it such a node is excused once all other nodes have the new pod, and named in a warning. Nodes must be
+    /// readable for that (rbac --with nodes).
+    #[arg(long, help_heading = help::JUDGEMENT)]
+    pub(crate) strict_nodes: bool,
     /// Pass once that many pods of the new template are available and have stayed up: a number or a percentage
     ///
     /// One bad node of 500 then does not fail the gate: 95% of the pods are enough, a cause that concerns no more
@@ -207,7 +213,10 @@ pub(crate) struct GateArguments {
     /// Values of Secrets, environment variables and annotations are never recorded.
     #[arg(long, value_name = "PATH", help_heading = help::REPORTS)]
     pub(crate) record: Option<PathBuf>,
-    /// Whether logs of failing containers are read
+    /// Whether logs of failing containers are read, or followed besides
+    ///
+    /// follow: with the progress, lines of new pods are shown until these are ready, each with its pod and container;
+    /// at most 50 at once, 20 in a second, 2000 in a run. They decide nothing, and are neither recorded nor in a report.
     #[arg(long, value_name = "WHEN", default_value = "on-failure", help_heading = help::REPORTS)]
     pub(crate) logs: LogsWhen,
     /// Lines of each log that are shown, from its end
@@ -244,7 +253,7 @@ pub(crate) struct ReplayArguments {
 #[derive(Debug, Args)]
 #[command(after_help = help::RBAC)]
 pub(crate) struct RbacArguments {
-    /// Only for these targets (repeatable)
+    /// Only for these targets (repeatable; no variable and no setting stands for it)
     #[arg(long = "for", value_name = "TARGET", num_args = 1..)]
     pub(crate) targets: Vec<String>,
     /// What is allowed besides the workload and its pods

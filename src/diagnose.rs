@@ -38,7 +38,7 @@ pub(crate) use evidence::Evidence;
 pub(crate) use finding::{Confidence, Finding, Hold, Prognosis};
 pub(crate) use manifest::causes as causes_of_command;
 pub(crate) use probe::planned_readiness;
-pub(crate) use rollout::{stalled, target_deleted};
+pub(crate) use rollout::{kept_by, old_pod_remains, stalled, target_deleted};
 pub(crate) use root::{drop_explained, order_by_root};
 pub(crate) use text::nearest;
 pub(crate) use updated::{differing, has_images, outdated, passed_by, superseded, wants_of_config};

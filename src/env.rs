@@ -30,12 +30,12 @@ pub struct Env {
     pub(crate) stdin_is_terminal: bool,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
-    terminal_width: TerminalWidth,
+    terminal_size_now: TerminalSize,
     wall: Box<dyn Fn() -> Timestamp>,
 }
 
-/// Asks for the width of the terminal, in cells, at this moment; `None` without a terminal.
-pub(crate) type TerminalWidth = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
+/// Asks for the width and height of the terminal, in cells, at this moment; `None` without a terminal.
+pub(crate) type TerminalSize = Arc<dyn Fn() -> Option<(usize, usize)> + Send + Sync>;
 
 /// Says the last words of a process that cannot go on, past the streams of its [`Env`].
 pub(crate) fn last_words(words: &str) {
@@ -59,10 +59,10 @@ impl Env {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
-            terminal_width: Arc::new(|| {
+            terminal_size_now: Arc::new(|| {
                 let of_stderr = || terminal_size::terminal_size_of(io::stderr());
                 let size = terminal_size::terminal_size_of(io::stdout()).or_else(of_stderr);
-                size.map(|(width, _)| usize::from(width.0))
+                size.map(|(width, height)| (usize::from(width.0), usize::from(height.0)))
             }),
             wall: Box::new(Timestamp::now),
         }
@@ -83,12 +83,12 @@ impl Env {
     pub(crate) fn width(&self) -> usize {
         let columns =
             self.variable("COLUMNS").and_then(|value| value.parse().ok()).filter(|width| *width > 0);
-        columns.or_else(|| (self.terminal_width)()).unwrap_or(100)
+        columns.or_else(|| (self.terminal_size_now)().map(|(width, _)| width)).unwrap_or(100)
     }
 
     /// For what is redrawn while a person may resize the window.
-    pub(crate) fn terminal_width(&self) -> TerminalWidth {
-        Arc::clone(&self.terminal_width)
+    pub(crate) fn terminal_size(&self) -> TerminalSize {
+        Arc::clone(&self.terminal_size_now)
     }
 
     /// The wall clock, for those that must ask it again on another thread.
@@ -159,7 +159,7 @@ mod by_hand {
                 stderr: Box::new(err.clone()),
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
-                terminal_width: Arc::new(|| None),
+                terminal_size_now: Arc::new(|| None),
                 wall: Box::new(|| Timestamp::UNIX_EPOCH),
             };
             (env, out, err)

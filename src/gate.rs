@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use clock::Clock;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use signals::Signals;
 
 use crate::observation::{Observation, Observed};
-use crate::progress::Progress;
+use crate::progress::News;
 use crate::recording::{Recording, Writer};
 use crate::session::Session;
-use crate::source::{Arrival, Live};
+use crate::source::{Arrival, Live, LogFeed};
 
 /// A look follows the one before after this time at the earliest, so that a burst is judged once.
 const BREATH: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ const BREATH: Duration = Duration::from_millis(20);
 const BURST: usize = 20_000;
 
 /// Drives a session from a live source until it is done. Progress is shown after each judgement, and at least
-/// every `frame`.
+/// every `frame`; lines of logs as they come, after everything else.
 ///
 /// # Errors
 /// The process cannot install signal handlers.
@@ -36,9 +36,10 @@ pub(crate) async fn drive<W: Write>(
     live: &mut Live,
     recorder: &mut Option<Writer<W>>,
     frame: Duration,
-    on_progress: &mut dyn FnMut(&Progress),
+    show: &mut dyn FnMut(News<'_>),
 ) -> io::Result<()> {
     let start = Instant::now();
+    let mut logs = live.log_feed();
     let wall_clock = live.wall_clock();
     let mut clock = Clock::new(wall_clock());
     let mut signals = Signals::install()?;
@@ -60,10 +61,14 @@ pub(crate) async fn drive<W: Write>(
         for request in &step.requests {
             live.ask(request);
         }
-        on_progress(&step.progress);
+        show(News::Progress(&step.progress));
         if step.done {
             return Ok(());
         }
+        if live.follows() {
+            live.follow(&session.starting());
+        }
+        let mut next_frame = Instant::now() + frame;
         let wake = (start + clock.moment(step.wake)).max(Instant::now() + BREATH);
         loop {
             tokio::select! {
@@ -84,9 +89,14 @@ pub(crate) async fn drive<W: Write>(
                 }
                 () = sleep_until(wake) => {}
                 // Time goes on for the person who watches, not for the judgement.
-                () = sleep(frame) => {
+                () = sleep_until(next_frame) => {
                     let passed = clock.step(start.elapsed()).saturating_sub(step.progress.elapsed);
-                    on_progress(&step.progress.after(passed));
+                    show(News::Progress(&step.progress.after(passed)));
+                    next_frame = Instant::now() + frame;
+                    continue;
+                }
+                log = LogFeed::next_of(&mut logs) => {
+                    show(News::Log(&log, start.elapsed()));
                     continue;
                 }
             }

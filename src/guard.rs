@@ -2,24 +2,26 @@
 
 mod endpoints;
 mod enough;
+mod excuse;
 mod kinds;
 mod meant;
 mod movement;
 mod pinned;
 mod sight;
+mod starting;
 mod unchanged;
 
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, diagnose, has_images, stalled, target_deleted};
+use crate::diagnose::{CauseCode, diagnose, has_images, old_pod_remains, stalled, target_deleted};
 use crate::guard::kinds::{
     MEANING_WITHIN, TROUBLE_AFTER, await_old_pods, ended_job, may_stall, planned_start, settles_by_pods,
 };
 use crate::guard::movement::Movement;
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
-use crate::model::{Accepted, PodTemplate, Rollout, Store, Workload, below, streams};
+use crate::model::{PodTemplate, Rollout, Store, Workload, below, streams};
 use crate::observation::{Request, Stream, Target, Want};
 use crate::planted::{self, Bug};
 use crate::policy::{Applied, Policy};
@@ -53,6 +55,8 @@ pub(crate) struct Guard {
     incomplete_at: Option<Duration>,
     /// Since when the object says nothing that can be judged.
     meaningless_since: Option<Duration>,
+    /// Since when only nodes that might be excused keep a DaemonSet from going on.
+    blocked_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
     deciding_since: Option<Duration>,
     /// Since when a pass waits for what may be said beside it.
@@ -78,6 +82,8 @@ pub(crate) struct Look {
     pub(crate) old_ready: i64,
     /// So many pods were enough, and there are fewer than were asked for.
     pub(crate) enough: Option<i64>,
+    /// Nodes that a DaemonSet is excused on.
+    pub(crate) excused_nodes: usize,
     /// By what policy it was judged.
     pub(crate) applied: Applied,
 }
@@ -115,6 +121,7 @@ impl Guard {
             movement: Movement::default(),
             incomplete_at: None,
             meaningless_since: None,
+            blocked_since: None,
             deciding_since: None,
             comparing_since: None,
             pending: None,
@@ -165,7 +172,7 @@ impl Guard {
             .filter(|workload| !self.is_outdated(workload))
             .or_else(|| ended_job(store, &self.target.stream));
         let rollout = workload
-            .map(|workload| Rollout::new(store, workload, accepted(policy)).towards(policy.goal.as_ref()));
+            .map(|workload| Rollout::new(store, workload, policy.accepted()).towards(policy.goal.as_ref()));
         let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = rollout.as_ref().filter(|_| presence == Presence::Replaced).and_then(|rollout| {
             let found = self.taken_over(rollout, policy);
@@ -255,10 +262,13 @@ impl Guard {
         // Between a change of the spec (a scaling, too) and the controller's look at it nothing is known; what
         // was settling goes on settling.
         let mut settled = Settled::NotComplete;
+        let mut remaining = None;
         if !matches!(status, Status::NotObserved { .. }) {
             let (state, requests) = self.settling.update(rollout, status == Status::Complete, policy);
             let state = self.enough(rollout, &status, state, policy);
-            let state = if policy.old_pods_gone { await_old_pods(rollout, state) } else { state };
+            let (state, old) =
+                if policy.old_pods_gone { await_old_pods(rollout, state) } else { (state, None) };
+            remaining = old;
             if status == Status::Complete && state != Settled::Settled {
                 outlook.requests.extend(sight::reread(workload));
             }
@@ -268,6 +278,7 @@ impl Guard {
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout, &policy.expect);
+        found.findings.extend(remaining.map(|pod| old_pod_remains(rollout, pod)));
         // What is not the rollout that was meant cannot complete as it.
         let another = found.findings.iter().any(|finding| finding.code == CauseCode::ImageNotUpdated);
         if another || !self.arrived {
@@ -296,6 +307,7 @@ impl Guard {
             self.ledger.update(now, found.findings, fine, policy.patience)
         };
         Self::excuse(&mut self.last.standing, rollout, policy);
+        self.hold_for_nodes(rollout);
         self.history.observe(rollout, &self.last.standing);
         for moment in self.last.standing.iter().filter_map(|standing| standing.ends_at) {
             if moment > now {
@@ -316,6 +328,7 @@ impl Guard {
             _ => None,
         };
         self.last.replicas = counters;
+        self.last.excused_nodes = rollout.excused.nodes().count();
         self.last.old_ready =
             i64::try_from(rollout.old_pods.iter().filter(|pod| pod.is_ready()).count()).unwrap_or(i64::MAX);
         self.last.workload = Some(workload.clone());
@@ -445,11 +458,6 @@ impl Guard {
             _ => self.last.standing.first().map(|standing| standing.finding.code),
         }
     }
-}
-
-/// The part of a policy that status and rules must know.
-const fn accepted(policy: &Policy) -> Accepted {
-    Accepted { tolerated_restarts: policy.tolerated_restarts, on_delete: policy.allow_on_delete }
 }
 
 /// The fragment after "waiting for".

@@ -50,6 +50,9 @@ impl History {
                 self.observe_pod(at, revision, pod);
             }
         }
+        for (pod, is_new) in rollout.excused.pods() {
+            self.observe_pod(at, if is_new { "current" } else { "old" }, pod);
+        }
         self.observe_gone(rollout);
         for cause in standing {
             let known = (cause.finding.code.as_str(), cause.finding.key.clone());
@@ -108,7 +111,8 @@ impl History {
         if !rollout.pods_are_seen() {
             return;
         }
-        let pods = rollout.pods.iter().chain(&rollout.old_pods);
+        let excused = rollout.excused.pods().map(|(pod, _)| pod);
+        let pods = rollout.pods.iter().chain(&rollout.old_pods).copied().chain(excused);
         let here: BTreeSet<&str> = pods.map(|pod| pod.metadata.uid.as_str()).collect();
         let gone: Vec<String> = self
             .pods

@@ -107,6 +107,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::ImagePullSecretMissing
         | C::ImagePullSecretRejected
         | C::OldPodBlocking
+        | C::OldPodRemains
         | C::InsufficientResources
         | C::NodeSelectorUnmatched
         | C::PodAffinityUnmatched

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::TypeName;
 use crate::error::Error;
+use crate::model::KindName;
 use crate::observation::Origin;
 
 /// A manifest larger than this is not one of workloads. Files are read one after the other, so this bounds the
@@ -29,6 +30,8 @@ pub(crate) struct Manifest {
     pub(crate) workloads: Vec<Declared>,
     /// Objects that are no rollouts, by kind.
     pub(crate) left_out: BTreeMap<String, usize>,
+    /// One of them of a kind that somebody has added to Kubernetes: what `--include` would have to say.
+    pub(crate) could_include: Option<String>,
 }
 
 /// A workload of a manifest.
@@ -45,11 +48,16 @@ pub(crate) struct Declared {
     pub(crate) origin: Option<Origin>,
 }
 
-/// Reads all of `-f`; `-` is `stdin`.
+/// Reads all of `-f`; `-` is `stdin`. Objects of the kinds to `include` count too, although we have no rules for them.
 ///
 /// # Errors
 /// A path that cannot be read, text that is neither JSON nor YAML, an object without a name, or two of one name.
-pub(crate) fn read(paths: &[PathBuf], recursive: bool, stdin: &mut dyn Read) -> Result<Manifest, Error> {
+pub(crate) fn read(
+    paths: &[PathBuf],
+    recursive: bool,
+    include: &[KindName],
+    stdin: &mut dyn Read,
+) -> Result<Manifest, Error> {
     let mut manifest = Manifest::default();
     if paths.iter().filter(|path| *path == Path::new("-")).count() > 1 {
         return Err(Error::usage("-f - is given twice").hint("standard input can be read only once"));
@@ -57,16 +65,16 @@ pub(crate) fn read(paths: &[PathBuf], recursive: bool, stdin: &mut dyn Read) -> 
     for path in paths {
         if path == Path::new("-") {
             let text = files::text(stdin, "standard input")?;
-            match names::read(&text) {
+            match names::read(&text, include) {
                 Some(names) => names.into_iter().for_each(|name| manifest.add(name)),
-                None => manifest.read_text("standard input", None, &text)?,
+                None => manifest.read_text("standard input", None, &text, include)?,
             }
             continue;
         }
         for file in files::below(path, recursive)? {
             let shown = file.display().to_string();
             let text = files::open(&file)?;
-            manifest.read_text(&shown, Some(&shown), &text)?;
+            manifest.read_text(&shown, Some(&shown), &text, include)?;
         }
     }
     manifest.refuse_twins()?;
@@ -77,27 +85,36 @@ pub(crate) fn read(paths: &[PathBuf], recursive: bool, stdin: &mut dyn Read) -> 
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Workload(Declared),
-    /// Something that is not a rollout, by the name of its kind.
-    Other(String),
+    /// Something that is not a rollout, by the name of its kind; and what `--include` would have to say of it.
+    Other(String, Option<String>),
 }
 
 impl Manifest {
     fn add(&mut self, found: Found) {
         match found {
             Found::Workload(workload) => self.workloads.push(workload),
-            Found::Other(kind) => *self.left_out.entry(kind).or_default() += 1,
+            Found::Other(kind, included_by) => {
+                *self.left_out.entry(kind).or_default() += 1;
+                self.could_include = self.could_include.take().or(included_by);
+            }
         }
     }
 
     /// Takes in one text. `shown` names it in errors; `file` is where its objects come from.
-    fn read_text(&mut self, shown: &str, file: Option<&str>, text: &str) -> Result<(), Error> {
+    fn read_text(
+        &mut self,
+        shown: &str,
+        file: Option<&str>,
+        text: &str,
+        include: &[KindName],
+    ) -> Result<(), Error> {
         let objects = if text.trim_start().starts_with(['{', '[']) {
             json::objects(shown, text)?
         } else {
             yaml::objects(shown, text)?
         };
         for object in objects {
-            if let Some(found) = object.found(shown, file)? {
+            if let Some(found) = object.found(shown, file, include)? {
                 self.add(found);
             }
         }

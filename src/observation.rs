@@ -5,6 +5,7 @@
 //! recording of them replays to the same report. Nothing here reads a clock.
 
 mod registry;
+mod tail;
 mod target;
 mod trial;
 mod undone;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use registry::{Account, ImageAsk, ImageReply, RegistryError, RegistryLook, TagsReply, Untried};
+pub(crate) use tail::{LogNews, Tail};
 pub(crate) use target::{Origin, Target};
 pub(crate) use trial::{Correction, Trial, TrialResult};
 pub(crate) use undone::{UndoOutcome, Undone};

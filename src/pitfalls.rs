@@ -2,6 +2,8 @@
 //! all of them is `tests/PITFALLS.md`.
 #![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
 
+mod runs;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ pub(crate) use expectations::{Expectations, Expected};
 pub(crate) use min_available::MinAvailable;
 
 use crate::duration;
-use crate::model::Goal;
+use crate::model::{Accepted, Goal};
 
 /// What `wait` and `diagnose` are allowed to tolerate.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub(crate) struct Policy {
     pub(crate) old_pods_gone: bool,
     /// What complete means for a kind without rules of its own.
     pub(crate) goal: Option<Goal>,
+    /// A DaemonSet must be complete on nodes that are not ready or cordoned, too.
+    pub(crate) strict_nodes: bool,
     /// Services that select the pods must send them traffic.
     pub(crate) require_endpoints: bool,
     /// Containers that are not judged.
@@ -86,6 +88,15 @@ impl Policy {
     pub(crate) const ONE_LOOK: Duration = Duration::from_secs(10);
     /// Fails on the fourth termination, about 36 s after the first start.
     pub(crate) const DEFAULT_TOLERATED_RESTARTS: i64 = 3;
+
+    /// The part that status and rules must know.
+    pub(crate) const fn accepted(&self) -> Accepted {
+        Accepted {
+            tolerated_restarts: self.tolerated_restarts,
+            on_delete: self.allow_on_delete,
+            strict_nodes: self.strict_nodes,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -104,6 +115,7 @@ impl Default for Policy {
             min_available: None,
             old_pods_gone: false,
             goal: None,
+            strict_nodes: false,
             require_endpoints: false,
             ignored_containers: BTreeSet::new(),
             given: BTreeSet::new(),

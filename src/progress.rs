@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::observation::LogNews;
 use crate::report::{Replicas, VerdictName};
 
 /// All targets at one moment.
@@ -21,6 +22,14 @@ impl Progress {
     pub(crate) fn after(&self, passed: Duration) -> Self {
         Self { elapsed: self.elapsed + passed, left: self.left.saturating_sub(passed), ..self.clone() }
     }
+}
+
+/// What there is to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News<'a> {
+    Progress(&'a Progress),
+    /// Of a log that is followed, and when, since the start of the run.
+    Log(&'a LogNews, Duration),
 }
 
 /// One target at one moment.

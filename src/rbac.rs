@@ -23,7 +23,7 @@ pub(crate) enum Extra {
     /// Names and key names of Secrets, and the pull secrets that --check-registry asks with; Kubernetes cannot allow
     /// them without the values
     Secrets,
-    /// Nodes, volumes and storage classes: why no node takes a pod; needs a ClusterRole
+    /// Nodes, volumes and storage classes: why no node takes a pod, which nodes a DaemonSet may do without; needs a ClusterRole
     Nodes,
     /// Dry runs of refused pods (--dry-run-pods); Kubernetes cannot allow them without allowing to create pods
     DryRun,
@@ -86,7 +86,11 @@ pub(crate) fn rbac(permissions: &Permissions) -> String {
             "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{ name: {name} }}\nrules:\n"
         );
         for (group, resources, why) in [
-            ("", vec!["nodes", "persistentvolumes"], "why no node takes a pod"),
+            (
+                "",
+                vec!["nodes", "persistentvolumes"],
+                "why no node takes a pod, which nodes a DaemonSet may do without",
+            ),
             ("storage.k8s.io", vec!["storageclasses"], "why a claim has no volume"),
         ] {
             write_rule(&Rule { group, resources, names: BTreeSet::new(), verbs: "get, list", why }, &mut out);

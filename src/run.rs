@@ -16,6 +16,7 @@ use crate::exit_code::ExitCode;
 use crate::gate;
 use crate::observation::{Observation, Observed};
 use crate::outputs::{Outputs, ReportFormat, open_stream};
+use crate::progress::News;
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
 use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
@@ -90,12 +91,17 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
                 }
                 return Ok(session);
             }
-            let mut ui = Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color, redactor);
+            let mut ui = Ui::new(gate.ui, started, env.terminal_size(), display.stderr_color, redactor);
             let stderr = &mut env.stderr;
-            let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |progress| {
-                ui.update(progress, progress.elapsed, stderr);
-            })
-            .await;
+            if gate.follow_logs {
+                live.allow_following();
+            }
+            let driven =
+                gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |news| match news {
+                    News::Progress(progress) => ui.update(progress, progress.elapsed, stderr),
+                    News::Log(log, at) => ui.log(log, at, stderr),
+                })
+                .await;
             ui.finish(stderr);
             driven.map_err(|error| no_signals(&error))?;
             if gate.undo != Undo::No {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::exit_code::ExitCode;
 use crate::guard::Guard;
 use crate::model::Store;
-use crate::observation::{Observation, Request, Signal, StreamHealth, Target, Want};
+use crate::observation::{Observation, Request, Signal, StreamHealth, Tail, Target, Want};
 use crate::policy::Policy;
 use crate::progress::{LikelyCause, Progress, TargetProgress};
 use crate::report::Report;
@@ -88,6 +88,11 @@ impl Session {
         for guard in &mut self.guards {
             guard.conclude(now);
         }
+    }
+
+    /// The logs that a person who watches would want to see.
+    pub(crate) fn starting(&self) -> Vec<Tail> {
+        self.guards.iter().flat_map(|guard| guard.starting(&self.store)).collect()
     }
 
     fn is_done(&self) -> bool {

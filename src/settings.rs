@@ -62,6 +62,8 @@ pub(crate) struct Gate {
     pub(crate) log_lines: u16,
     pub(crate) ui: UiKind,
     pub(crate) undo: Undo,
+    /// Show lines of the logs of new pods.
+    pub(crate) follow_logs: bool,
     /// Print no text for a complete rollout.
     pub(crate) quiet: bool,
     /// Run before the wait; empty: none.
@@ -251,11 +253,12 @@ fn gate_settings(
         stable_for: gate.stable_for,
         patience: gate.patience,
         tolerated_restarts: i64::from(gate.tolerate_restarts),
-        logs: gate.logs == LogsWhen::OnFailure,
+        logs: gate.logs != LogsWhen::Never,
         allow_on_delete: gate.allow_on_delete,
         goal: gate.goal,
         old_pods_gone: gate.old_pods_gone,
         min_available: gate.min_available,
+        strict_nodes: gate.strict_nodes,
         require_endpoints: gate.require_endpoints,
         ignored_containers: gate.ignore_container.into_iter().collect(),
         expect: gate.expect.into_expectations(),
@@ -279,6 +282,7 @@ fn gate_settings(
         reports,
         record,
         log_lines: gate.log_lines,
+        follow_logs: gate.logs == LogsWhen::Follow && ui != UiKind::None,
         ui,
         undo: Undo::No,
         quiet: gate.quiet,

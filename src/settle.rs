@@ -139,7 +139,8 @@ impl Settling {
             self.cohort = None;
         }
         // Streams are unordered: the counters may be ahead of the pods we have seen.
-        let seen = i64::try_from(live.len()).unwrap_or(i64::MAX);
+        let seen = i64::try_from(live.len() + rollout.excused.pods().filter(|(_, is_new)| *is_new).count())
+            .unwrap_or(i64::MAX);
         if !complete || seen < rollout.workload.status.updated_replicas {
             return None;
         }

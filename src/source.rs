@@ -22,6 +22,7 @@ mod request;
 mod scripted;
 mod select;
 mod stream;
+mod tail;
 mod transport;
 mod trial;
 pub(crate) mod watch;
@@ -44,6 +45,7 @@ pub(crate) use connect_error::ConnectError;
 pub(crate) use discovery::DiscoveryError;
 pub(crate) use proxy::ProxySettings;
 pub(crate) use registry::RegistryOptions;
+pub(crate) use tail::LogFeed;
 
 use call::Access;
 use fetch::FetchSettings;
@@ -83,6 +85,8 @@ pub(crate) struct Live {
     arrived: Receiver<Arrival>,
     streams: BTreeMap<Stream, Watched>,
     fetches: BTreeMap<Want, Fetch>,
+    /// Absent: no log is followed.
+    tails: Option<tail::Tails>,
     /// Whose clock is asked again, and our own.
     clock: Option<(Server, fn() -> Timestamp)>,
 }
@@ -120,6 +124,7 @@ impl Live {
             arrived,
             streams: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            tails: None,
             clock: None,
         }
     }

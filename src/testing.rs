@@ -29,7 +29,7 @@ impl World {
         let mut world = Self {
             store: Store::new(started, false),
             now: Duration::ZERO,
-            accepted: Accepted { tolerated_restarts: 3, on_delete: false },
+            accepted: Accepted { tolerated_restarts: 3, ..Accepted::default() },
             kind: Kind::Deployment,
             template,
         };
@@ -95,13 +95,23 @@ impl World {
 
     /// Writes a pod of the StatefulSet or DaemonSet, of the template with that hash. Its uid is its name.
     pub(crate) fn pod_of_revision(&mut self, name: &str, hash: &str, status: Value) {
-        let body = json!({
+        self.pod_with_spec(name, hash, json!({}), status);
+    }
+
+    /// The same on a node.
+    pub(crate) fn pod_on_node(&mut self, name: &str, node: &str, hash: &str, status: Value) {
+        self.pod_with_spec(name, hash, json!({"nodeName": node}), status);
+    }
+
+    fn pod_with_spec(&mut self, name: &str, hash: &str, spec: Value, status: Value) {
+        let mut body = json!({
             "metadata": {"name": name, "namespace": "shop", "uid": name,
                 "labels": {"app": "web", "controller-revision-hash": hash},
                 "ownerReferences": [{"name": "web", "uid": "web", "controller": true}]},
             "spec": self.template["spec"],
             "status": status,
         });
+        merge(&mut body["spec"], spec);
         let object = crate::model::decode_value(Kind::Pod, body).unwrap();
         self.observe(Observed::Applied { stream: Self::pods_stream(), object });
     }

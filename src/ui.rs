@@ -1,6 +1,7 @@
 //! What is shown on stderr while the wait goes on: live lines on a terminal, or a line for each change. Never both.
 
 mod live;
+mod logs;
 mod plain;
 mod words;
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::env::TerminalWidth;
+use crate::env::TerminalSize;
+use crate::observation::LogNews;
 use crate::progress::Progress;
 use crate::untrusted::Redactor;
 
@@ -27,6 +29,7 @@ pub(crate) enum UiKind {
 /// [`Ui::FRAME`], so that the spinner turns and the sign of life comes in time.
 pub(crate) struct Ui<'a> {
     shown: Shown,
+    logs: logs::Logs,
     redactor: &'a Redactor,
 }
 
@@ -40,20 +43,20 @@ impl<'a> Ui<'a> {
     /// The longest pause between two updates.
     pub(crate) const FRAME: Duration = Duration::from_millis(200);
 
-    /// `started` is the wall clock at the start of the run; `width` is asked anew for each frame.
+    /// `started` is the wall clock at the start of the run; `size` is asked anew for each frame.
     pub(crate) fn new(
         kind: UiKind,
         started: Timestamp,
-        width: TerminalWidth,
+        size: TerminalSize,
         color: bool,
         redactor: &'a Redactor,
     ) -> Self {
         let shown = match kind {
-            UiKind::Terminal => Shown::Terminal(live::Live::new(width, color)),
+            UiKind::Terminal => Shown::Terminal(live::Live::new(size, color)),
             UiKind::Plain => Shown::Plain(plain::Plain::new(started)),
             UiKind::None => Shown::Nothing,
         };
-        Self { shown, redactor }
+        Self { shown, logs: logs::Logs::new(), redactor }
     }
 
     /// Shows that state; `now` is the time since the start of the run.
@@ -63,6 +66,16 @@ impl<'a> Ui<'a> {
         match &mut self.shown {
             Shown::Terminal(live) => live.update(progress, now, self.redactor, err),
             Shown::Plain(plain) => plain.update(progress, now, self.redactor, err),
+            Shown::Nothing => {}
+        }
+    }
+
+    /// Shows what a log that is followed brings, above the progress.
+    pub(crate) fn log(&mut self, news: &LogNews, now: Duration, err: &mut dyn Write) {
+        let lines = self.logs.lines(news, now, self.redactor);
+        match &mut self.shown {
+            Shown::Terminal(live) => live.print_above(&lines, err),
+            Shown::Plain(plain) => plain.print(&lines, now, err),
             Shown::Nothing => {}
         }
     }

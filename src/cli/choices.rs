@@ -42,7 +42,11 @@ pub(crate) enum UndoWhen {
 /// `--logs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogsWhen {
+    /// Read logs of containers that fail
     OnFailure,
+    /// Besides, show lines of new pods until they are ready
+    Follow,
+    /// Read no log
     Never,
 }
 

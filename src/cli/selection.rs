@@ -7,7 +7,7 @@ use clap::Args;
 use super::TypeName;
 use super::{help, target};
 use crate::error::Error;
-use crate::model::Kind;
+use crate::model::{Kind, KindName};
 
 pub(crate) use super::target::TargetName;
 
@@ -22,7 +22,8 @@ pub(crate) struct SelectionArguments {
     pub(crate) targets: Vec<String>,
     /// Judge the workloads in this file or folder; - is standard input (repeatable)
     ///
-    /// YAML or JSON, lists and several documents. Objects that are no rollouts are left out and counted. What
+    /// YAML or JSON, lists and several documents. Objects that are no rollouts are left out and counted, and so are the
+    /// pods, ReplicaSets and Jobs that a workload has made; for kinds of your own see --include. What
     /// kubectl prints is understood too: with -o json it names the very object and generation that was applied, with
     /// -o name the objects.
     #[arg(short, long, value_name = "PATH", help_heading = help::TARGETS)]
@@ -30,6 +31,11 @@ pub(crate) struct SelectionArguments {
     /// Read the folders in the folders of -f as well
     #[arg(short = 'R', long, help_heading = help::TARGETS)]
     pub(crate) recursive: bool,
+    /// Of -f, judge objects of this kind too, by their conditions: certificate, rollout.argoproj.io (repeatable)
+    ///
+    /// Such an object is left out otherwise: whether it ever says that it is ready only its controller knows.
+    #[arg(long, value_name = "TYPE", help_heading = help::TARGETS)]
+    pub(crate) include: Vec<String>,
     /// Judge every workload with these labels: app=web,tier!=cache
     ///
     /// Deployments, StatefulSets, DaemonSets and Jobs (not those that a schedule made), unless TARGET names types. What
@@ -53,7 +59,7 @@ pub(crate) enum Selection {
     /// At least one.
     Named(Vec<TargetName>),
     /// Those in files; `-` is standard input.
-    Files { paths: Vec<PathBuf>, recursive: bool },
+    Files { paths: Vec<PathBuf>, recursive: bool, include: Vec<KindName> },
     /// Those that a list of the API server shows.
     Matching { kinds: Vec<TypeName>, selector: Option<String>, all_namespaces: bool },
 }
@@ -92,7 +98,8 @@ impl SelectionArguments {
 
     /// What the flags mean together.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
-        let Self { targets, filename, recursive, selector, all, all_namespaces, allow_empty: _ } = self;
+        let Self { targets, filename, recursive, include, selector, all, all_namespaces, allow_empty: _ } =
+            self;
         let matching = selector.is_some() || *all;
         if *all_namespaces && !matching {
             return Err(Error::usage("-A without -l or --all").hint(
@@ -103,7 +110,14 @@ impl SelectionArguments {
             if filename.iter().any(|path| path.as_os_str().is_empty()) {
                 return Err(Error::usage("-f is empty").hint("an unset variable in the pipeline does this"));
             }
-            return Ok(Selection::Files { paths: filename.clone(), recursive: *recursive });
+            let mut others = Vec::new();
+            for written in include.iter().flat_map(|types| types.split(',')) {
+                // A kind with rules of its own counts as it is.
+                if let TypeName::Other(name) = TypeName::parse(written)? {
+                    others.push(name);
+                }
+            }
+            return Ok(Selection::Files { paths: filename.clone(), recursive: *recursive, include: others });
         }
         if !matching {
             return target::parse(targets).map(Selection::Named);

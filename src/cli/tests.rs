@@ -40,7 +40,8 @@ fn defaults_are_those_of_the_policy() {
     assert_eq!(i64::from(wait.gate.tolerate_restarts), policy.tolerated_restarts);
     assert!((wait.gate.patience - policy.patience).abs() < f64::EPSILON);
     assert_eq!((wait.follow, wait.fail_fast), (policy.follow, policy.fail_fast));
-    assert_eq!(wait.gate.logs == LogsWhen::OnFailure, policy.logs);
+    assert_eq!(wait.gate.logs, LogsWhen::OnFailure);
+    assert!(policy.logs);
 }
 
 #[test]
@@ -221,6 +222,23 @@ fn a_setting_of_another_command_does_no_harm() {
 }
 
 /// `src/schema/config.v1.json` is made from the flags; `UPDATE_EXPECT=1` rewrites it.
+#[test]
+fn a_state_to_wait_for_is_no_target_of_rbac() {
+    let text = "for: condition=Ready";
+    let CommandArguments::Rbac(rbac) = with_file(text, &[], "rollout-guard rbac").unwrap().command else {
+        panic!()
+    };
+    assert!(rbac.targets.is_empty());
+    let variable = &[("ROLLOUT_GUARD_FOR", text.trim_start_matches("for: "))];
+    let CommandArguments::Rbac(rbac) =
+        parse_with(variable, "rollout-guard rbac --for deploy/web").unwrap().command
+    else {
+        panic!()
+    };
+    assert_eq!(rbac.targets, ["deploy/web"]);
+    assert!(wait_with(variable, "rollout-guard wait widget.example.com/x").gate.goal.is_some());
+}
+
 #[test]
 fn the_schema_of_the_settings_has_every_flag_that_a_file_can_set() {
     use clap::ArgAction;

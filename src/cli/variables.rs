@@ -37,7 +37,8 @@ pub(super) fn complete(
     if let Some((name, matches)) = matches.subcommand()
         && let Some(command) = command.find_subcommand(name)
     {
-        for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
+        let own = |arg: &&Arg| !arg.is_global_set() && !is_typed_only(name, arg);
+        for arg in command.get_arguments().filter(own) {
             trailing.extend(tokens(arg, matches, env, file));
         }
     }
@@ -56,6 +57,12 @@ pub(super) fn flags(command: &Command) -> Vec<&str> {
     flags.sort_unstable();
     flags.dedup();
     flags
+}
+
+/// `rbac --for` names targets, and `for` elsewhere, so also in variables and files, a state: only the command line can
+/// mean the former.
+fn is_typed_only(command: &str, arg: &Arg) -> bool {
+    command == "rbac" && arg.get_long() == Some("for")
 }
 
 fn is_built_in(arg: &Arg) -> bool {

@@ -172,6 +172,7 @@ causes! {
     RolloutSuperseded = "rollout-superseded", Rollout;
     UpdateOnDelete = "update-on-delete", Rollout;
     OldPodBlocking = "old-pod-blocking", Rollout;
+    OldPodRemains = "old-pod-remains", Rollout;
     TargetDeleted = "target-deleted", Rollout;
     ProgressDeadlineExceeded = "progress-deadline-exceeded", Rollout;
     Stalled = "stalled", Rollout;

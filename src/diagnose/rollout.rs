@@ -2,8 +2,10 @@
 #![doc = include_str!("rollout.md")]
 
 mod old_pods;
+mod remaining;
 
 pub(super) use old_pods::warn_of_the_trap;
+pub(crate) use remaining::{kept_by, old_pod_remains};
 
 use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis, admission, quota};
 use crate::model::{ContainerStatus, Pod, Rollout, Workload, condition, reason};

@@ -69,6 +69,7 @@ const fn rank(code: CauseCode) -> u8 {
         | C::JobSuspended
         | C::UpdateOnDelete => 0,
         C::OldPodBlocking
+        | C::OldPodRemains
         | C::LimitRangeExceeded
         | C::LimitRangeDefaultConflict
         | C::PodInvalid

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnose::planned_readiness;
+use crate::diagnose::{kept_by, planned_readiness};
 use crate::model::{Detail, Kind, Pod, Rollout, Store, Workload};
 use crate::observation::Stream;
 use crate::settle::Settled;
@@ -42,67 +42,45 @@ pub(super) const fn settles_by_pods(workload: &Workload) -> bool {
     !matches!(workload.kind, Kind::Job | Kind::Custom(_))
 }
 
-/// With `--old-pods-gone` nothing has settled while a pod of an older template exists.
-pub(super) fn await_old_pods(rollout: &Rollout<'_>, settled: Settled) -> Settled {
-    let old = rollout.old_pods.iter().find(|pod| !pod.is_finished());
+/// With `--old-pods-gone` nothing has settled while a pod of an older template exists; and that pod.
+pub(super) fn await_old_pods<'a>(rollout: &Rollout<'a>, settled: Settled) -> (Settled, Option<&'a Pod>) {
+    let excused = rollout.excused.pods().filter(|(_, is_new)| !is_new).map(|(pod, _)| pod);
+    let old = rollout.old_pods.iter().copied().chain(excused).find(|pod| !pod.is_finished());
     match (settled, old) {
-        (Settled::Settled, Some(pod)) => Settled::Waiting {
-            until: rollout.now() + Duration::from_secs(1),
-            reason: format!("old pod {} to be gone: {}", pod.metadata.name, held_by(pod)),
-        },
-        (settled, _) => settled,
-    }
-}
-
-/// What keeps a pod: a finalizer, its grace period, or its node.
-fn held_by(pod: &Pod) -> String {
-    let node = pod.node().map_or_else(|| "no node".to_owned(), |node| format!("node {node}"));
-    if !pod.metadata.is_being_deleted() {
-        return "nobody has deleted it".to_owned();
-    }
-    match (pod.metadata.finalizers.first(), pod.spec.termination_grace_period_seconds) {
-        (Some(finalizer), _) => format!("its finalizer {finalizer} keeps it"),
-        (None, Some(seconds)) => format!("it has {seconds}s to end on {node}"),
-        (None, None) => format!("it ends on {node}"),
+        (Settled::Settled, Some(pod)) => {
+            let waiting = Settled::Waiting {
+                until: rollout.now() + Duration::from_secs(1),
+                reason: format!("old pod {} to be gone: {}", pod.metadata.name, kept_by(rollout, pod)),
+            };
+            (waiting, Some(pod))
+        }
+        (settled, _) => (settled, None),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::observation::Observed;
     use crate::testing::World;
 
-    fn waits_for(metadata: Value) -> Option<String> {
+    #[test]
+    fn an_old_pod_is_waited_for_and_nothing_else() {
+        let world = World::with_app(json!({}));
+        assert_eq!(await_old_pods(&world.rollout(), Settled::Settled), (Settled::Settled, None));
         let mut world = World::of(Kind::StatefulSet);
         world.workload(json!({}), json!({"observedGeneration": 1, "updateRevision": "b"}));
-        let mut body = json!({"metadata": {"name": "web-0", "namespace": "shop", "uid": "web-0",
-                "labels": {"controller-revision-hash": "a"},
-                "ownerReferences": [{"name": "web", "uid": "web", "controller": true}]},
-            "spec": {"nodeName": "node-1", "terminationGracePeriodSeconds": 1800}, "status": {"phase": "Running"}});
-        crate::testing::merge(&mut body["metadata"], metadata);
-        let object = crate::model::decode_value(Kind::Pod, body).unwrap();
-        let stream = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
-        world.observe(Observed::Applied { stream, object });
-        match await_old_pods(&world.rollout(), Settled::Settled) {
-            Settled::Waiting { reason, .. } => Some(reason),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn pitfall_35_what_holds_an_old_pod_is_named() {
-        let deleted = "2026-11-24T10:00:00Z";
-        let ending = waits_for(json!({"deletionTimestamp": deleted}));
-        assert_eq!(ending.as_deref(), Some("old pod web-0 to be gone: it has 1800s to end on node node-1"));
-        let held = waits_for(json!({"deletionTimestamp": deleted, "finalizers": ["example.com/hold"]}));
-        assert_eq!(
-            held.as_deref(),
-            Some("old pod web-0 to be gone: its finalizer example.com/hold keeps it")
+        world.pod_of_revision("web-0", "a", json!({"phase": "Running"}));
+        let rollout = world.rollout();
+        let (settled, pod) = await_old_pods(&rollout, Settled::Settled);
+        assert_eq!(pod.unwrap().metadata.name, "web-0");
+        assert!(
+            matches!(settled, Settled::Waiting { reason, .. } if reason == "old pod web-0 to be gone: nobody has deleted it")
         );
-        assert!(waits_for(json!({})).unwrap().ends_with("nobody has deleted it"));
+        assert_eq!(await_old_pods(&rollout, Settled::NotComplete).0, Settled::NotComplete);
+        world.pod_of_revision("web-0", "a", json!({"phase": "Succeeded"}));
+        assert_eq!(await_old_pods(&world.rollout(), Settled::Settled), (Settled::Settled, None));
     }
 
     #[test]
@@ -116,11 +94,5 @@ mod tests {
         assert_eq!(planned_start(&world.rollout()), Duration::from_secs(1090));
         let world = World::with_app(json!({}));
         assert_eq!(planned_start(&world.rollout()), Duration::ZERO);
-    }
-
-    #[test]
-    fn without_old_pods_nothing_is_waited_for() {
-        let world = World::with_app(json!({}));
-        assert_eq!(await_old_pods(&world.rollout(), Settled::Settled), Settled::Settled);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 
 fn stdin(text: &str) -> Result<Manifest, Error> {
-    read(&[PathBuf::from("-")], false, &mut text.as_bytes())
+    read(&[PathBuf::from("-")], false, &[], &mut text.as_bytes())
 }
 
 fn names(manifest: &Manifest) -> Vec<String> {
@@ -42,7 +42,7 @@ fn documents_and_lists_are_read_with_their_lines_and_what_is_no_rollout_is_count
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.yaml");
     fs::write(&path, SEVERAL).unwrap();
-    let manifest = read(std::slice::from_ref(&path), false, &mut "".as_bytes()).unwrap();
+    let manifest = read(std::slice::from_ref(&path), false, &[], &mut "".as_bytes()).unwrap();
     assert_eq!(names(&manifest), ["Deployment/web", "StatefulSet/db"]);
     let places: Vec<(u64, Option<&str>)> = manifest
         .workloads
@@ -79,7 +79,7 @@ fn json_files_have_lines_too() {
     let path = folder.path().join("shop.json");
     let text = "{\"kind\": \"List\", \"items\": [\n {\"kind\": \"Service\"},\n {\"apiVersion\": \"apps/v1\",\n  \"kind\": \"Deployment\", \"metadata\": {\"name\": \"web\"}}\n]}";
     fs::write(&path, text).unwrap();
-    let manifest = read(&[path], false, &mut "".as_bytes()).unwrap();
+    let manifest = read(&[path], false, &[], &mut "".as_bytes()).unwrap();
     assert_eq!(manifest.workloads[0].origin.as_ref().unwrap().line, 3);
 }
 
@@ -93,6 +93,43 @@ fn names_as_kubectl_prints_them_are_understood() {
 }
 
 #[test]
+fn a_bare_pod_counts_and_one_that_a_workload_made_does_not() {
+    let pod = |name: &str, owners: &str| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","ownerReferences":[{owners}]}}}}"#
+        )
+    };
+    let owned = pod("web-1", r#"{"kind":"ReplicaSet","name":"web","controller":true}"#);
+    let manifest = stdin(&format!("{}\n{owned}", pod("smoke", ""))).unwrap();
+    assert_eq!(names(&manifest), ["Pod/smoke"]);
+    assert_eq!(manifest.left_out().unwrap(), "1 Pod");
+    assert_eq!(names(&stdin("pod/smoke created\n").unwrap()), ["Pod/smoke"]);
+}
+
+#[test]
+fn a_kind_of_your_own_counts_where_it_is_asked_for() {
+    let text = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web}\n---\n\
+        apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
+    let with = |written: &str, text: &str| {
+        let include: Vec<KindName> =
+            written.split(',').filter(|name| !name.is_empty()).map(KindName::new).collect();
+        read(&[PathBuf::from("-")], false, &include, &mut text.as_bytes()).unwrap()
+    };
+    let manifest = with("", text);
+    assert!(manifest.workloads.is_empty());
+    assert_eq!(manifest.could_include.as_deref(), Some("certificate.cert-manager.io"));
+    for written in
+        ["certificate", "Certificates", "certificate.cert-manager.io", "certificates.v1.cert-manager.io"]
+    {
+        assert_eq!(names(&with(written, text)), ["certificate.v1.cert-manager.io/web"], "{written}");
+    }
+    assert!(with("certificate.example.com,issuer", text).workloads.is_empty());
+    let applied = "certificate.cert-manager.io/web created\n";
+    assert_eq!(names(&with("certificates", applied)), ["certificate.cert-manager.io/web"]);
+    assert_eq!(with("", applied).could_include.as_deref(), Some("certificate.cert-manager.io"));
+}
+
+#[test]
 fn a_folder_is_read_as_kubectl_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let deployment =
@@ -101,17 +138,18 @@ fn a_folder_is_read_as_kubectl_reads_it() {
     for (file, name) in [("b.yml", "b"), ("a.yaml", "a"), ("sub/c.yaml", "c"), ("notes.txt", "x")] {
         fs::write(folder.path().join(file), deployment(name)).unwrap();
     }
-    let of = |recursive| names(&read(&[folder.path().to_owned()], recursive, &mut "".as_bytes()).unwrap());
+    let of =
+        |recursive| names(&read(&[folder.path().to_owned()], recursive, &[], &mut "".as_bytes()).unwrap());
     assert_eq!(of(false), ["Deployment/a", "Deployment/b"]);
     assert_eq!(of(true), ["Deployment/a", "Deployment/b", "Deployment/c"]);
     fs::write(folder.path().join("sub/d.yaml"), deployment("a")).unwrap();
-    let error = read(&[folder.path().to_owned()], true, &mut "".as_bytes()).unwrap_err();
+    let error = read(&[folder.path().to_owned()], true, &[], &mut "".as_bytes()).unwrap_err();
     assert!(error.message.starts_with("two objects are named Deployment a: "), "{}", error.message);
     assert!(error.message.contains("a.yaml:1 and ") && error.message.ends_with("d.yaml:1"));
     let empty = tempfile::tempdir().unwrap();
-    let error = read(&[empty.path().to_owned()], false, &mut "".as_bytes()).unwrap_err();
+    let error = read(&[empty.path().to_owned()], false, &[], &mut "".as_bytes()).unwrap_err();
     assert!(error.message.starts_with("no manifest in the folder"));
-    let error = read(&["https://example.com/x.yaml".into()], false, &mut "".as_bytes()).unwrap_err();
+    let error = read(&["https://example.com/x.yaml".into()], false, &[], &mut "".as_bytes()).unwrap_err();
     assert!(error.hints[0].contains("curl"));
 }
 
@@ -158,7 +196,7 @@ fn an_alias_bomb_and_a_huge_file_are_refused_and_a_deep_definition_is_not() {
     let error = stdin(&bomb).unwrap_err();
     assert!(error.message.contains("larger than a manifest can be"), "{}", error.message);
 
-    let huge = read(&[PathBuf::from("-")], false, &mut std::io::repeat(b'#')).unwrap_err();
+    let huge = read(&[PathBuf::from("-")], false, &[], &mut std::io::repeat(b'#')).unwrap_err();
     assert_eq!(huge.message, "standard input is larger than 32 MiB");
 
     let mut deep = "kind: CustomResourceDefinition\nspec:\n".to_owned();

@@ -11,10 +11,12 @@ use super::below::pods_below;
 use super::controller_revision::ControllerRevision;
 use super::creator::Creator;
 use super::event::Event;
+use super::excused::Excused;
 use super::field_manager::FieldManager;
 use super::goal::Goal;
 use super::kind::Kind;
 use super::limit_range::LimitRange;
+use super::lookup::{Lookup, unanswered};
 use super::meta::ObjectRef;
 use super::pod::Pod;
 use super::pod_memory::{ContainerMemory, PodMemory};
@@ -25,7 +27,7 @@ use super::store::Store;
 use super::streams::streams;
 use super::vocabulary::{condition, label, reason};
 use super::workload::Workload;
-use crate::observation::{Answer, LogRequest, Refusal, Want};
+use crate::observation::{Answer, LogRequest, Want};
 
 /// What a target consists of now. Built anew for each judgement; borrows everything.
 pub(crate) struct Rollout<'a> {
@@ -39,6 +41,8 @@ pub(crate) struct Rollout<'a> {
     pub(crate) pods: Vec<&'a Pod>,
     /// Pods of older templates: impact, or what blocks.
     pub(crate) old_pods: Vec<&'a Pod>,
+    /// Pods that are in neither list, since their nodes are excused.
+    pub(crate) excused: Excused<'a>,
     pub(crate) accepted: Accepted,
     /// What complete means, where the user says so.
     pub(crate) goal: Option<&'a Goal>,
@@ -50,18 +54,8 @@ pub(crate) struct Accepted {
     pub(crate) tolerated_restarts: i64,
     /// Under the strategy `OnDelete`, pods may stay as they are.
     pub(crate) on_delete: bool,
-}
-
-/// What is known of something that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lookup<'a, T: ?Sized> {
-    /// Not answered yet.
-    Unknown,
-    /// It does not exist.
-    Missing,
-    /// We may not see it.
-    Refused(&'a Refusal),
-    Found(&'a T),
+    /// A DaemonSet must be complete on nodes that are not ready or cordoned, too.
+    pub(crate) strict_nodes: bool,
 }
 
 impl<'a> Rollout<'a> {
@@ -93,7 +87,13 @@ impl<'a> Rollout<'a> {
             pods
         };
         let (pods, old_pods) = (by_name(pods), by_name(old_pods));
-        Self { store, workload, current, old_sets, pods, old_pods, accepted, goal: None }
+        let excused = Excused::default();
+        let mut rollout =
+            Self { store, workload, current, old_sets, pods, old_pods, excused, accepted, goal: None };
+        rollout.excused = Excused::among(&rollout);
+        rollout.excused.leave_out(&mut rollout.pods);
+        rollout.excused.leave_out(&mut rollout.old_pods);
+        rollout
     }
 
     /// The same view, to be judged by a goal of the user's.
@@ -348,14 +348,6 @@ fn current_hash<'a>(store: &'a Store, workload: &'a Workload) -> Option<&'a str>
             .max_by_key(|revision| revision.revision)
             .and_then(ControllerRevision::hash),
         _ => None,
-    }
-}
-
-fn unanswered<T: ?Sized>(answer: Option<&Answer>) -> Lookup<'_, T> {
-    match answer {
-        Some(Answer::Missing) => Lookup::Missing,
-        Some(Answer::Refused(refusal)) => Lookup::Refused(refusal),
-        _ => Lookup::Unknown,
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct RecordedPolicy {
     wait_for_create: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     old_pods_gone: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    strict_nodes: bool,
     /// `--for`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
@@ -103,6 +105,7 @@ impl From<Policy> for RecordedPolicy {
             allow_on_delete: policy.allow_on_delete,
             wait_for_create: millis(policy.wait_for_create),
             old_pods_gone: policy.old_pods_gone,
+            strict_nodes: policy.strict_nodes,
             goal: policy.goal.as_ref().map(|goal| goal.written.clone()),
             require_endpoints: policy.require_endpoints,
             min_available: policy.min_available.map(|min| min.to_string()),
@@ -131,6 +134,7 @@ impl RecordedPolicy {
             allow_on_delete: self.allow_on_delete,
             wait_for_create: Duration::from_millis(self.wait_for_create),
             old_pods_gone: self.old_pods_gone,
+            strict_nodes: self.strict_nodes,
             goal: self.goal.as_deref().and_then(|text| Goal::parse(text).ok()),
             require_endpoints: self.require_endpoints,
             min_available: self.min_available.as_deref().and_then(|text| MinAvailable::parse(text).ok()),

@@ -13,7 +13,7 @@ use crate::diagnose::{self, CauseCode, Change};
 use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
-use crate::model::{Accepted, Kind, Rollout, Store};
+use crate::model::{Kind, Rollout, Store};
 use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, Unfinished, Verdict};
@@ -67,7 +67,8 @@ fn target(session: &Session, guard: &Guard) -> Target {
     let look = &guard.last;
     let stream = guard.stream();
     let meta = look.workload.as_ref().map(|workload| workload.metadata.clone()).unwrap_or_default();
-    let rollout = look.workload.as_ref().map(|workload| Rollout::new(store, workload, Accepted::default()));
+    let accepted = look.applied.policy.accepted();
+    let rollout = look.workload.as_ref().map(|workload| Rollout::new(store, workload, accepted));
     let (verdict, at) = guard.verdict().map_or((None, store.now()), |(verdict, at)| (Some(verdict), at));
     let mut pods = guard.history.pods();
     let pods_omitted = u64::try_from(pods.len().saturating_sub(MAX_PODS)).unwrap_or(0);
@@ -146,6 +147,13 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
             replicas.desired,
             look.enough.unwrap_or_default()
         ),
+        Some(Verdict::Complete(_)) if look.excused_nodes > 0 => {
+            let plural = if look.excused_nodes == 1 { "" } else { "s" };
+            format!(
+                "{} of {} replicas updated and available; excused: {} node{plural}",
+                replicas.available, replicas.desired, look.excused_nodes
+            )
+        }
         Some(Verdict::Complete(_)) if replicas.updated < replicas.desired => {
             format!(
                 "{} of {} replicas updated, which is as far as its update strategy goes",
@@ -424,7 +432,9 @@ fn consequence(resource: &str) -> &'static str {
         "limitranges" => "bounds are known only from the API server's message",
         "resourcequotas" => "quotas are known only as they were when the API server refused a pod",
         "pods of others" => "who uses most of the quota is not known",
-        "nodes" => "labels, taints, sizes and conditions of nodes are known only from messages about pods",
+        "nodes" => {
+            "labels, taints, sizes and conditions of nodes are known only from messages about pods, and a DaemonSet is excused none of them"
+        }
         "persistentvolumeclaims" | "storageclasses" | "persistentvolumes" => {
             "what keeps a claim from its volume is known only from messages"
         }

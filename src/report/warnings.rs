@@ -35,6 +35,9 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
     if let Some((code, message)) = nothing_rolled(rollout, guard) {
         warn(code, message);
     }
+    if let Some(message) = excused(rollout) {
+        warn("nodes-excused", message);
+    }
     if let Some(message) = template_not_rolled(rollout) {
         warn("template-not-rolled", message);
     }
@@ -145,6 +148,19 @@ fn not_available(rollout: &Rollout<'_>, guard: &Guard) -> Option<String> {
         }
     }
     Some(message)
+}
+
+/// The nodes that a DaemonSet does without.
+fn excused(rollout: &Rollout<'_>) -> Option<String> {
+    const NAMED: usize = 5;
+    let nodes: Vec<String> = rollout.excused.nodes().map(|(name, why)| format!("{name} ({why})")).collect();
+    let plural = if nodes.len() == 1 { "" } else { "s" };
+    let more = nodes.len().saturating_sub(NAMED);
+    let named: Vec<&str> = nodes.iter().take(NAMED).map(String::as_str).collect();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!nodes.is_empty()).then(|| {
+        format!("the pod of {} node{plural} was not waited for: {}{rest}", nodes.len(), named.join(", "))
+    })
 }
 
 /// A ReplicaSet that is a target by itself does not replace its pods when its template changes.

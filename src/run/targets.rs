@@ -47,7 +47,9 @@ pub(super) fn choose(selection: &Selection, stdin: &mut dyn Read) -> Result<Chos
                 ..Manifest::default()
             })
         }
-        Selection::Files { paths, recursive } => Chosen::Declared(manifest::read(paths, *recursive, stdin)?),
+        Selection::Files { paths, recursive, include } => {
+            Chosen::Declared(manifest::read(paths, *recursive, include, stdin)?)
+        }
         Selection::Matching { kinds, selector, all_namespaces } => Chosen::Matching {
             kinds: kinds.clone(),
             selector: selector.clone(),
@@ -71,7 +73,11 @@ impl Chosen {
         let left_out = manifest.left_out()?;
         let workloads = manifest.workloads.len();
         let plural = if workloads == 1 { "" } else { "s" };
-        Some(format!("-f: {workloads} workload{plural}; not rollouts and left out: {left_out}\n"))
+        let how = manifest
+            .could_include
+            .as_ref()
+            .map_or_else(String::new, |kind| format!(" (--include {kind} judges it by its conditions)"));
+        Some(format!("-f: {workloads} workload{plural}; not rollouts and left out: {left_out}{how}\n"))
     }
 
     /// The targets, each once, in the order in which they were named or, where they were asked for, by name.
@@ -123,7 +129,7 @@ impl Chosen {
             Self::Declared(manifest) => {
                 let left_out = manifest.left_out().unwrap_or_default();
                 Error::usage(format!("-f holds nothing to wait for, only {left_out}"))
-                    .hint("Deployments, StatefulSets, DaemonSets and Jobs are")
+                    .hint("workloads and pods are; of a kind of your own say so: --include TYPE")
                     .hint(empty)
             }
             Self::Matching { kinds, selector, all_namespaces } => {
@@ -248,6 +254,32 @@ mod tests {
         assert_eq!((target.uid.as_deref(), target.generation), (Some("u-1"), Some(4)));
         let error = declared(&[(Kind::Deployment, &there)], Some("test"), "test").unwrap_err();
         assert_eq!(error.message, "k8s/web.yaml:7: Deployment web is of namespace shop, and -n says test");
+        assert_eq!(error.exit_code().number(), 2);
+    }
+
+    #[test]
+    fn pitfall_50_nothing_found_is_an_error_that_says_what_was_looked_for() {
+        let gate = |line: &str| {
+            let (env, _, _) = crate::env::Env::by_hand(&[]);
+            let words: Vec<std::ffi::OsString> = line.split(' ').map(Into::into).collect();
+            let arguments = crate::cli::parse(&words, &env).unwrap();
+            match crate::settings::Settings::resolve(arguments, &env).unwrap().command {
+                crate::settings::Command::Gate(gate) => *gate,
+                other => panic!("{other:?}"),
+            }
+        };
+        let gate = gate("rollout-guard wait sts,ds -l app=web");
+        let chosen = choose(&gate.selection, &mut "".as_bytes()).unwrap();
+        let error = chosen.nothing(&gate, "shop");
+        assert_eq!(
+            error.message,
+            "there is no StatefulSet or DaemonSet with labels app=web in namespace shop"
+        );
+        assert_eq!(error.exit_code().number(), 2);
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+        let files = Selection::Files { paths: vec!["-".into()], recursive: false, include: Vec::new() };
+        let error = choose(&files, &mut text.as_bytes()).unwrap().nothing(&gate, "shop");
+        assert_eq!(error.message, "-f holds nothing to wait for, only 1 ConfigMap");
         assert_eq!(error.exit_code().number(), 2);
     }
 }

@@ -13,6 +13,7 @@ use crate::gate;
 use crate::model::{Kind, LabelSelector};
 use crate::observation::{Observation, Observed, Refusal, Stream, Target, UndoOutcome, Undone};
 use crate::policy::Policy;
+use crate::progress::News;
 use crate::recording::Writer;
 use crate::report::{Report, VerdictName};
 use crate::session::Session;
@@ -167,12 +168,13 @@ async fn watched(
         let what = Observed::Connected(server.clone());
         session.observe(Observation { at: Duration::ZERO, what });
     }
-    let mut ui =
-        Ui::new(gate.ui, started, env.terminal_width(), display.stderr_color, &gate.reports.redactor);
+    let mut ui = Ui::new(gate.ui, started, env.terminal_size(), display.stderr_color, &gate.reports.redactor);
     let stderr = &mut env.stderr;
     let nobody: &mut Option<Writer<std::io::Sink>> = &mut None;
-    let driven = gate::drive(&mut session, &mut live.again(), nobody, Ui::FRAME, &mut |progress| {
-        ui.update(progress, progress.elapsed, stderr);
+    let driven = gate::drive(&mut session, &mut live.again(), nobody, Ui::FRAME, &mut |news| {
+        if let News::Progress(progress) = news {
+            ui.update(progress, progress.elapsed, stderr);
+        }
     })
     .await;
     ui.finish(stderr);

@@ -179,6 +179,17 @@ impl Access {
         }
     }
 
+    /// Opens a log that is followed, on the connection of the logs.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also if the header takes longer than the request timeout.
+    pub(super) async fn open_log(&self, path: &str) -> Result<Lines, Failure> {
+        let opened = self.open_over(self.current().logs, path, ANYTHING);
+        let response =
+            tokio::time::timeout(self.timeout, opened).await.map_err(|_| self.too_slow(self.timeout))??;
+        Ok(Lines::new(response, self))
+    }
+
     /// Sends a request that changes something and reads all of the answer. It is never sent twice by itself.
     ///
     /// # Errors

@@ -258,15 +258,17 @@ fn log_lines(body: &[u8]) -> Answer {
     if text.starts_with("unable to retrieve container logs for") {
         return Answer::NoLogs(text.trim_end().to_owned());
     }
-    let cut = |line: &str| {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        line.chars().take(LOG_LINE_CHARACTERS).collect::<String>()
-    };
-    let mut lines: Vec<String> = text.split('\n').map(cut).collect();
+    let mut lines: Vec<String> = text.split('\n').map(log_line).collect();
     if lines.last().is_some_and(String::is_empty) {
         lines.pop();
     }
     Answer::Logs(lines)
+}
+
+/// As much of a line as is kept.
+pub(super) fn log_line(line: &str) -> String {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    line.chars().take(LOG_LINE_CHARACTERS).collect()
 }
 
 #[derive(Default, Deserialize)]

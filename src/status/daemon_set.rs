@@ -6,7 +6,8 @@ use crate::model::{Rollout, Workload};
 /// Complete: every node that should run a pod runs an updated one, and all of them are available.
 ///
 /// The number of nodes moves while the rollout is under way, so it is taken from the same status as the rest.
-/// While a surge has two pods on a node, the controller counts the older of them.
+/// While a surge has two pods on a node, the controller counts the older of them. Nodes that are not ready or
+/// cordoned are excused where all others are complete ([`Rollout::excused`]).
 pub(super) fn assess(rollout: &Rollout<'_>) -> Status {
     let set = rollout.workload;
     if let Some(status) = not_observed(set) {
@@ -16,6 +17,9 @@ pub(super) fn assess(rollout: &Rollout<'_>) -> Status {
     let old = status.replicas - status.updated_replicas;
     if set.updates_on_delete() && old > 0 && !rollout.accepted.on_delete {
         return Status::UpdateOnDelete { old };
+    }
+    if rollout.excused.apply() {
+        return Status::Complete;
     }
     let updated = set.updates_on_delete() || status.updated_replicas == desired;
     if updated && status.replicas == desired && set.available() == desired {

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::words::{name, next_end, one_line};
-use crate::env::TerminalWidth;
+use crate::env::TerminalSize;
 use crate::progress::{Progress, TargetProgress};
 use crate::report::{Replicas, VerdictName};
 use crate::untrusted::Redactor;
@@ -24,7 +24,10 @@ const BAR: usize = 12;
 /// Where no terminal tells its width.
 const DEFAULT_WIDTH: usize = 80;
 
-/// Lines of targets; more would not fit a small window, and what does not fit cannot be redrawn.
+/// Where no terminal tells its height.
+const DEFAULT_HEIGHT: usize = 20;
+
+/// Lines of targets, in a window of any height.
 const MOST: usize = 15;
 
 /// Judgements may follow one another faster than an eye, or a slow line, can take frames.
@@ -42,8 +45,8 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(width: TerminalWidth, color: bool) -> Self {
-        let screen = Screen { drawn: Arc::default(), width };
+    pub(super) fn new(size: TerminalSize, color: bool) -> Self {
+        let screen = Screen { drawn: Arc::default(), size };
         let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
         let lines = ProgressBar::with_draw_target(None, target);
         // The template is ours and valid; were it not, the default style still shows the message.
@@ -68,17 +71,25 @@ impl Live {
         // The last cell stays free: some terminals break the line as soon as it is filled.
         let width = usize::from(self.screen.width()).saturating_sub(1);
         let mut targets: Vec<&TargetProgress> = progress.targets.iter().collect();
-        if targets.len() > MOST {
+        // What does not fit the window cannot be redrawn: beside the lines of targets there are one for the rest, one
+        // for trouble with the connection, and the one of the cursor.
+        let most = usize::from(self.screen.height()).saturating_sub(3).clamp(1, MOST);
+        if targets.len() > most {
             // What still needs attention first; otherwise in the order of the user.
             targets.sort_by_key(|target| (target.done == Some(VerdictName::Complete), target.done.is_some()));
         }
         let mut lines: Vec<String> = targets
             .iter()
-            .take(MOST)
+            .take(most)
             .map(|target| self.target(target, progress, redactor).cut(width))
             .collect();
-        if let Some(more) = targets.get(MOST..).filter(|more| !more.is_empty()) {
-            lines.push(format!("  and {} more", more.len()));
+        if let Some(more) = targets.get(most..).filter(|more| !more.is_empty()) {
+            let complete = more.iter().filter(|target| target.done == Some(VerdictName::Complete)).count();
+            let of_these =
+                if complete > 0 { format!(", {complete} of them complete") } else { String::new() };
+            let mut line = Line::new(self.color);
+            line.push(Style::new(), &format!("  and {} more{of_these}", more.len()));
+            lines.push(line.cut(width));
         }
         if let Some(why) = &progress.blind {
             let text =
@@ -88,6 +99,18 @@ impl Live {
             lines.push(line.cut(width));
         }
         self.lines.set_message(lines.join("\n"));
+        self.screen.copy_to(err);
+    }
+
+    /// Prints lines above the live ones, where they stay. What is longer than the window is cut: a line that breaks
+    /// would be drawn over.
+    pub(super) fn print_above(&self, lines: &[String], err: &mut dyn Write) {
+        let width = usize::from(self.screen.width()).saturating_sub(1);
+        for text in lines {
+            let mut line = Line::new(self.color);
+            line.push(Style::new().dimmed(), text);
+            self.lines.println(line.cut(width));
+        }
         self.screen.copy_to(err);
     }
 
@@ -190,7 +213,7 @@ fn bar(replicas: &Replicas) -> String {
 #[derive(Clone)]
 struct Screen {
     drawn: Arc<Mutex<Vec<u8>>>,
-    width: TerminalWidth,
+    size: TerminalSize,
 }
 
 impl Screen {
@@ -217,7 +240,11 @@ impl std::fmt::Debug for Screen {
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        u16::try_from((self.width)().unwrap_or(DEFAULT_WIDTH)).unwrap_or(u16::MAX)
+        u16::try_from((self.size)().map_or(DEFAULT_WIDTH, |(width, _)| width)).unwrap_or(u16::MAX)
+    }
+
+    fn height(&self) -> u16 {
+        u16::try_from((self.size)().map_or(DEFAULT_HEIGHT, |(_, height)| height)).unwrap_or(u16::MAX)
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
@@ -307,7 +334,38 @@ mod tests {
     }
 
     fn live(width: usize, color: bool) -> Live {
-        Live::new(Arc::new(move || Some(width)), color)
+        Live::new(Arc::new(move || Some((width, 50))), color)
+    }
+
+    #[test]
+    fn ten_targets_in_a_window_of_eight_lines_leave_room_to_be_redrawn_and_what_matters_is_on_top() {
+        let mut ui = Live::new(Arc::new(|| Some((60, 8))), false);
+        let mut out = Vec::new();
+        let mut targets: Vec<TargetProgress> =
+            (0..10).map(|n| target(&format!("web-{n}"), [1, 1, 1, 0], "its pod to be ready")).collect();
+        for target in &mut targets[..6] {
+            target.done = Some(VerdictName::Complete);
+        }
+        targets[6].done = Some(VerdictName::Failed);
+        draw(&mut ui, &progress(3, targets), &mut out);
+        let lines = shown(&out, 60);
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        assert!(lines[0].contains("deployment/web-7") && lines[3].contains("deployment/web-6"), "{lines:?}");
+        assert_eq!(lines[5], "  and 5 more, 5 of them complete");
+    }
+
+    #[test]
+    fn a_line_of_a_log_stays_above_the_live_lines() {
+        let mut ui = live(40, false);
+        let mut out = Vec::new();
+        let state = progress(3, vec![target("web", [1, 1, 0, 0], "its pod")]);
+        draw(&mut ui, &state, &mut out);
+        ui.print_above(&["web-1/app │ warming up".to_owned(), "x".repeat(100)], &mut out);
+        let lines = shown(&out, 40);
+        assert_eq!(lines[0], "web-1/app │ warming up");
+        assert_eq!(lines[1], "x".repeat(39));
+        assert!(lines[2].contains("deployment/web"), "{lines:?}");
+        assert_eq!(lines.len(), 3);
     }
 
     #[test]
@@ -369,7 +427,10 @@ mod tests {
         draw(&mut ui, &progress(9, targets.collect()), &mut out);
         let lines = shown(&out, 100);
         assert_eq!(lines.len(), MOST + 1);
-        assert!(lines[0].contains("deployment/w10 ") && lines[MOST].ends_with("and 5 more"), "{lines:?}");
+        assert!(
+            lines[0].contains("deployment/w10 ") && lines[MOST].ends_with("and 5 more, 5 of them complete"),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -125,9 +125,17 @@ impl Plain {
             return;
         }
         self.last_line = Some(now);
+        self.print(&lines, now, err);
+    }
+
+    /// Prints lines as they are, each with the time.
+    pub(super) fn print(&self, lines: &[String], now: Duration, err: &mut dyn Write) {
+        if lines.is_empty() {
+            return;
+        }
         let time = clock(self.started, now);
         let mut text = String::new();
-        for line in &lines {
+        for line in lines {
             let _ = writeln!(text, "{time} {line}");
         }
         drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));

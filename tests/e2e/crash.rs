@@ -24,6 +24,16 @@ fn exits() -> Vec<Case> {
             .object(running("echo starting version 7; echo 'panic: DATABASE_URL is empty' >&2; exit 1"))
             .says(&["exit code 1", "panic: DATABASE_URL is empty", "kubectl -n $NS logs web-"])
             .lasts(45),
+        // Far gone before we look: the pause before the next end is longer than our time.
+        Case::fails("crash", "failing-before-we-looked", "container-crashing")
+            .before(apply(web(one(app(json!({"command": shell("echo no disk; exit 3")}))))))
+            .before(until(
+                "get pods -o jsonpath=restarts:{.items[*].status.containerStatuses[*].restartCount}",
+                "restarts:3",
+            ))
+            .says(&["no disk"])
+            .timeout(30)
+            .lasts(60),
         Case::fails("crash", "exit-3-without-log", "container-crashing")
             .object(running("exit 3"))
             .says(&["exit code 3", "logged nothing", "start"])

@@ -29,6 +29,7 @@ mod compare;
 mod config;
 mod crash;
 mod custom;
+mod daemon_nodes;
 mod daemon_set;
 mod image;
 mod in_cluster;
@@ -125,6 +126,7 @@ fn every_case() -> Vec<Case> {
         limits::cases,
         rollout::cases,
         stateful_set::cases,
+        daemon_nodes::cases,
         daemon_set::cases,
         job::cases,
         replica_set::cases,

@@ -65,6 +65,16 @@ fn failures() -> Vec<Case> {
             .field("/targets/0/impact/oldPodsReady", 3)
             .field("/targets/0/replicas/desired", 3)
             .lasts(65),
+        // The Deployment was complete before it was scaled up, and says so still.
+        Case::fails("rollout", "scaled-up-with-a-bad-image", "image-not-found")
+            .before(apply(with_spec(
+                web(one(app(json!({"image": "$REGISTRY/busy:none"})))),
+                json!({"replicas": 0}),
+            )))
+            .before(rolled_out("deploy/web"))
+            .before(kubectl("scale deploy/web --replicas=2"))
+            .says(&["$REGISTRY/busy:none"])
+            .lasts(60),
         Case::fails("rollout", "deleted-meanwhile", "target-deleted")
             .object(starting())
             .once("deployment/web:", kubectl("delete deploy/web --wait=false"))
@@ -124,13 +134,14 @@ fn other_ends() -> Vec<Case> {
             .once("deployment/web:", kubectl("delete deploy/web --wait=false"))
             .at(0, apply(version("2", 1)))
             .lasts(12),
-        Case::ends("rollout", "old-pods-gone", 3, "timed-out", "settling")
+        Case::ends("rollout", "old-pods-gone", 3, "timed-out", "old-pod-remains")
             .before(apply(lingering("1")))
             .before(rolled_out("deploy/web"))
             .object(lingering("2"))
             .args("--old-pods-gone")
             .timeout(25)
-            .says(&["to be gone: it has 60s to end on"])
+            .names("old-pod-remains")
+            .says(&["is still there: it has 60s to end on", "terminationGracePeriodSeconds"])
             .lasts(35),
         Case::ends("rollout", "timeout-while-starting", 3, "timed-out", "progressing")
             .object(starting())
@@ -163,7 +174,33 @@ fn healthy() -> Vec<Case> {
         let at = 4 + 8 * u64::try_from(round).unwrap_or(0);
         autoscaled = autoscaled.at(at, kubectl(&format!("scale deploy/web --replicas={replicas}")));
     }
+    let grace_of_8 = |version: &str| {
+        let env = json!([{"name": "VERSION", "value": version}]);
+        let mut spec = one(server(json!({"env": env, "readinessProbe": ready()})));
+        if let Some(spec) = spec.as_object_mut() {
+            spec.insert("terminationGracePeriodSeconds".to_owned(), json!(8));
+        }
+        with_spec(web(spec), json!({"strategy": {"type": "Recreate"}}))
+    };
     vec![
+        // For eight seconds there is neither an old pod that serves nor a new one.
+        Case::passes("rollout", "recreate-near-miss")
+            .before(apply(grace_of_8("1")))
+            .before(rolled_out("deploy/web"))
+            .object(grace_of_8("2"))
+            .field("/targets/0/replicas/available", 1)
+            .field("/targets/0/replicas/old", 0)
+            .field("/targets/0/revision", "2")
+            .lasts(45),
+        // It becomes ready only once its log was shown.
+        Case::passes("rollout", "logs-follow-near-miss")
+            .object(web(one(app(json!({
+                "command": shell("echo warming up; sleep 3600"),
+                "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/ok"]}, "periodSeconds": 1},
+            })))))
+            .args("--logs follow")
+            .once("/app │ warming up", kubectl("exec deploy/web -- touch /tmp/ok"))
+            .lasts(40),
         // Old enough that the server's own timestamps are believed: no settling at all.
         Case::passes("rollout", "complete-long-ago-near-miss")
             .before(apply(version("1", 2)))

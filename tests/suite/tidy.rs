@@ -74,7 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("session", &["exit_code", "guard", "model", "observation", "policy", "progress", "report", "verdict"]),
-    ("progress", &["report"]),
+    ("progress", &["observation", "report"]),
     (
         "report",
         &["diagnose", "duration", "guard", "ledger", "model", "observation", "session", "settle", "verdict"],

@@ -20,7 +20,14 @@ impl Context<'_> {
             help.push(self.run_locally());
         }
         if help.is_empty() {
-            help.push("the application ended by itself, Kubernetes only restarted it: the reason is in its log, or in what this rollout changed".to_owned());
+            let then = if self.ended.pod.spec.restart_policy.as_deref() == Some("Never") {
+                "and its pod does not start it again (restartPolicy Never)"
+            } else {
+                "Kubernetes only restarted it"
+            };
+            help.push(format!(
+                "the application ended by itself, {then}: the reason is in its log, or in what this rollout changed"
+            ));
             help.push(self.run_locally());
         }
         if self.is_injected() {

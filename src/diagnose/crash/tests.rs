@@ -474,3 +474,22 @@ fn all_pods_of_a_crashing_container_are_one_finding() {
     assert_eq!(finding.pods.len(), 2);
     assert_eq!(finding.subject.name, "web-1");
 }
+
+#[test]
+fn a_pod_that_starts_nothing_again_is_not_said_to_have_been_restarted() {
+    let of = |policy: &str| {
+        let mut world = World::of(Kind::Job);
+        world.workload(json!({}), json!({}));
+        let ended = json!({"exitCode": 5, "reason": "Error", "startedAt": "2026-11-24T10:00:01Z", "finishedAt": "2026-11-24T10:00:02Z"});
+        world.job_pod(
+            "web-1",
+            policy,
+            json!({"phase": "Failed", "containerStatuses": [
+            {"name": "app", "state": {"terminated": ended}}]}),
+        );
+        world.log("web-1", false, 1, &["no disk"]);
+        world.run(rules).the(CauseCode::ContainerCrashing).help.concat()
+    };
+    assert!(of("Never").contains("its pod does not start it again (restartPolicy Never)"), "{}", of("Never"));
+    assert!(of("OnFailure").contains("Kubernetes only restarted it"));
+}

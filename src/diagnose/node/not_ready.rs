@@ -13,6 +13,9 @@ const TOUCHED_WITHIN: Duration = Duration::from_secs(10);
 /// Nodes that are looked at.
 const NODES: usize = 5;
 
+/// Nodes of a DaemonSet that are looked at, since they may be excused ([`Rollout::excused`]).
+const NODES_OF_A_DAEMON_SET: usize = 20;
+
 /// `node-not-ready`.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let mut asked: Vec<&str> = Vec::new();
@@ -35,6 +38,28 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         if let Some(finding) = found {
             diagnosis.add(finding.on_pod(&pod.metadata.name));
         }
+    }
+    ask_for_excuses(rollout, &mut asked, diagnosis);
+}
+
+/// Nodes of a DaemonSet whose pods are not in order for a while: each may be not ready, or cordoned.
+fn ask_for_excuses<'a>(rollout: &Rollout<'a>, asked: &mut Vec<&'a str>, diagnosis: &mut Diagnosis) {
+    if rollout.workload.kind != Kind::DaemonSet || rollout.accepted.strict_nodes {
+        return;
+    }
+    let unready = rollout
+        .pods
+        .iter()
+        .chain(&rollout.old_pods)
+        .copied()
+        .filter(|pod| !pod.is_ready() && !pod.is_finished() && age(rollout, pod) >= TOUCHED_WITHIN);
+    for pod in rollout.excused.pods().map(|(pod, _)| pod).chain(unready).chain(overdue(rollout)) {
+        let Some(name) = pod.node().filter(|name| !asked.contains(name)) else { continue };
+        if asked.len() >= NODES_OF_A_DAEMON_SET {
+            return;
+        }
+        asked.push(name);
+        diagnosis.ask(Request::every(10, Want::Node { name: name.to_owned() }));
     }
 }
 
@@ -63,11 +88,16 @@ fn told(rollout: &Rollout<'_>, pod: &Pod) -> bool {
     pod.status.reason == "NodeLost" || events.iter().any(|event| event.reason == reason::NODE_NOT_READY)
 }
 
-/// Pods of a StatefulSet that should be gone by now: it makes no new pod under the name while one is there.
+/// Pods that should be gone by now, of a kind that makes no new pod in their place while they are there: a
+/// StatefulSet under their name, a DaemonSet on their node.
 fn stuck<'a>(rollout: &Rollout<'a>) -> impl Iterator<Item = &'a Pod> {
-    let matters = rollout.workload.kind == Kind::StatefulSet;
+    let matters = matches!(rollout.workload.kind, Kind::StatefulSet | Kind::DaemonSet);
+    overdue(rollout).filter(move |_| matters)
+}
+
+fn overdue<'a>(rollout: &Rollout<'a>) -> impl Iterator<Item = &'a Pod> {
     let now = rollout.server_now();
-    let all: Vec<&Pod> = rollout.pods.iter().chain(&rollout.old_pods).copied().filter(|_| matters).collect();
+    let all: Vec<&Pod> = rollout.pods.iter().chain(&rollout.old_pods).copied().collect();
     // The deletion timestamp is the end of the grace period.
     all.into_iter().filter(move |pod| {
         pod.metadata.deletion_timestamp.is_some_and(|due| now.duration_since(due).as_secs() > 10)
@@ -111,7 +141,9 @@ fn silent(rollout: &Rollout<'_>, pod: &Pod, name: &str, node: Option<&Node>) -> 
         };
     let finding = finding
         .with_help(format!("The trouble is the node's and not the application's: look at {name}, whether it runs and its kubelet with it"));
-    let finding = if pod.metadata.is_being_deleted() {
+    let finding = if rollout.workload.kind == Kind::DaemonSet {
+        of_a_daemon_set(rollout, finding)
+    } else if pod.metadata.is_being_deleted() {
         finding
             .with_help("a StatefulSet makes no new pod of that name while the old one may still run. If the node is down for good, say so with the taint below: Kubernetes then ends its pods and frees their volumes")
             .with_command(command(&["kubectl", "taint", "node", name, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"]))
@@ -123,6 +155,19 @@ fn silent(rollout: &Rollout<'_>, pod: &Pod, name: &str, node: Option<&Node>) -> 
     finding
         .with_command(command(&["kubectl", "describe", "node", name]))
         .with_command(kubectl(rollout.namespace(), &["get", "pods", "-o", "wide"]))
+}
+
+/// A node without an available pod counts against `maxUnavailable` (`rollingUpdate` of pkg/controller/daemon), also
+/// where its pod is being deleted and cannot go.
+fn of_a_daemon_set(rollout: &Rollout<'_>, finding: Finding) -> Finding {
+    let waiting = rollout.staying_old_pods().filter(|pod| pod.is_ready()).count();
+    if waiting == 0 {
+        return finding.with_help("a DaemonSet has its pod on every node, and this one cannot start it; once the node is ready again the rollout goes on");
+    }
+    let nodes = if waiting == 1 { "1 node keeps".to_owned() } else { format!("{waiting} nodes keep") };
+    finding.with_help(format!(
+        "{nodes} the older pod meanwhile: a node without an available pod counts against maxUnavailable of the DaemonSet. Bring the node back, delete its Node object if it is gone for good, or raise maxUnavailable"
+    ))
 }
 
 fn gone(rollout: &Rollout<'_>, pod: &Pod, name: &str) -> Finding {
