@@ -1,13 +1,15 @@
 //! Recordings that are part of the program: a diagnosis without a cluster.
 //!
-//! Each was made on a real cluster with `--record`.
+//! Each was made on a real cluster with `--record`, and is packed to a tenth of its size and less.
+
+mod packed;
 
 /// A recording shipped in the binary.
 pub(crate) struct Demo {
     pub(crate) name: &'static str,
     /// One line for `replay --list`.
     pub(crate) about: &'static str,
-    pub(crate) recording: &'static str,
+    packed: &'static [u8],
 }
 
 /// All of them, in the order of the list.
@@ -15,39 +17,46 @@ pub(crate) const DEMOS: &[Demo] = &[
     Demo {
         name: "image-not-found",
         about: "a tag that was never pushed, while the old pods still serve",
-        recording: include_str!("../tests/demos/image-not-found.jsonl"),
+        packed: include_bytes!("../tests/demos/image-not-found.lz4"),
     },
     Demo {
         name: "crash",
         about: "an application that exits with code 1 right after its start",
-        recording: include_str!("../tests/demos/crash.jsonl"),
+        packed: include_bytes!("../tests/demos/crash.lz4"),
     },
     Demo {
         name: "crash-after-complete",
         about: "a rollout that looks complete for 8 seconds, then dies: kubectl passes it",
-        recording: include_str!("../tests/demos/crash-after-complete.jsonl"),
+        packed: include_bytes!("../tests/demos/crash-after-complete.lz4"),
     },
     Demo {
         name: "config-map-missing",
         about: "a ConfigMap that a variable needs is not there, but a similar one is",
-        recording: include_str!("../tests/demos/config-map-missing.jsonl"),
+        packed: include_bytes!("../tests/demos/config-map-missing.lz4"),
     },
     Demo {
         name: "liveness-probe",
         about: "a liveness probe that asks for a path the application does not have",
-        recording: include_str!("../tests/demos/liveness-probe.jsonl"),
+        packed: include_bytes!("../tests/demos/liveness-probe.lz4"),
     },
     Demo {
         name: "limit-range",
         about: "more memory than the namespace allows: not one pod to look at",
-        recording: include_str!("../tests/demos/limit-range.jsonl"),
+        packed: include_bytes!("../tests/demos/limit-range.lz4"),
     },
     Demo {
         name: "healthy",
         about: "an update that completes and settles",
-        recording: include_str!("../tests/demos/healthy.jsonl"),
+        packed: include_bytes!("../tests/demos/healthy.lz4"),
     },
 ];
+
+impl Demo {
+    /// The recording as `--record` wrote it.
+    pub(crate) fn recording(&self) -> Option<String> {
+        String::from_utf8(packed::unpack(self.packed)?).ok()
+    }
+}
 
 /// The recording of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Demo> {
@@ -60,4 +69,32 @@ pub(crate) fn list() -> String {
     let lines: Vec<String> =
         DEMOS.iter().map(|demo| format!("{:width$}  {}\n", demo.name, demo.about)).collect();
     lines.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_demo_is_the_recording_beside_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/demos");
+        let mut stale = Vec::new();
+        for demo in DEMOS {
+            let text = std::fs::read_to_string(folder.join(format!("{}.jsonl", demo.name))).unwrap();
+            if demo.recording().as_ref() == Some(&text) {
+                continue;
+            }
+            stale.push(demo.name);
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                let packed = packed::tests::pack(text.as_bytes());
+                std::fs::write(folder.join(format!("{}.lz4", demo.name)), packed).unwrap();
+            }
+        }
+        assert!(
+            stale.is_empty(),
+            "{stale:?} are not packed as they are; UPDATE_EXPECT=1 packs them for the next run"
+        );
+    }
 }

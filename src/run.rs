@@ -195,7 +195,7 @@ fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
         }
         ReplaySource::Stdin => read("standard input".to_owned(), &mut env.stdin),
         ReplaySource::Demo(name) => {
-            demo::find(name).map(|demo| demo.recording.to_owned()).ok_or_else(|| no_demo(name))
+            demo::find(name).and_then(demo::Demo::recording).ok_or_else(|| no_demo(name))
         }
         ReplaySource::List => Ok(String::new()),
     }
