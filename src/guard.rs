@@ -441,7 +441,11 @@ impl Guard {
             }
             want => store.answer(want).is_none(),
         };
-        explained && outlook.requests.iter().any(open) && store.now().saturating_sub(since) < EVIDENCE_WITHIN
+        // Which revision came in place of this one is known once the controller has looked at the new template.
+        let unlooked_at = matches!(verdict, Verdict::Superseded(_))
+            && store.workload(&self.target.stream).is_some_and(|workload| !workload.is_observed());
+        let awaited = unlooked_at || outlook.requests.iter().any(open);
+        explained && awaited && store.now().saturating_sub(since) < EVIDENCE_WITHIN
     }
 
     /// Nothing will arrive any more: a verdict that waited for evidence stands without it.

@@ -261,13 +261,19 @@ fn a_replica_set_that_served_before_is_a_rollback_also_within_one_second() {
             stream: Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned()),
             object: crate::model::decode_value(Kind::ReplicaSet, set).unwrap(),
         });
-        world.deployment_object(json!({
-            "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 2,
-                "annotations": {revision: "3"}},
-            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
-            "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}}));
+        let deployment = |observed| {
+            json!({
+                "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 2,
+                    "annotations": {revision: "3"}},
+                "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+                "status": {"observedGeneration": observed, "replicas": 1, "updatedReplicas": 1}})
+        };
+        world.deployment_object(deployment(1));
         let managers = Want::Managers(world.rollout().workload.object_ref());
         world.answer(managers, crate::observation::Answer::Managers(Vec::new()));
+        guard.look(&world.store, &Policy::default());
+        assert_eq!(reason(&guard), "none", "the controller has not looked at the template");
+        world.deployment_object(deployment(2));
         for at in [0, 4] {
             world.at(at);
             guard.look(&world.store, &Policy::default());
