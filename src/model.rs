@@ -6,6 +6,7 @@
 mod annotations;
 mod below;
 mod casualty;
+mod compact;
 mod container;
 mod controller_revision;
 mod creator;

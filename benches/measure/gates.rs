@@ -30,11 +30,11 @@ pub(crate) async fn check(bench: &Bench) -> Result<(), String> {
         #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
         resident.push(taken.resident as f64 / 1024.0);
     }
-    gates.push(("MiB resident with 1,000 pods", crate::stats::Sample(resident).median(), 32.0));
+    gates.push(("MiB resident with 1,000 pods", crate::stats::Sample(resident).median(), 20.0));
     #[expect(clippy::cast_precision_loss, reason = "bytes of a file")]
     let size =
         std::fs::metadata(&bench.ours.program).map_or(f64::NAN, |file| file.len() as f64 / 1_048_576.0);
-    gates.push(("MiB of the program", size, 12.0));
+    gates.push(("MiB of the program", size, 10.0));
     if let Some(instructions) = instructions(&bench.ours.program)? {
         gates.push(("million instructions to replay a recording", instructions, 60.0));
     } else {

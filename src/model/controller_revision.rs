@@ -46,7 +46,7 @@ impl ControllerRevision {
 
     /// The pod spec of its template.
     pub(crate) fn template(&self) -> Option<&PodSpec> {
-        self.data.as_ref()?.spec.template.as_ref().map(|template| &template.spec)
+        self.data.as_ref()?.spec.template.as_ref().map(|template| &*template.spec)
     }
 }
 

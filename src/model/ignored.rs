@@ -49,7 +49,7 @@ impl Ignored {
             Object::Pod(pod) => {
                 let names = self.names(&pod.metadata.namespace, &pod.metadata.labels);
                 if !names.is_empty() {
-                    strip(Arc::make_mut(&mut pod.spec), &names);
+                    strip(&mut pod.spec, &names);
                     pod.status.container_statuses.retain(|status| !names.contains(status.name.as_str()));
                     pod.status.init_container_statuses.retain(|status| !names.contains(status.name.as_str()));
                 }
@@ -86,8 +86,9 @@ impl Ignored {
     }
 }
 
-fn strip(spec: &mut PodSpec, names: &BTreeSet<&str>) {
+fn strip(spec: &mut Arc<PodSpec>, names: &BTreeSet<&str>) {
     if !names.is_empty() {
+        let spec = Arc::make_mut(spec);
         spec.containers.retain(|container| !names.contains(container.name.as_str()));
         spec.init_containers.retain(|container| !names.contains(container.name.as_str()));
     }

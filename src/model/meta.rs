@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::annotations::Annotations;
+use super::compact::{shared, shared_list};
 use super::kind::Kind;
 
 /// Which object: enough to find it, and its identity where it is known.
@@ -44,16 +45,6 @@ impl fmt::Display for ObjectRef {
 
 /// `metadata.labels`.
 pub(crate) type Labels = BTreeMap<String, String>;
-
-fn shared<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<T>, D::Error> {
-    T::deserialize(deserializer).map(Arc::new)
-}
-
-fn shared_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Arc<[T]>, D::Error> {
-    Vec::deserialize(deserializer).map(Arc::from)
-}
 
 /// `metadata`, without `managedFields` and with the annotations that carry meaning for a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::compact::exact;
 use super::container::ContainerStatus;
 use super::kind::Kind;
 use super::meta::{Condition, ObjectMeta, ObjectRef, find_condition};
@@ -41,10 +42,7 @@ impl From<PodBody> for Pod {
         if ready {
             status.conditions.retain(|known| !(known.is_true() && PASSED.contains(&known.kind.as_str())));
         }
-        // Lists are read with room for four entries of a few hundred bytes each, and there may be very many pods.
         status.conditions.shrink_to_fit();
-        status.container_statuses.shrink_to_fit();
-        status.init_container_statuses.shrink_to_fit();
         Self { metadata, spec: Arc::new(spec), node_name, status }
     }
 }
@@ -61,7 +59,9 @@ pub(crate) struct PodStatus {
     pub(crate) reason: String,
     pub(crate) message: String,
     pub(crate) conditions: Vec<Condition>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) init_container_statuses: Vec<ContainerStatus>,
     pub(crate) nominated_node_name: Option<String>,
     pub(crate) start_time: Option<Timestamp>,
@@ -126,7 +126,10 @@ impl Pod {
             metadata: self.metadata.clone(),
             spec: WorkloadSpec {
                 template: PodTemplate {
-                    spec: PodSpec { node_name: self.node_name.clone(), ..PodSpec::clone(&self.spec) },
+                    spec: Arc::new(PodSpec {
+                        node_name: self.node_name.clone(),
+                        ..PodSpec::clone(&self.spec)
+                    }),
                     ..PodTemplate::default()
                 },
                 ..WorkloadSpec::default()

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::compact::exact;
 use super::kind::Kind;
 use super::meta::{Condition, LabelSelector, ObjectMeta};
 use super::template::PodTemplate;
@@ -36,6 +37,7 @@ pub(crate) struct ReplicaSetStatus {
     pub(crate) ready_replicas: i64,
     pub(crate) available_replicas: i64,
     pub(crate) observed_generation: Option<i64>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) conditions: Vec<Condition>,
 }
 

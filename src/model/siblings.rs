@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::compact::unite;
 use super::meta::{Labels, OwnerReference};
 use super::pod::Pod;
 use super::template::PodSpec;
@@ -40,12 +41,7 @@ impl Siblings {
 
 /// One value in place of two equal ones; otherwise the newer is what the next is compared with.
 fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &mut Arc<T>) {
-    if Arc::ptr_eq(new, known) {
-        return;
-    }
-    if **new == **known {
-        *new = Arc::clone(known);
-    } else {
+    if !unite(new, known) {
         *known = Arc::clone(new);
     }
 }

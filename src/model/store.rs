@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::objects::target_of;
 use super::casualty::{Casualties, Casualty};
+use super::compact::unite;
 use super::controller_revision::ControllerRevision;
 use super::ignored::Ignored;
 use super::kind::Kind;
@@ -238,7 +239,11 @@ impl Store {
                 self.workloads.insert(uid.clone(), *workload);
                 uid
             }
-            Object::ReplicaSet(replica_set) => {
+            Object::ReplicaSet(mut replica_set) => {
+                let owner = replica_set.metadata.controller().map(|owner| owner.uid.as_str());
+                if let Some(owner) = owner.and_then(|owner| self.workloads.get(owner)) {
+                    unite(&mut replica_set.spec.template.spec, &owner.spec.template.spec);
+                }
                 let uid = replica_set.metadata.uid.clone();
                 self.note_owner(&replica_set.metadata);
                 self.note_counts(&uid, replica_set.desired(), replica_set.status.replicas, first);

@@ -1,9 +1,11 @@
 //! The pod template: what the author asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::compact::{exact, shared};
 use super::quantity::Quantity;
 use super::scheduling::{Affinity, SchedulingGate, SpreadConstraint, Toleration};
 
@@ -12,7 +14,9 @@ use super::scheduling::{Affinity, SchedulingGate, SpreadConstraint, Toleration};
 #[serde(default)]
 pub(crate) struct PodTemplate {
     pub(crate) metadata: TemplateMeta,
-    pub(crate) spec: PodSpec,
+    /// Shared by what is made of the template (the newest ReplicaSet has the spec of its Deployment).
+    #[serde(deserialize_with = "shared")]
+    pub(crate) spec: Arc<PodSpec>,
 }
 
 /// `metadata` of a template: labels, and the annotation that `kubectl rollout restart` changes.
@@ -26,8 +30,11 @@ pub(crate) struct TemplateMeta {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct PodSpec {
+    #[serde(deserialize_with = "exact")]
     pub(crate) containers: Vec<Container>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) init_containers: Vec<Container>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) volumes: Vec<Volume>,
     pub(crate) image_pull_secrets: Vec<LocalReference>,
     pub(crate) service_account_name: Option<String>,
@@ -38,9 +45,11 @@ pub(crate) struct PodSpec {
     pub(crate) runtime_class_name: Option<String>,
     pub(crate) termination_grace_period_seconds: Option<i64>,
     pub(crate) node_selector: BTreeMap<String, String>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) readiness_gates: Vec<ReadinessGate>,
     pub(crate) overhead: BTreeMap<String, Quantity>,
     pub(crate) affinity: Affinity,
+    #[serde(deserialize_with = "exact")]
     pub(crate) tolerations: Vec<Toleration>,
     pub(crate) scheduling_gates: Vec<SchedulingGate>,
     pub(crate) topology_spread_constraints: Vec<SpreadConstraint>,
@@ -106,13 +115,19 @@ pub(crate) struct Container {
     pub(crate) name: String,
     pub(crate) image: String,
     pub(crate) image_pull_policy: Option<String>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) command: Vec<String>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) args: Vec<String>,
     pub(crate) working_dir: Option<String>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) env: Vec<EnvVar>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) env_from: Vec<EnvFrom>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) ports: Vec<ContainerPort>,
     pub(crate) resources: Resources,
+    #[serde(deserialize_with = "exact")]
     pub(crate) volume_mounts: Vec<VolumeMount>,
     pub(crate) liveness_probe: Option<Probe>,
     pub(crate) readiness_probe: Option<Probe>,
@@ -431,6 +446,7 @@ pub(crate) struct TcpSocket {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct ExecAction {
+    #[serde(deserialize_with = "exact")]
     pub(crate) command: Vec<String>,
 }
 

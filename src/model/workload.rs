@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::compact::exact;
 use super::custom::{CustomState, ObservedGeneration};
 use super::job::Job;
 use super::kind::Kind;
@@ -135,6 +136,7 @@ pub(crate) struct WorkloadStatus {
     pub(super) desired_number_scheduled: i64,
     /// StatefulSet: the template that pods are updated to, as the label of the pods has it.
     pub(crate) update_revision: Option<String>,
+    #[serde(deserialize_with = "exact")]
     pub(crate) conditions: Vec<Condition>,
 }
 

@@ -53,9 +53,9 @@ pub(crate) fn inside(
             report_of(case, fill, &report, &mut problems);
             // The printed Role is enough: nothing was refused but nodes, which are of the whole cluster and are asked
             // for where a DaemonSet does not go on.
-            let what = |entry: &Value| entry["what"].as_str().unwrap_or_default().to_owned();
-            let not_seen: Vec<String> =
-                report["notSeen"].as_array().into_iter().flatten().map(what).collect();
+            let what = |entry: &Value| Some(entry.get("what")?.as_str()?.to_owned());
+            let entries = report.get("notSeen").and_then(Value::as_array).into_iter().flatten();
+            let not_seen: Vec<String> = entries.filter_map(what).collect();
             let nodes = case.target.starts_with("ds/") && case.expect.exit_code != 0;
             let expected = if nodes { vec!["get nodes".to_owned()] } else { Vec::new() };
             problems.equal("notSeen", &not_seen, &expected);
