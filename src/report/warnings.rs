@@ -79,6 +79,25 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
             format!("{terminating} old pod{plural} still terminating may still answer"),
         );
     }
+    if let Some(message) = restarted(rollout) {
+        warn("containers-restarted", message);
+    }
+    let events_refused = rollout.pods.iter().any(|pod| rollout.events_refused(&pod.object_ref()));
+    if events_refused {
+        warn(
+            "events-not-readable",
+            "events could not be read, so a failing liveness probe shows only by its kill".to_owned(),
+        );
+    }
+    for standing in &guard.last.standing {
+        warn(standing.finding.code.as_str(), standing.finding.headline.clone());
+    }
+    warnings
+}
+
+/// Containers that ended although the rollout is complete now.
+fn restarted(rollout: &Rollout<'_>) -> Option<String> {
+    let spec = &rollout.workload.spec.template.spec;
     let restarted: Vec<String> = rollout
         .pods
         .iter()
@@ -95,23 +114,8 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
         })
         .take(5)
         .collect();
-    if !restarted.is_empty() {
-        warn(
-            "containers-restarted",
-            format!("containers ended before the rollout settled: {}", restarted.join(", ")),
-        );
-    }
-    let events_refused = rollout.pods.iter().any(|pod| rollout.events_refused(&pod.object_ref()));
-    if events_refused {
-        warn(
-            "events-not-readable",
-            "events could not be read, so a failing liveness probe shows only by its kill".to_owned(),
-        );
-    }
-    for standing in &guard.last.standing {
-        warn(standing.finding.code.as_str(), standing.finding.headline.clone());
-    }
-    warnings
+    (!restarted.is_empty())
+        .then(|| format!("containers ended before the rollout settled: {}", restarted.join(", ")))
 }
 
 /// A wait that found everything as it is: what was applied before it may have changed no template.
