@@ -219,7 +219,7 @@ pub(crate) struct GateArguments {
     /// at most 50 at once, 20 in a second, 2000 in a run. They decide nothing, and are neither recorded nor in a report.
     #[arg(long, value_name = "WHEN", default_value = "on-failure", help_heading = help::REPORTS)]
     pub(crate) logs: LogsWhen,
-    /// Lines of each log that are shown, from its end
+    /// Lines of each log that are read and shown, from its end; in Markdown at most 50
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = help::REPORTS)]
     pub(crate) log_lines: u16,
     /// Print nothing about what goes well: no progress, and no text for a complete rollout

@@ -11,9 +11,6 @@ use super::{Diagnosis, Evidence};
 use crate::model::{ContainerStatus, Pod, Rollout};
 use crate::observation::{Answer, LogRequest, Request, Want};
 
-/// Lines shown of a log.
-const SHOWN: usize = 10;
-
 /// How often the log of a running container is read again, in seconds.
 const CURRENT_EVERY: u64 = 10;
 
@@ -106,15 +103,13 @@ impl Log<'_> {
     /// The last lines as evidence, or that there are none.
     pub(super) fn evidence(&self, pod: &Pod, container: &str) -> Option<Evidence> {
         match self {
-            Self::Lines { request, lines } => {
-                let from = lines.len().saturating_sub(SHOWN);
-                Some(Evidence::Log {
-                    pod: pod.object_ref(),
-                    container: container.to_owned(),
-                    previous: request.previous,
-                    lines: lines.get(from..).unwrap_or_default().to_vec(),
-                })
-            }
+            // As many as were asked for (`--log-lines`).
+            Self::Lines { request, lines } => Some(Evidence::Log {
+                pod: pod.object_ref(),
+                container: container.to_owned(),
+                previous: request.previous,
+                lines: lines.to_vec(),
+            }),
             Self::Empty => Some(Evidence::absence(format!("container {container} logged nothing"))),
             Self::Unavailable(why) => {
                 Some(Evidence::absence(format!("no log of container {container} could be read: {why}")))
@@ -205,6 +200,22 @@ mod tests {
             telling(&["connection refused by db:5432", "bye"]),
             Some("connection refused by db:5432".to_owned())
         );
+    }
+
+    #[test]
+    fn every_line_that_was_asked_for_is_evidence() {
+        let body = serde_json::json!({"metadata": {"name": "web-1", "namespace": "shop", "uid": "1"}});
+        let pod: Pod = serde_json::from_value(body).unwrap();
+        let request = LogRequest {
+            namespace: "shop".to_owned(),
+            pod: "web-1".to_owned(),
+            container: "app".to_owned(),
+            previous: true,
+            death: 1,
+        };
+        let lines: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+        let evidence = Log::Lines { request: &request, lines: &lines }.evidence(&pod, "app");
+        assert!(matches!(evidence, Some(Evidence::Log { lines: shown, .. }) if shown == lines));
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub(crate) fn warnings(rollout: &Rollout<'_>, guard: &Guard, is_complete: bool) 
     warnings
 }
 
-/// Pods that did not start in one go, five of them.
+/// Containers that ended although the rollout is complete now: five pods.
 fn restarted(rollout: &Rollout<'_>) -> Option<String> {
     let spec = &rollout.workload.spec.template.spec;
     let restarted: Vec<String> = rollout

@@ -320,3 +320,19 @@ fn every_line_of_the_checksum_table_has_a_sum_and_an_archive() {
         assert!(name.starts_with("rollout-guard-") && name.ends_with(".tar.gz"), "{line}");
     }
 }
+
+#[test]
+fn the_release_pins_what_it_runs_and_is_built_before_its_tag_has_the_checksums() {
+    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).expect("release.yml");
+    let workflow: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+    assert_eq!(workflow["on"]["push"]["tags"][0], "v[0-9]+.[0-9]+.[0-9]+-build");
+    let uses: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("uses: ").map(|(_, action)| action)).collect();
+    assert_eq!(uses.len(), 5, "{uses:?}");
+    for action in uses {
+        let (_, pin) = action.split_once('@').expect("a pin");
+        let (sha, version) = pin.split_once(" # v").expect("its version");
+        assert!(sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit()), "{action}");
+        assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{action}");
+    }
+}

@@ -92,7 +92,11 @@ fn in_a_cluster_it_has_no_rights_it_does_not_need_and_ends_before_its_deadline()
                 .expect("arguments")
                 .iter()
                 .map(|arg| arg.as_str().expect("a text").to_owned())
-                .map(|arg| arg.replace("{{args.target}}", "deploy/web").replace("{{ .Release.Name }}", "web"))
+                .map(|arg| {
+                    arg.replace("{{args.rollout}}", "web")
+                        .replace("{{args.hash}}", "5d9c7f")
+                        .replace("{{ .Release.Name }}", "web")
+                })
                 .collect();
             accepted(name, &args);
             let timeout = args.iter().find_map(|arg| arg.strip_prefix("--timeout=")).expect("a timeout");
@@ -144,6 +148,8 @@ fn shell(name: &str, script: &str, variables: &[(&str, &str)]) -> (i32, tempfile
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
     };
     program("kubectl", "#!/bin/sh\nexit 0\n");
+    fs::create_dir(folder.path().join("k8s")).expect("a folder");
+    fs::write(folder.path().join("k8s/web.yaml"), WEB).expect("a manifest");
     program("buildkite-agent", "#!/bin/sh\nprintf '%s\\n' \"$@\" >annotated; cat >>annotated\n");
     program(
         "rollout-guard",
@@ -152,12 +158,18 @@ fn shell(name: &str, script: &str, variables: &[(&str, &str)]) -> (i32, tempfile
             env!("CARGO_BIN_EXE_rollout-guard")
         ),
     );
+    let release = release(folder.path(), &programs.join("rollout-guard"));
+    program("curl", &format!("#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\ncp {release} \"$2\"\n"));
+    let sum = Command::new("sha256sum").arg(&release).output().expect("sha256sum starts").stdout;
+    let sum = String::from_utf8(sum).expect("text");
     let output = Command::new("sh")
         .args(["-e", "-c", script])
         .current_dir(folder.path())
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
         .env("KUBECONFIG", "/nonexistent/kubeconfig")
+        .env("GUARD_URL", "https://example.com/archive.tar.gz")
+        .env("GUARD_SHA256", sum.split(' ').next().expect("a sum"))
         .envs(variables.iter().copied())
         .output()
         .expect("sh starts");
@@ -167,10 +179,32 @@ fn shell(name: &str, script: &str, variables: &[(&str, &str)]) -> (i32, tempfile
     (output.status.code().expect("an end"), folder)
 }
 
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
+
+/// An archive as `packaging/pack` makes it, with this program in it.
+fn release(folder: &Path, program: &Path) -> String {
+    let archive = folder.join("release.tar.gz").display().to_string();
+    let inside = program.parent().expect("a folder");
+    let packed =
+        Command::new("tar").args(["-czf", &archive, "-C"]).arg(inside).arg("./rollout-guard").status();
+    assert!(packed.expect("tar starts").success());
+    archive
+}
+
 fn wrote(folder: &Path, names: &[&str]) {
     for name in names {
         assert!(folder.join(name).exists(), "{name} was not written");
     }
+}
+
+/// What the steps of a job run, one after the other.
+fn scripts(steps: &Value, places: &[&str]) -> String {
+    let steps = steps.as_array().expect("steps").iter();
+    let of = |step: &Value| {
+        let found = places.iter().find_map(|place| step.pointer(place).and_then(Value::as_str));
+        found.map(ToOwned::to_owned)
+    };
+    steps.filter_map(of).collect::<Vec<_>>().join("\n")
 }
 
 fn lines(script: &Value) -> String {
@@ -181,7 +215,8 @@ fn lines(script: &Value) -> String {
 #[test]
 fn the_job_of_gitlab_runs_and_leaves_the_reports_it_names() {
     let job = &documents("gitlab/.gitlab-ci.yml")[0]["deploy"];
-    let (code, folder) = shell("gitlab", &lines(&job["script"]), &[]);
+    let (code, folder) =
+        shell("gitlab", &(lines(&job["before_script"]) + "\n" + &lines(&job["script"])), &[]);
     assert_eq!(code, 2);
     let reports = job["artifacts"]["reports"].as_object().expect("reports");
     wrote(folder.path(), &reports.values().filter_map(Value::as_str).collect::<Vec<_>>());
@@ -209,9 +244,13 @@ fn the_component_of_gitlab_runs_with_its_inputs_and_leaves_the_reports_it_names(
         .map(|(name, value)| (name.clone(), filled(value.as_str().expect("a text"))))
         .collect();
     assert!(variables.iter().all(|(_, value)| !value.contains("$[[")), "{variables:?}");
-    let variables: Vec<(&str, &str)> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let (code, folder) = shell("component", &lines(&job["script"]), &variables);
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !name.starts_with("GUARD_"))
+        .collect();
+    let script = lines(&job["before_script"]) + "\n" + &lines(&job["script"]);
+    let (code, folder) = shell("component", &script, &variables);
     assert_eq!(code, 2);
     let reports = job["artifacts"]["reports"].as_object().expect("reports");
     wrote(folder.path(), &reports.values().filter_map(Value::as_str).collect::<Vec<_>>());
@@ -243,19 +282,19 @@ fn the_workflow_of_github_gives_the_action_inputs_that_it_has() {
 #[test]
 fn the_step_of_azure_runs_and_leaves_the_results_it_publishes() {
     let steps = &documents("azure/azure-pipelines.yml")[0]["jobs"][0]["steps"];
-    let (code, folder) =
-        shell("azure", steps[1]["script"].as_str().expect("a script"), &[("TF_BUILD", "True")]);
+    let script = scripts(steps, &["/script"]);
+    let (code, folder) = shell("azure", &script, &[("TF_BUILD", "True")]);
     assert_eq!(code, 2);
-    wrote(folder.path(), &[steps[2]["inputs"]["testResultsFiles"].as_str().expect("a name")]);
+    wrote(folder.path(), &[steps[3]["inputs"]["testResultsFiles"].as_str().expect("a name")]);
 }
 
 #[test]
 fn the_step_of_circle_writes_below_what_it_stores() {
     let steps = &documents("circleci/config.yml")[0]["jobs"]["deploy"]["steps"];
-    let (code, folder) = shell("circle", steps[2]["run"]["command"].as_str().expect("a script"), &[]);
+    let (code, folder) = shell("circle", &scripts(steps, &["/run/command", "/run"]), &[]);
     assert_eq!(code, 2);
     // The folder of a report of tests must not be hidden, and the report lies in one of its own.
-    let stored = steps[3]["store_test_results"]["path"].as_str().expect("a path");
+    let stored = steps[4]["store_test_results"]["path"].as_str().expect("a path");
     wrote(
         folder.path(),
         &[&format!("{stored}/rollout-guard/junit.xml"), &format!("{stored}/rollout-guard.html")],
@@ -303,32 +342,79 @@ fn the_task_of_tekton_leaves_its_results_and_the_exit_code() {
     assert_eq!(fs::read_to_string(path("reason")).expect("a result"), "not-finished");
 }
 
-/// The lines of a file that is neither YAML nor JSON in which our program is called.
-fn called_in(name: &str) -> Vec<String> {
+/// The script in a file that is neither YAML nor JSON, as the shell gets it.
+fn script_in(name: &str, quotes: &str) -> String {
     let text = example(name);
-    let calls = text.lines().filter_map(|line| line.split_once("rollout-guard wait "));
-    calls.map(|(_, rest)| format!("rollout-guard wait {}", rest.trim_end_matches('\''))).collect()
+    let (_, rest) = text.split_once(quotes).unwrap_or_else(|| panic!("{name}: {quotes}"));
+    let (script, _) = rest.split_once(quotes).unwrap_or_else(|| panic!("{name}: {quotes}"));
+    script.replace("${'$'}", "$")
 }
 
 #[test]
-fn jenkins_and_teamcity_call_it_with_arguments_it_takes() {
-    for name in ["jenkins/Jenkinsfile", "teamcity/settings.kts"] {
-        let calls = called_in(name);
-        assert_eq!(calls.len(), 1, "{name}");
-        let (code, folder) = shell(name, &calls[0], &[]);
+fn jenkins_and_teamcity_run_their_script_to_its_end() {
+    for (name, quotes) in [("jenkins/Jenkinsfile", "'''"), ("teamcity/settings.kts", "\"\"\"")] {
+        let (code, folder) = shell(name, &script_in(name, quotes), &[]);
         assert_eq!(code, 2);
-        wrote(folder.path(), &["rollout-guard.xml", "rollout-guard.html"]);
+        wrote(folder.path(), &["report.xml", "report.html"]);
     }
     let jenkins = example("jenkins/Jenkinsfile");
     let always = jenkins.find("always {").expect("a block that always runs");
     assert!(
-        always < jenkins.find("junit 'rollout-guard.xml'").expect("the report"),
+        always < jenkins.find("junit testResults: 'report.xml'").expect("the report"),
         "the report is read also on failure"
     );
     for (open, close) in [('{', '}'), ('(', ')')] {
         for name in ["jenkins/Jenkinsfile", "teamcity/settings.kts"] {
             let text = example(name);
             assert_eq!(text.matches(open).count(), text.matches(close).count(), "{name}: {open}");
+        }
+    }
+}
+
+#[test]
+fn what_was_not_promised_is_not_run() {
+    for (name, quotes) in [("jenkins/Jenkinsfile", "'''"), ("teamcity/settings.kts", "\"\"\"")] {
+        let script = script_in(name, quotes);
+        let (install, _) = script.split_once("kubectl").expect("the installation comes first");
+        let folder = tempfile::tempdir().expect("a folder");
+        let curl = folder.path().join("curl");
+        fs::write(&curl, "#!/bin/sh\necho other >guard.tar.gz\n").expect("a program");
+        fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let output = Command::new("sh")
+            .args(["-c", install])
+            .current_dir(folder.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+            .env("GUARD_URL", "https://example.com/x")
+            .env("GUARD_SHA256", "0".repeat(64))
+            .output()
+            .expect("sh starts");
+        assert!(!output.status.success(), "{name}");
+        assert!(!folder.path().join("rollout-guard").exists(), "{name}");
+    }
+}
+
+#[test]
+fn every_installation_is_the_same_and_names_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let archive =
+        format!("/releases/download/v{version}/rollout-guard-x86_64-unknown-linux-musl-v{version}.tar.gz");
+    for name in [
+        "gitlab/.gitlab-ci.yml",
+        "gitlab/templates/rollout-guard.yml",
+        "azure/azure-pipelines.yml",
+        "circleci/config.yml",
+        "buildkite/pipeline.yml",
+        "jenkins/Jenkinsfile",
+        "teamcity/settings.kts",
+    ] {
+        let text = example(name).replace("$$", "$").replace("${'$'}", "$");
+        assert!(text.contains(&archive), "{name}");
+        for line in [
+            r#"curl -fsSL --retry 5 -o guard.tar.gz "$GUARD_URL""#,
+            r#"echo "$GUARD_SHA256  guard.tar.gz" | sha256sum -c -"#,
+            "tar -xzf guard.tar.gz ./rollout-guard",
+        ] {
+            assert!(text.contains(line), "{name}: {line}");
         }
     }
 }

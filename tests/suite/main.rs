@@ -11,5 +11,6 @@ mod causes;
 mod examples;
 mod harness;
 mod properties;
+mod readme;
 mod recordings;
 mod tidy;

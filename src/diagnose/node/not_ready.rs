@@ -110,10 +110,10 @@ fn silent(rollout: &Rollout<'_>, pod: &Pod, name: &str, node: Option<&Node>) -> 
     let words = ready.map_or("", |ready| ready.message.trim_end_matches('.'));
     let headline = match (words, pod.metadata.is_being_deleted()) {
         ("", false) => format!("{name} is not ready, so pods on it are not either"),
-        ("", true) => format!("{name} is not ready, so pod {} on it does not go", pod.metadata.name),
+        ("", true) => format!("{name} is not ready, so pod {} on it cannot end", pod.metadata.name),
         (words, false) => format!("{name} is not ready, so pods on it are not either: {words}"),
         (words, true) => {
-            format!("{name} is not ready, so pod {} on it does not go: {words}", pod.metadata.name)
+            format!("{name} is not ready, so pod {} on it cannot end: {words}", pod.metadata.name)
         }
     };
     let evidence = match ready {

@@ -233,7 +233,7 @@ fn an_old_pod_of_a_stateful_set_on_a_silent_node_needs_a_taint() {
     world.observe(crate::observation::Observed::Applied { stream, object });
     silent_node(&mut world);
     let finding = world.run(super::rules).the(CauseCode::NodeNotReady).clone();
-    assert!(finding.headline.contains("so pod web-0 on it does not go"), "{}", finding.headline);
+    assert!(finding.headline.contains("so pod web-0 on it cannot end"), "{}", finding.headline);
     assert!(finding.commands[0].contains("out-of-service"), "{:?}", finding.commands);
 }
 

@@ -27,8 +27,8 @@ pub(super) fn log(report: &Report, text: &str, log: &CiLog<'_>) -> String {
     for (name, said) in values::values(report) {
         // Variables of Azure have no dashes when a script reads them.
         let name = name.replace('-', "_");
-        let _ =
-            writeln!(out, "##vso[task.setvariable variable=rollout_{name};isOutput=true]{}", value(&said));
+        let said = Untrusted::new(&said).for_azure_variable(log.redactor, MESSAGE);
+        let _ = writeln!(out, "##vso[task.setvariable variable=rollout_{name};isOutput=true]{said}");
     }
     if let Some(path) = log.markdown {
         let _ = writeln!(out, "##vso[task.uploadsummary]{}", value(path));

@@ -25,7 +25,8 @@ pub(super) fn log(report: &Report, text: &str, log: &CiLog<'_>) -> String {
         );
     }
     for (name, said) in values::values(report) {
-        let _ = writeln!(out, "##teamcity[setParameter name='rollout.{name}' value='{}']", value(&said));
+        let said = Untrusted::new(&said).for_teamcity_parameter(log.redactor, MESSAGE);
+        let _ = writeln!(out, "##teamcity[setParameter name='rollout.{name}' value='{said}']");
     }
     if let Some(path) = log.junit {
         let _ = writeln!(out, "##teamcity[importData type='junit' path='{}']", value(path));

@@ -98,6 +98,9 @@ static AZURE: LazyLock<Regex> =
 static TEAMCITY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"##teamcity\[([a-zA-Z]+)").unwrap());
 static SECTION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"section_(start|end):").unwrap());
 
+static GITLAB_REFERENCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$[a-zA-Z_]|\$\{[a-zA-Z_]|%[a-zA-Z_][a-zA-Z0-9_]*%").unwrap());
+
 fn found(pattern: &Regex, log: &str) -> Vec<String> {
     let all = log.lines().flat_map(|line| pattern.captures_iter(line));
     all.map(|found| found.iter().skip(1).flatten().map(|part| part.as_str()).collect()).collect()
@@ -156,6 +159,19 @@ proptest! {
                 }
             }
             prop_assert!(!escaped && quotes % 2 == 0, "{}", line);
+        }
+    }
+
+    #[test]
+    fn no_variable_that_is_passed_on_refers_to_another(text in hostile()) {
+        // As GitLab, Azure and TeamCity look for references.
+        let report = kitchen_sink_of(&text);
+        prop_assert!(!GITLAB_REFERENCE.is_match(&dotenv(&report, &REDACTOR)));
+        for line in written(&report, CiHost::Azure).lines().filter(|line| line.contains("task.setvariable")) {
+            prop_assert!(!line.contains("$("), "{}", line);
+        }
+        for line in written(&report, CiHost::TeamCity).lines().filter(|line| line.contains("[setParameter")) {
+            prop_assert!(!line.replace("%%", "").contains('%'), "{}", line);
         }
     }
 

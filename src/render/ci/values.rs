@@ -73,7 +73,7 @@ pub(crate) fn github_output(
 pub(crate) fn dotenv(report: &Report, redactor: &Redactor) -> String {
     let line = |(name, value): (&str, String)| {
         let name = name.to_uppercase().replace('-', "_");
-        format!("ROLLOUT_{name}={}\n", Untrusted::new(&value).for_variable(redactor, DOTENV_TEXT))
+        format!("ROLLOUT_{name}={}\n", Untrusted::new(&value).for_passed_on_variable(redactor, DOTENV_TEXT))
     };
     values(report).into_iter().map(line).collect()
 }
