@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::cli::CiWhen;
 use crate::env::Env;
@@ -23,6 +23,42 @@ const SUMMARY_LIMIT: usize = 900_000;
 /// Below this there is no room for a page that says anything.
 const SUMMARY_LEAST: usize = 30_000;
 
+/// The folder that a CI system takes paths from, and the one that we run in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Checkout {
+    root: PathBuf,
+    here: PathBuf,
+}
+
+impl Checkout {
+    fn new(ci: CiHost, env: &Env) -> Option<Self> {
+        let variable = match ci {
+            CiHost::GitHub => "GITHUB_WORKSPACE",
+            CiHost::GitLab => "CI_PROJECT_DIR",
+            CiHost::Azure => "BUILD_SOURCESDIRECTORY",
+            CiHost::TeamCity | CiHost::Buildkite | CiHost::Plain => return None,
+        };
+        let root = fs::canonicalize(env.variable_os(variable)?).ok()?;
+        let here = std::path::absolute(".").and_then(fs::canonicalize).ok()?;
+        Some(Self { root, here })
+    }
+
+    /// A path as seen from the root; one that leads out of it stays as it is.
+    fn path(&self, path: &Path) -> PathBuf {
+        let mut whole = PathBuf::new();
+        for part in self.here.join(path).components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    whole.pop();
+                }
+                part => whole.push(part),
+            }
+        }
+        whole.strip_prefix(&self.root).map_or_else(|_| path.to_owned(), Path::to_owned)
+    }
+}
+
 /// The surroundings of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
@@ -31,6 +67,7 @@ pub(crate) struct Host {
     github_summary: Option<PathBuf>,
     /// The page of the job, for links to its artifacts.
     job_url: Option<String>,
+    checkout: Option<Checkout>,
     termination_log: Option<PathBuf>,
 }
 
@@ -57,8 +94,14 @@ impl Host {
             github_output: on_github("GITHUB_OUTPUT"),
             github_summary: on_github("GITHUB_STEP_SUMMARY"),
             job_url: env.variable("CI_JOB_URL").filter(|url| url.starts_with("http")),
+            checkout: Checkout::new(ci, env),
             termination_log,
         }
+    }
+
+    /// A path as this CI system names the files of the repository: it knows nothing of our working folder.
+    pub(crate) fn in_repository(&self, path: &Path) -> PathBuf {
+        self.checkout.as_ref().map_or_else(|| path.to_owned(), |checkout| checkout.path(path))
     }
 
     /// The text of the report, with what the CI system is told besides.
@@ -110,7 +153,9 @@ impl Host {
             ];
             let paths: Vec<(&str, String)> = named
                 .into_iter()
-                .filter_map(|(name, format)| Some((name, path_of(format, files)?.display().to_string())))
+                .filter_map(|(name, format)| {
+                    Some((name, self.in_repository(path_of(format, files)?).display().to_string()))
+                })
                 .collect();
             let text = render::github_output(report, &paths, token, redactor);
             note("GITHUB_OUTPUT", path, append(path, &text));
@@ -142,7 +187,9 @@ impl Host {
     /// Where GitLab will show the HTML report, or the job where there is none.
     pub(crate) fn artifact_url(&self, files: &[OutputPath]) -> Option<String> {
         let job = self.job_url.as_ref()?;
-        let html = path_of(ReportFormat::Html, files)
+        let html = path_of(ReportFormat::Html, files).map(|path| self.in_repository(path));
+        let html = html
+            .as_deref()
             .filter(|path| path.is_relative())
             .and_then(Path::to_str)
             .map(|path| path.trim_start_matches("./"))
@@ -197,6 +244,30 @@ mod tests {
         let (env, _, _) = Env::by_hand(&[]);
         assert_eq!(Host::new(CiWhen::Auto, "off", &env).termination_log, None);
         assert_eq!(Host::new(CiWhen::Auto, "/t", &env).termination_log, Some(PathBuf::from("/t")));
+    }
+
+    #[test]
+    fn paths_are_those_of_the_repository_whatever_folder_we_run_in() {
+        let checkout =
+            Checkout { root: PathBuf::from("/work/shop"), here: PathBuf::from("/work/shop/deploy") };
+        let seen = |path: &str| checkout.path(Path::new(path)).display().to_string();
+        assert_eq!(seen("k8s/web.yaml"), "deploy/k8s/web.yaml");
+        assert_eq!(seen("./../k8s/./web.yaml"), "k8s/web.yaml");
+        assert_eq!(seen("/work/shop/web.yaml"), "web.yaml");
+        assert_eq!(seen("/tmp/web.yaml"), "/tmp/web.yaml");
+        assert_eq!(seen("../../web.yaml"), "../../web.yaml");
+        let env = |name| [(name, env!("CARGO_MANIFEST_DIR"))];
+        let host = |when, name| host(&env(name), when);
+        // Tests run in the root of the repository.
+        for (when, name) in [
+            (CiWhen::Github, "GITHUB_WORKSPACE"),
+            (CiWhen::Gitlab, "CI_PROJECT_DIR"),
+            (CiWhen::Azure, "BUILD_SOURCESDIRECTORY"),
+        ] {
+            let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("k8s/web.yaml");
+            assert_eq!(host(when, name).in_repository(&whole), Path::new("k8s/web.yaml"));
+        }
+        assert_eq!(host(CiWhen::None, "GITHUB_WORKSPACE").checkout, None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 mod resolve;
@@ -96,7 +97,12 @@ impl Chosen {
                 for workload in &manifest.workloads {
                     workloads.push((resolve::kind(&workload.kind, live).await?, workload));
                 }
-                declared(&workloads, gate.connection.namespace.as_deref(), namespace)
+                let mut targets = declared(&workloads, gate.connection.namespace.as_deref(), namespace)?;
+                for origin in targets.iter_mut().filter_map(|target| target.origin.as_mut()) {
+                    let path = gate.reports.host.in_repository(Path::new(&origin.file));
+                    origin.file = path.display().to_string();
+                }
+                Ok(targets)
             }
             Self::Matching { kinds, selector, all_namespaces } => {
                 let namespace = if *all_namespaces { "" } else { namespace };

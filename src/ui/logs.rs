@@ -123,24 +123,24 @@ mod tests {
     #[test]
     fn a_flood_is_cut_to_what_can_be_read_and_counted() {
         let mut logs = Logs::new();
-        let second = Duration::from_secs(1);
-        let mut flood = |at: Duration| -> usize {
-            (0..1000).map(|_| logs.lines(&line("x"), at, &redactor()).len()).sum()
-        };
+        let (second, redactor) = (Duration::from_secs(1), redactor());
+        let mut flood =
+            |at: Duration| -> usize { (0..1000).map(|_| logs.lines(&line("x"), at, &redactor).len()).sum() };
         assert_eq!(flood(Duration::ZERO), 50);
         // The note of the 950 lines before is one of them.
         assert_eq!(flood(second), 20 + 1);
         assert_eq!(flood(second * 100), 50 + 1);
-        assert_eq!(logs.lines(&LogNews::Lost(5), second * 200, &redactor()), Vec::<String>::new());
-        let shown = logs.lines(&line("y"), second * 200, &redactor());
+        assert_eq!(logs.lines(&LogNews::Lost(5), second * 200, &redactor), Vec::<String>::new());
+        let shown = logs.lines(&line("y"), second * 200, &redactor);
         assert_eq!(shown, ["│ 955 lines left out", "web-1/app │ y"]);
     }
 
     #[test]
     fn after_two_thousand_lines_it_is_said_once_that_there_are_no_more() {
         let mut logs = Logs::new();
+        let redactor = redactor();
         let shown: Vec<String> =
-            (0..2010).flat_map(|at| logs.lines(&line("x"), Duration::from_secs(at), &redactor())).collect();
+            (0..2010).flat_map(|at| logs.lines(&line("x"), Duration::from_secs(at), &redactor)).collect();
         assert_eq!(shown.len(), 2001);
         assert!(shown.last().unwrap().contains("kubectl logs has the rest"));
     }
