@@ -234,6 +234,7 @@ impl Guard {
                 self.pending = None;
             }
         }
+        self.look_before_the_deadline(now, policy, &mut outlook);
         let moments = [self.gone_since.map(|since| since + Duration::from_secs(2)), Some(policy.timeout)];
         for moment in moments.into_iter().flatten().filter(|moment| *moment > now) {
             outlook.wake = outlook.wake.min(moment);
@@ -272,7 +273,7 @@ impl Guard {
             if status == Status::Complete && state != Settled::Settled {
                 outlook.requests.extend(sight::reread(workload));
             }
-            settled = self.believed(state, store, workload, policy, outlook);
+            settled = self.believed(state, status == Status::Complete, store, workload, policy, outlook);
             settled = endpoints::served(rollout, settled, policy, &mut outlook.requests);
             settled = self.compared_with_config(rollout, settled, policy, &mut outlook.requests);
             outlook.requests.extend(requests);

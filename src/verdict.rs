@@ -73,6 +73,11 @@ impl Verdict {
             }
             Self::TimedOut(Unfinished::Progressing) => "progressing",
             Self::TimedOut(Unfinished::Settling) => "settling",
+            Self::Indeterminate(Blindness::Refused(refusal) | Blindness::PodsRefused(refusal))
+                if refusal.code == UNAUTHORIZED =>
+            {
+                "credentials-rejected"
+            }
             Self::Indeterminate(Blindness::Refused(_)) => "workload-not-readable",
             Self::Indeterminate(Blindness::PodsRefused(_)) => "pods-not-readable",
             Self::Indeterminate(Blindness::Meaningless(_)) => "not-judgeable",
@@ -123,6 +128,9 @@ pub(crate) enum Judgement {
     Wait,
     Stop(Verdict),
 }
+
+/// The HTTP status of credentials that are not, or no longer, accepted.
+pub(crate) const UNAUTHORIZED: u16 = 401;
 
 /// A deleted object may be re-created under its name a moment later (`kubectl replace --force`).
 const GONE_FOR: Duration = Duration::from_secs(2);

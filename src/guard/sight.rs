@@ -25,6 +25,12 @@ pub(super) fn reread(workload: &Workload) -> impl Iterator<Item = Request> {
         .map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) })
 }
 
+/// So long before the deadline the workload is read anew: a server that shows nothing because it is stuck (its etcd
+/// does not answer, and its watches stay open) cannot be told from a rollout that does not move.
+const LAST_LOOK: Duration = Duration::from_secs(15);
+/// Older than this the last proof is not of the end.
+const LAST_PROVED_WITHIN: Duration = Duration::from_secs(10);
+
 /// So many pods are one page of a list.
 const FEW_PODS: i64 = 200;
 
@@ -34,12 +40,15 @@ impl Guard {
     pub(super) fn believed(
         &self,
         settled: Settled,
+        complete: bool,
         store: &Store,
         workload: &Workload,
         policy: &Policy,
         outlook: &mut Outlook,
     ) -> Settled {
-        if settled != Settled::Settled || planted::is(Bug::PassBlind) {
+        // A complete rollout's pods are better than they were when they were last seen.
+        let outdated = complete && settled == Settled::NotComplete && self.blind(store, workload).is_some();
+        if !outdated && settled != Settled::Settled || planted::is(Bug::PassBlind) {
             return settled;
         }
         let wait = |seconds, reason: &str| Settled::Waiting {
@@ -65,6 +74,20 @@ impl Guard {
         }
         outlook.requests.extend(unproved);
         wait(1, "the API server to confirm it")
+    }
+
+    /// A deadline that passes while nothing can be known is told as that.
+    pub(super) fn look_before_the_deadline(&self, now: Duration, policy: &Policy, outlook: &mut Outlook) {
+        let from = policy.timeout.saturating_sub(LAST_LOOK);
+        if policy.instant || from < LAST_PROVED_WITHIN {
+            return;
+        }
+        if now < from {
+            outlook.wake = outlook.wake.min(from);
+        } else {
+            let want = Want::Watch(self.target.stream.clone());
+            outlook.requests.push(Request { want, refresh: Some(LAST_PROVED_WITHIN) });
+        }
     }
 
     /// What has to be proved before a failure is told: what failed when it was last seen may have healed since, and

@@ -50,6 +50,42 @@ fn nothing_passes_while_a_stream_is_interrupted() {
 }
 
 #[test]
+fn a_deadline_that_passes_while_the_pods_of_a_complete_rollout_cannot_be_seen_says_so() {
+    let mut world = complete();
+    world.listed_pod(
+        "web-1",
+        json!({"phase": "Pending", "containerStatuses": [{"name": "app", "ready": false,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]}),
+    );
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    let mut guard = Guard::new(World::target());
+    world.at(90);
+    guard.look(&world.store, &Policy::default());
+    let health = StreamHealth::Interrupted { message: "connection refused".to_owned() };
+    world.observe(Observed::Health { stream: pods, health });
+    world.at(Policy::default().timeout.as_secs());
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "unreachable", "what the pods failed of when they were seen has passed");
+}
+
+#[test]
+fn the_workload_is_read_anew_before_the_deadline() {
+    let mut world = World::with_app(json!({}));
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    let policy = Policy { timeout: Duration::from_secs(300), ..Policy::default() };
+    let mut guard = Guard::new(World::target());
+    let fresh = |outlook: &Outlook| {
+        let own = Want::Watch(World::target());
+        outlook.requests.iter().any(|request| request.want == own && request.refresh.is_some())
+    };
+    world.at(280);
+    let outlook = guard.look(&world.store, &policy);
+    assert!(!fresh(&outlook) && outlook.wake <= Duration::from_secs(285), "{:?}", outlook.wake);
+    world.at(285);
+    assert!(fresh(&guard.look(&world.store, &policy)));
+}
+
+#[test]
 fn nothing_passes_on_what_was_last_proved_a_while_ago() {
     let mut world = complete();
     let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());

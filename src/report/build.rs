@@ -16,7 +16,7 @@ use crate::ledger::Standing;
 use crate::model::{Kind, Rollout, Store};
 use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
-use crate::verdict::{Blindness, Unfinished, Verdict};
+use crate::verdict::{Blindness, UNAUTHORIZED, Unfinished, Verdict};
 
 /// A shorter pause is no news.
 const SUSPENDED: std::time::Duration = std::time::Duration::from_secs(10);
@@ -175,6 +175,9 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
             None => format!("{counters}; still waiting for {}", look.waiting_for),
         },
         Some(Verdict::Indeterminate(blindness)) => match blindness {
+            Blindness::Refused(refusal) | Blindness::PodsRefused(refusal) if refusal.code == UNAUTHORIZED => {
+                format!("the API server does not accept the credentials (HTTP 401): {}", refusal.message)
+            }
             Blindness::Refused(refusal) => format!("the target cannot be read: {}", refusal.message),
             Blindness::PodsRefused(refusal) => {
                 format!(

@@ -145,6 +145,14 @@ fn without_pods_nothing_settles_unless_asked_not_to() {
 }
 
 #[test]
+fn credentials_that_are_not_accepted_are_no_missing_permission() {
+    let rejected = || Refusal { code: 401, message: "Unauthorized".into(), ..refusal() };
+    let workload = Sight { health: StreamHealth::Refused(rejected()), ..live() };
+    assert_eq!(Case { workload: Some(workload), ..Case::default() }.reason(), "credentials-rejected");
+    assert_eq!(Case { pods: Some(rejected()), ..Case::default() }.reason(), "credentials-rejected");
+}
+
+#[test]
 fn presence_decides_before_anything_else() {
     let case = |presence| Case { presence, settled: Settled::Settled, ..Case::default() };
     assert_eq!(case(Presence::Absent).reason(), "not-found");

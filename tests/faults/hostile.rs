@@ -182,7 +182,7 @@ fn harmless(run: &Run) {
     }
 }
 
-fn many_pods() -> Stage {
+pub(crate) fn many_pods() -> Stage {
     let mut world = World::new();
     let mut workload = deployment(2, 2, 1);
     workload["spec"]["replicas"] = json!(5000);

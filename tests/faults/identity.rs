@@ -47,6 +47,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             4,
             |run, _| {
                 assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
+                assert_eq!(run.reason(), "credentials-rejected");
                 assert!(
                     run.everything().contains("401") || run.everything().contains("Unauthorized"),
                     "{}",

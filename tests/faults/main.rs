@@ -5,10 +5,10 @@
 //! cargo test --test faults                       # all, eight at once
 //! cargo test --test faults -- f06 f10            # those whose name contains one of these
 //! cargo test --test faults -- --list
-//! cargo test --test faults -- --table --kubectl PATH > docs/reliability.md
+//! cargo test --test faults -- --table --kubectl PATH --helm PATH > docs/reliability.md
 //! ```
 //!
-//! `--table` runs kubectl on the same servers and prints what became of both.
+//! `--table` runs kubectl and Helm on the same servers and prints what became of all.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -69,18 +69,27 @@ pub(crate) struct Outcome {
     pub(crate) right: Option<i32>,
     pub(crate) ours: Result<String, String>,
     pub(crate) kubectl: Option<Run>,
+    pub(crate) helm: Option<Run>,
+}
+
+/// The others that are compared with.
+#[derive(Default)]
+struct Peers {
+    kubectl: Option<PathBuf>,
+    helm: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let mut filters = Vec::new();
-    let (mut list, mut table, mut kubectl) = (false, false, None);
+    let (mut list, mut table, mut peers) = (false, false, Peers::default());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
             "--table" => table = true,
             process::PANIC => process::panic_as_the_binary_would(),
-            "--kubectl" => kubectl = arguments.next().map(PathBuf::from),
+            "--kubectl" => peers.kubectl = arguments.next().map(PathBuf::from),
+            "--helm" => peers.helm = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
         }
@@ -102,7 +111,7 @@ fn main() -> ExitCode {
     if !table {
         println!("\nrunning {count} tests");
     }
-    let outcomes = run_all(faults, kubectl.as_ref(), !table);
+    let outcomes = run_all(faults, &peers, !table);
     if table {
         print!("{}", table::markdown(&outcomes));
     }
@@ -123,7 +132,7 @@ fn main() -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-fn run_all(faults: Vec<Fault>, kubectl: Option<&PathBuf>, talk: bool) -> Vec<Outcome> {
+fn run_all(faults: Vec<Fault>, peers: &Peers, talk: bool) -> Vec<Outcome> {
     let queue = Mutex::new(VecDeque::from(faults));
     let done = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -131,7 +140,7 @@ fn run_all(faults: Vec<Fault>, kubectl: Option<&PathBuf>, talk: bool) -> Vec<Out
             drop(scope.spawn(|| {
                 loop {
                     let Some(fault) = lock(&queue).pop_front() else { return };
-                    let outcome = run_one(&fault, kubectl);
+                    let outcome = run_one(&fault, peers);
                     if talk {
                         let word = if outcome.ours.is_ok() { "ok" } else { "FAILED" };
                         println!("test {} ... {word}", outcome.name);
@@ -146,12 +155,15 @@ fn run_all(faults: Vec<Fault>, kubectl: Option<&PathBuf>, talk: bool) -> Vec<Out
     outcomes
 }
 
-fn run_one(fault: &Fault, kubectl: Option<&PathBuf>) -> Outcome {
+fn run_one(fault: &Fault, peers: &Peers) -> Outcome {
     let Fault { name, what, play } = fault;
-    let (right, ours, kubectl) = match play {
-        Play::Own(play) => (None, caught(|| (*play)().to_owned()), None),
+    let (right, ours, kubectl, helm) = match play {
+        Play::Own(play) => (None, caught(|| (*play)().to_owned()), None, None),
         Play::Staged { stage, timeout, right, check } => {
-            let kubectl = kubectl.and_then(|kubectl| stage().kubectl(kubectl, *timeout));
+            let kubectl = peers.kubectl.as_ref().and_then(|kubectl| stage().kubectl(kubectl, *timeout));
+            // it would make what is not there
+            let helm = peers.helm.as_ref().filter(|_| !name.starts_with("f22"));
+            let helm = helm.and_then(|helm| stage().helm(helm, *timeout));
             let ours = caught(|| {
                 let stage = stage();
                 let run = stage.guard(*timeout);
@@ -161,10 +173,10 @@ fn run_one(fault: &Fault, kubectl: Option<&PathBuf>) -> Outcome {
                 let reason = if reason.is_empty() { String::new() } else { format!(" `{reason}`,") };
                 format!("exit {right},{reason} after {:.1} s", run.took.as_secs_f64())
             });
-            (Some(*right), ours, kubectl)
+            (Some(*right), ours, kubectl, helm)
         }
     };
-    Outcome { name, what, right, ours, kubectl }
+    Outcome { name, what, right, ours, kubectl, helm }
 }
 
 fn caught(play: impl FnOnce() -> String) -> Result<String, String> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::hostile::many_pods;
 use crate::server::{React, Request, Server};
 use crate::stage::{Stage, end};
 use crate::story::{break_image, completing, under_way};
@@ -20,7 +21,6 @@ const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str)
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
         own("f23_killed_at_any_instant", "SIGKILL at 40 instants of the run", killed),
-        own("f23_fault_of_ours", "the program stops on a fault of its own", fault_of_ours),
         own("f23_first_signal", "SIGTERM in the middle of the wait", first_signal),
         own("f23_second_signal", "SIGINT twice, with a server that does not answer", second_signal),
         own("f24_stdout_closed", "whoever reads stdout has gone", stdout_closed),
@@ -29,6 +29,9 @@ pub(crate) fn faults() -> Vec<Fault> {
         own("f25_read_only", "the report is wanted on a read-only file system", read_only),
         own("f25_symbolic_link", "the path of the report is a symbolic link", symbolic_link),
         own("f26_process_one", "PID 1 of a container, SIGTERM", process_one),
+        own("f27_fault_of_ours", "the program stops on a fault of its own", fault_of_ours),
+        own("f27_little_memory", "5,000 pods with 64 MiB for all its data", little_memory),
+        own("f27_deep_answer", "a JSON of 200,000 levels as the first list of pods", deep_answer),
         own("f35_no_other_connection", "connections besides that to the API server", connections),
     ]
 }
@@ -52,6 +55,34 @@ fn fault_of_ours() -> &'static str {
     );
     assert!(said.contains("--record FILE") && !said.contains("panicked at"), "{said}");
     "exit 4 and one clear error"
+}
+
+fn little_memory() -> &'static str {
+    let stage = many_pods();
+    let inner = stage.command(60);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -d 65536 && exec \"$@\"", "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("sh");
+    assert_eq!(end(&mut child, Duration::from_secs(75)), Some(0), "{}", report(&stage));
+    "exit 0, `complete`"
+}
+
+fn deep_answer() -> &'static str {
+    let server = completing(500, |request| {
+        if request.of("pods") && request.before == 0 {
+            let deep = format!("{{\"items\": {}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+            React::Answer(200, "OK", deep)
+        } else {
+            React::Serve
+        }
+    });
+    let run = Stage::new(server).guard(40);
+    assert_eq!(run.code, Some(0), "{}", run.everything());
+    "exit 0, `complete`: asked again"
 }
 
 fn serve(_: &Request) -> React {

@@ -105,6 +105,8 @@ struct Shared {
     streams_lists: AtomicBool,
     /// Added to the `Date` header.
     skew: AtomicU64,
+    /// Helm applies first: until it lists or watches, nothing misbehaves.
+    applying: AtomicBool,
 }
 
 impl Server {
@@ -122,6 +124,7 @@ impl Server {
             opened: AtomicU64::new(0),
             streams_lists: AtomicBool::new(true),
             skew: AtomicU64::new(0),
+            applying: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
         drop(thread::spawn(move || accept(port, listener, &accepting)));
@@ -143,6 +146,11 @@ impl Server {
             thread::sleep(Duration::from_millis(millis));
             act(&me);
         }));
+    }
+
+    /// What is written from now on changes nothing, and nothing misbehaves until the wait begins.
+    pub(crate) fn applied_by_helm(&self) {
+        self.shared.applying.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn set_up(&self, up: bool) {
@@ -209,8 +217,40 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             continue;
         }
         let head = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
+        let Some(body) = body_of(&mut socket, &head) else { return };
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let mut request = Request { at: shared.begun.elapsed(), path, head, before: 0 };
+        if request.of("secrets") {
+            // where Helm keeps its releases: there are none, and what it writes has been written
+            let nothing = request.head.starts_with("GET");
+            let none = json!({"kind": "SecretList", "apiVersion": "v1", "items": []}).to_string();
+            let sent = match request.name() {
+                Some(name) if nothing => answer(404, "Not Found", &not_found("secrets", &name), shared),
+                None if nothing => answer(200, "OK", &none, shared),
+                _ => {
+                    let kind = header(&request.head, "content-type").unwrap_or("application/json");
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    [head.as_bytes(), &body].concat()
+                }
+            };
+            if !send(&mut socket, &sent) {
+                return;
+            }
+            continue;
+        }
+        if request.name().is_some() && shared.applying.load(Ordering::SeqCst) {
+            let (code, reason, body) = serve(&request, shared);
+            if !send(&mut socket, &answer(code, reason, &body, shared)) {
+                return;
+            }
+            continue;
+        }
+        if !request.resource().is_empty() {
+            shared.applying.store(false, Ordering::SeqCst);
+        }
         {
             let mut requests = lock(&shared.requests);
             request.before = requests.iter().filter(|other| other.same_kind(&request)).count();
@@ -250,6 +290,19 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             return;
         }
     }
+}
+
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+}
+
+/// What a PATCH or a POST brings; `None`: it did not come.
+fn body_of(socket: &mut TcpStream, head: &str) -> Option<Vec<u8>> {
+    let length = header(head, "content-length").and_then(|length| length.parse::<usize>().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    socket.read_exact(&mut body).ok()?;
+    Some(body)
 }
 
 fn send(socket: &mut TcpStream, bytes: &[u8]) -> bool {

@@ -7,21 +7,24 @@ const HEAD: &str = "\
 # Reliability
 
 What becomes of a rollout gate when the way to the API server, the server, the credentials or the machine fail. Each
-row is a test of `tests/faults` that runs the built binary; kubectl ran against the same scripted servers on the same
-machine. Regenerated, numbers and all, by:
+row is a test of `tests/faults` that runs the built binary; kubectl and Helm ran against the same scripted servers
+on the same machine. Regenerated, numbers and all, by:
 
 ```sh
-cargo test --test faults -- --table --kubectl \"$(command -v kubectl)\" > docs/reliability.md
+cargo test --test faults -- --table --kubectl \"$(command -v kubectl)\" --helm \"$(command -v helm)\" \\
+  > docs/reliability.md
 ```
 
 Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 could not be judged, 6 superseded.
-`kubectl rollout status` has 0 for complete and 1 for everything else; a run that did not end 15 s after its own
-timeout was killed. The servers speak plain HTTP, over which kubectl sends no credentials: rows that need them compare
-nothing. It was given a timeout; without one, its default, every row that says `timed out waiting` is one
-where it waits for ever. **Bold** is wrong: a pass that is none, a failure that is none, or no end.
+`kubectl rollout status` and `helm install --wait` have 0 for complete and 1 for everything else; a run that did not
+end 15 s after its own timeout was killed. The servers speak plain HTTP, over which kubectl and Helm send no credentials:
+rows that need them compare nothing (–), and neither do those about our own process. kubectl was given a timeout;
+without one, its default, every row that says `timed out waiting` is one where it waits for ever. Helm applied a chart
+with the same Deployment before anything misbehaved. **Bold** is wrong: a pass that is none, a failure that is none,
+or no end.
 
-| fault | what happens | rollout-guard | kubectl rollout status |
-| --- | --- | --- | --- |
+| fault | what happens | rollout-guard | kubectl rollout status | helm install --wait |
+| --- | --- | --- | --- | --- |
 ";
 
 pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
@@ -32,11 +35,12 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
             Ok(text) => text.clone(),
             Err(_) => "**the test failed**".to_owned(),
         };
-        let kubectl = match (&outcome.kubectl, outcome.right) {
+        let peer = |run: &Option<Run>| match (run, outcome.right) {
             (Some(run), Some(right)) => theirs(run, right),
             _ => "–".to_owned(),
         };
-        let row = [number.to_uppercase().as_str(), outcome.what, &ours, &kubectl].join(" | ");
+        let (kubectl, helm) = (peer(&outcome.kubectl), peer(&outcome.helm));
+        let row = [number.to_uppercase().as_str(), outcome.what, &ours, &kubectl, &helm].join(" | ");
         page.extend(["| ", &row, " |\n"]);
     }
     page
@@ -56,9 +60,11 @@ fn theirs(run: &Run, right: i32) -> String {
     }
 }
 
-/// The last line of what it said.
+/// Its error, or the last line of what it said.
 fn word(run: &Run) -> String {
-    let last = run.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing said");
+    let mut lines = run.stderr.lines().rev();
+    let error = lines.clone().find(|line| line.starts_with("Error: "));
+    let last = error.or_else(|| lines.find(|line| !line.trim().is_empty())).unwrap_or("nothing said");
     let text: String = last.chars().filter(|c| !c.is_control()).take(90).collect();
     text.replace('|', "\\|").replace("127.0.0.1", "host")
 }

@@ -60,7 +60,7 @@ pub(crate) async fn play(rig: &Rig, seed: u64, folder: &Path) -> Result<Outcome,
     let mut server = Server::new(rig.client.clone(), namespace.clone());
     fleet.second(0, &mut random, &mut server);
     server.flush().await?;
-    let way = Way::new(rig.client.clone(), random.next(), calm, fleet.dark, fleet.refused);
+    let way = Way::new((rig.client.clone(), rig.api_port), random.next(), calm, fleet.dark, fleet.refused);
     let (port, _open) = way.open(plain).await?;
     let path = folder.join(&namespace);
     fs::create_dir_all(&path).map_err(|error| error.to_string())?;

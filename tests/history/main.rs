@@ -7,7 +7,8 @@
 //! cargo test --test history -- --seed 42               # that game alone
 //! ```
 //!
-//! The control plane is brought up by `tests/cluster/cluster` (etcd and the API server alone) on ports of its own.
+//! The control plane is brought up by `tests/cluster/cluster` (etcd and the API server alone) in a folder and on ports
+//! that no other run has. If its API server ends, the run ends at once and says so: nothing is known of our binary then.
 //! `cargo test` alone says that it was skipped. The outputs of a game with a problem stay in a folder that is printed.
 #![expect(
     clippy::unwrap_used,
@@ -37,8 +38,12 @@ use std::time::Duration;
 
 use game::Outcome;
 use random::Random;
-use rig::Rig;
-use tokio::time::Instant;
+use rig::{Kind, Rig};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep};
+
+/// Its ports are below those that the kernel gives to outgoing connections.
+const KIND: Kind = Kind { name: "history", api_port: 18443, etcd_port: 18379, flags: "" };
 
 /// What was asked for.
 struct Asked {
@@ -84,7 +89,7 @@ fn main() -> ExitCode {
 
 /// Plays until the time is up; whether there were no problems.
 async fn run(asked: &Asked) -> Result<bool, String> {
-    let rig = std::rc::Rc::new(Rig::up().await?);
+    let rig = std::rc::Rc::new(Rig::up(&KIND).await?);
     let folder = std::env::temp_dir().join(format!("rollout-guard-history-{}", std::process::id()));
     let begun = Instant::now();
     let end = begun + Duration::from_secs(asked.minutes * 60);
@@ -103,8 +108,22 @@ async fn run(asked: &Asked) -> Result<bool, String> {
             start(&mut open, seeds.next() >> 32);
         }
     }
-    while let Some(done) = games.run_until(open.join_next()).await {
+    let mut end_asked = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut watching = std::pin::pin!(watch(&rig));
+    loop {
+        let done = tokio::select! {
+            done = games.run_until(open.join_next()) => done,
+            gone = &mut watching => return Err(gone),
+            _ = end_asked.recv() => return Err("ended by SIGTERM".to_owned()),
+            _ = tokio::signal::ctrl_c() => return Err("ended by SIGINT".to_owned()),
+        };
+        let Some(done) = done else { break };
         let (seed, outcome) = done.map_err(|error| error.to_string())?;
+        if outcome.is_err()
+            && let Some(gone) = rig.gone().await
+        {
+            return Err(gone);
+        }
         tally.add(seed, outcome, &folder);
         if asked.seed.is_none() && Instant::now() < end && tally.broken < 20 {
             start(&mut open, seeds.next() >> 32);
@@ -112,6 +131,16 @@ async fn run(asked: &Asked) -> Result<bool, String> {
     }
     tally.print(begun.elapsed());
     Ok(tally.problems == 0 && tally.broken == 0)
+}
+
+/// Until the API server has ended.
+async fn watch(rig: &Rig) -> String {
+    loop {
+        if let Some(gone) = rig.gone().await {
+            return gone;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// What became of all games.

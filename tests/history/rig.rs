@@ -1,34 +1,84 @@
 //! An etcd and an API server of our own: nobody else writes a status.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use http::Request;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
-
-pub(crate) const API_PORT: u16 = 46443;
-const ETCD_PORT: u16 = 42379;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 /// A control plane that ends with the value.
 pub(crate) struct Rig {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) api_port: u16,
+    pub(crate) etcd_port: u16,
     pub(crate) client: Client,
+    /// Held while the folder and the ports are ours.
+    _lock: File,
+}
+
+/// What control planes of a kind have in common.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// The ports of the first; each further one has ports ten higher.
+    pub(crate) api_port: u16,
+    pub(crate) etcd_port: u16,
+    /// More flags of the API server.
+    pub(crate) flags: &'static str,
 }
 
 impl Rig {
-    /// Brings it up afresh.
-    pub(crate) async fn up() -> Result<Self, String> {
+    /// Brings one up afresh, in a folder and on ports that no other run has: several may be at it on one machine, and
+    /// taking down what another one plays on would end its API server without a word.
+    pub(crate) async fn up(kind: &Kind) -> Result<Self, String> {
         let home = std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned());
         let cache = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
-        let dir = Path::new(&cache).join("rollout-guard/history");
-        fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        cluster(&dir, "down")?;
-        cluster(&dir, "up")?;
-        let client = client(&dir.join("kubeconfig")).await?;
-        Ok(Self { dir, client })
+        let root = Path::new(&cache).join("rollout-guard");
+        for number in 0..8 {
+            let dir = root.join(format!("{}-{number}", kind.name));
+            fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+            let path = root.join(format!("{}-{number}.lock", kind.name));
+            let lock = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => return Err(format!("{}: {error}", path.display())),
+            }
+            let (api_port, etcd_port) = (kind.api_port + 10 * number, kind.etcd_port + 10 * number);
+            let script = |command| cluster(&dir, command, (api_port, etcd_port), kind.flags);
+            script("down")?;
+            script("up")?;
+            let client = client(&dir.join("kubeconfig")).await?;
+            return Ok(Self { dir, api_port, etcd_port, client, _lock: lock });
+        }
+        Err(format!("eight other runs hold {}/{}-0.lock and the next ones", root.display(), kind.name))
+    }
+
+    /// Why nothing can be played any more: the API server has ended. Only what refuses connections for seconds has;
+    /// one on a machine under load is slow, not gone.
+    pub(crate) async fn gone(&self) -> Option<String> {
+        for _ in 0..5 {
+            if TcpStream::connect(("127.0.0.1", self.api_port)).await.is_ok() {
+                return None;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        let path = self.dir.join("log/kube-apiserver.log");
+        let log = fs::read(&path).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        Some(format!(
+            "the API server of this harness is gone: nothing listens on port {}; it ended, or was ended from outside. \
+             The last lines of {}:\n{}",
+            self.api_port,
+            path.display(),
+            lines[lines.len().saturating_sub(5)..].join("\n")
+        ))
     }
 
     /// A kubeconfig for a proxy on that port: `plain` ends TLS itself, any other is passed through.
@@ -43,7 +93,7 @@ impl Rig {
         }
         let own = self.dir.join("kubeconfig");
         let text = fs::read_to_string(&own).map_err(|error| format!("{}: {error}", own.display()))?;
-        Ok(text.replace(&format!(":{API_PORT}"), &format!(":{port}")))
+        Ok(text.replace(&format!(":{}", self.api_port), &format!(":{port}")))
     }
 
     pub(crate) async fn namespace(&self, name: &str) -> Result<(), String> {
@@ -58,18 +108,19 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        drop(cluster(&self.dir, "down"));
+        drop(cluster(&self.dir, "down", (self.api_port, self.etcd_port), ""));
     }
 }
 
-fn cluster(dir: &Path, command: &str) -> Result<(), String> {
+fn cluster(dir: &Path, command: &str, ports: (u16, u16), flags: &str) -> Result<(), String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/cluster");
     let status = Command::new(&script)
         .arg(command)
         .env("CLUSTER_DIR", dir)
         .env("CLUSTER_NODES", "0")
-        .env("CLUSTER_API_PORT", API_PORT.to_string())
-        .env("CLUSTER_ETCD_PORT", ETCD_PORT.to_string())
+        .env("CLUSTER_API_PORT", ports.0.to_string())
+        .env("CLUSTER_ETCD_PORT", ports.1.to_string())
+        .env("CLUSTER_APISERVER_FLAGS", flags)
         .status();
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -78,7 +129,7 @@ fn cluster(dir: &Path, command: &str) -> Result<(), String> {
     }
 }
 
-async fn client(kubeconfig: &Path) -> Result<Client, String> {
+pub(crate) async fn client(kubeconfig: &Path) -> Result<Client, String> {
     let text = |error: &dyn std::fmt::Display| format!("{}: {error}", kubeconfig.display());
     let read = Kubeconfig::read_from(kubeconfig).map_err(|error| text(&error))?;
     let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())

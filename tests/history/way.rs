@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::game::PEACE;
 use crate::random::Random;
-use crate::rig::API_PORT;
 
 /// An answer is held back for this long at most, in seconds.
 pub(crate) const SLOWEST: u64 = 3;
@@ -24,6 +23,8 @@ pub(crate) const SLOWEST: u64 = 3;
 /// What happens on the way, and what went over it.
 pub(crate) struct Way {
     client: Client,
+    /// Of the API server.
+    api_port: u16,
     random: Mutex<Random>,
     begun: Instant,
     /// Nothing misbehaves.
@@ -48,7 +49,7 @@ enum Fate {
 
 impl Way {
     pub(crate) fn new(
-        client: Client,
+        (client, api_port): (Client, u16),
         seed: u64,
         calm: bool,
         dark: Option<(u64, u64)>,
@@ -56,6 +57,7 @@ impl Way {
     ) -> Arc<Self> {
         Arc::new(Self {
             client,
+            api_port,
             random: Mutex::new(Random(seed)),
             begun: Instant::now(),
             calm,
@@ -114,7 +116,7 @@ impl Way {
     // === bytes ===
 
     async fn carry(&self, client: TcpStream) {
-        let Ok(server) = TcpStream::connect(("127.0.0.1", API_PORT)).await else { return };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.api_port)).await else { return };
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
         let up = async {

@@ -207,6 +207,10 @@ fn advice_without_cause(reason: &str, single_look: bool) -> &'static str {
         "progressing" => {
             "no failure was seen; if this workload is known to start slowly, allow more time with --timeout"
         }
+        "credentials-rejected" => {
+            "this says nothing about the rollout; the token or certificate has expired or was revoked. Log in again, or \
+             use credentials that live longer than --timeout, then run the same command again"
+        }
         "workload-not-readable" | "pods-not-readable" => {
             "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
              its pods, and the ReplicaSets of a Deployment or the ControllerRevisions of a DaemonSet"
