@@ -99,21 +99,22 @@ impl Logs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     fn line(text: &str) -> LogNews {
         LogNews::Line { pod: "web-1".to_owned(), container: "app".to_owned(), text: text.to_owned() }
     }
 
-    fn redactor() -> Redactor {
-        Redactor::new(&["s3cr[0-9]t"]).unwrap()
-    }
+    /// Compiled once: a flood asks for it for each of its lines.
+    static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&["s3cr[0-9]t"]).unwrap());
 
     #[test]
     fn a_line_has_its_pod_a_gutter_and_nothing_that_a_terminal_or_a_ci_system_obeys() {
         let mut logs = Logs::new();
         let hostile = "\u{1b}[2J::error::boom ##vso[task.complete] s3cr7t\r\u{1b}]0;x\u{7}";
-        let shown = logs.lines(&line(hostile), Duration::ZERO, &redactor());
+        let shown = logs.lines(&line(hostile), Duration::ZERO, &REDACTOR);
         let [shown] = shown.as_slice() else { panic!("{shown:?}") };
         assert!(shown.starts_with("web-1/app │ "), "{shown}");
         assert!(!shown.contains(['\u{1b}', '\r', '\u{7}']), "{shown}");
@@ -123,24 +124,23 @@ mod tests {
     #[test]
     fn a_flood_is_cut_to_what_can_be_read_and_counted() {
         let mut logs = Logs::new();
-        let (second, redactor) = (Duration::from_secs(1), redactor());
+        let second = Duration::from_secs(1);
         let mut flood =
-            |at: Duration| -> usize { (0..1000).map(|_| logs.lines(&line("x"), at, &redactor).len()).sum() };
+            |at: Duration| -> usize { (0..1000).map(|_| logs.lines(&line("x"), at, &REDACTOR).len()).sum() };
         assert_eq!(flood(Duration::ZERO), 50);
         // The note of the 950 lines before is one of them.
         assert_eq!(flood(second), 20 + 1);
         assert_eq!(flood(second * 100), 50 + 1);
-        assert_eq!(logs.lines(&LogNews::Lost(5), second * 200, &redactor), Vec::<String>::new());
-        let shown = logs.lines(&line("y"), second * 200, &redactor);
+        assert_eq!(logs.lines(&LogNews::Lost(5), second * 200, &REDACTOR), Vec::<String>::new());
+        let shown = logs.lines(&line("y"), second * 200, &REDACTOR);
         assert_eq!(shown, ["│ 955 lines left out", "web-1/app │ y"]);
     }
 
     #[test]
     fn after_two_thousand_lines_it_is_said_once_that_there_are_no_more() {
         let mut logs = Logs::new();
-        let redactor = redactor();
         let shown: Vec<String> =
-            (0..2010).flat_map(|at| logs.lines(&line("x"), Duration::from_secs(at), &redactor)).collect();
+            (0..2010).flat_map(|at| logs.lines(&line("x"), Duration::from_secs(at), &REDACTOR)).collect();
         assert_eq!(shown.len(), 2001);
         assert!(shown.last().unwrap().contains("kubectl logs has the rest"));
     }
@@ -151,7 +151,7 @@ mod tests {
         let key =
             ["-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "-----END RSA PRIVATE KEY-----", "up"];
         let shown: Vec<String> =
-            key.iter().flat_map(|text| logs.lines(&line(text), Duration::ZERO, &redactor())).collect();
+            key.iter().flat_map(|text| logs.lines(&line(text), Duration::ZERO, &REDACTOR)).collect();
         assert_eq!(shown[..3], vec!["web-1/app │ (part of a private key)".to_owned(); 3]);
         assert_eq!(shown[3], "web-1/app │ up");
     }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_refusal_is_said() {
         let shown =
-            Logs::new().lines(&LogNews::Refused("pods/log is forbidden".into()), Duration::ZERO, &redactor());
+            Logs::new().lines(&LogNews::Refused("pods/log is forbidden".into()), Duration::ZERO, &REDACTOR);
         assert_eq!(shown, ["logs cannot be followed: pods/log is forbidden"]);
     }
 }
