@@ -102,6 +102,8 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::*;
+    use crate::untrusted::oracle::{REDACTOR, acts};
+    use crate::untrusted::properties::hostile;
 
     fn line(text: &str) -> LogNews {
         LogNews::Line { pod: "web-1".to_owned(), container: "app".to_owned(), text: text.to_owned() }
@@ -119,6 +121,15 @@ mod tests {
         assert!(shown.starts_with("web-1/app │ "), "{shown}");
         assert!(!shown.contains(['\u{1b}', '\r', '\u{7}']), "{shown}");
         assert!(!shown.contains("##vso[") && !shown.contains("s3cr7t"), "{shown}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_of_a_log_that_is_followed_is_a_command_of_any_ci_system(text in hostile()) {
+            for shown in Logs::new().lines(&line(&text), Duration::ZERO, &REDACTOR) {
+                proptest::prop_assert!(shown.starts_with("web-1/app │ ") && !acts(&shown), "{shown:?}");
+            }
+        }
     }
 
     #[test]
