@@ -182,6 +182,8 @@ pub(crate) struct Watch<T> {
     /// Consistent answers in a row that were older than what had been seen before they were asked for.
     behind: u32,
     confirmed_at: Option<Duration>,
+    /// The read under way is that proof.
+    proves: bool,
     /// Lists are forbidden, GET may not be.
     by_name: bool,
     /// Reading beside a working watch is forbidden.
@@ -224,6 +226,7 @@ impl<T> Watch<T> {
             newest: None,
             behind: 0,
             confirmed_at: None,
+            proves: false,
             by_name: false,
             no_rereads: false,
             polling: false,

@@ -5,7 +5,7 @@ use super::tests::{
     FIRST_PAGE, Machine, STREAMING, answered, applied, at, bookmark, following, following_by_name,
     interrupted, item, page, refused, watch_from,
 };
-use super::{Duration, Input, Output};
+use super::{Duration, Input, Output, StreamHealth};
 
 const SEEN: Output<&str> = Output::Seen;
 
@@ -38,8 +38,20 @@ fn a_read_that_failed_is_not_hurried_by_those_who_want_a_proof() {
     machine.step(at(5), Input::Confirm);
     machine.step(at(6), Input::Unread(Failure::transport("timeout")));
     for second in 7..14 {
-        assert!(machine.step(at(second), Input::Confirm).is_empty(), "at {second} s");
+        let outputs = machine.step(at(second), Input::Confirm);
+        assert!(!outputs.contains(&FIRST_PAGE), "at {second} s: {outputs:?}");
     }
+}
+
+#[test]
+fn a_proof_that_is_not_answered_is_a_loss_until_the_next_read_is() {
+    let mut machine = following_by_name();
+    machine.step(at(5), Input::Confirm);
+    assert!(!interrupted(&machine.step(at(8), Input::Unread(Failure::transport("timeout")))));
+    assert!(interrupted(&machine.step(at(10), Input::Time)), "after two seconds it is told");
+    let now = next_read(&mut machine, at(10));
+    let outputs = machine.step(now, page(vec![item("a", 5)], 12));
+    assert!(outputs.contains(&Output::Health(StreamHealth::Live)), "{outputs:?}");
 }
 
 #[test]

@@ -29,7 +29,10 @@ impl<T> Watch<T> {
                 self.begin(now, out);
             }
             Feed::Following { .. } if self.no_rereads => {}
-            Feed::Following { .. } => self.read_at = Some(now),
+            Feed::Following { .. } => {
+                self.read_at = Some(now);
+                self.proves = true;
+            }
             Feed::None if self.polling => self.read_at = Some(now),
             _ => {}
         }
@@ -54,6 +57,7 @@ impl<T> Watch<T> {
         out: &mut Vec<Output<T>>,
     ) {
         self.missed = 0;
+        self.proves = false;
         let baseline = matches!(self.feed, Feed::None);
         if !self.by_name && self.steps_back(now, &resource_version, out) {
             if !self.stopped {
@@ -132,6 +136,7 @@ impl<T> Watch<T> {
 
     pub(super) fn read_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         self.reading = None;
+        let proves = std::mem::take(&mut self.proves);
         let baseline = matches!(self.feed, Feed::None);
         let class = failure.class();
         match class {
@@ -156,7 +161,13 @@ impl<T> Watch<T> {
                 self.by_name = true;
                 self.read_at = Some(now);
             }
-            Class::TooLarge | Class::Transient => self.unread(now, failure, out),
+            Class::TooLarge | Class::Transient => {
+                self.unread(now, failure, out);
+                // the watch may be as silent as a rollout that does not move: somebody had to know, and cannot
+                if proves && self.loss.is_none() && matches!(self.feed, Feed::Following { .. }) {
+                    self.lose(now, failure.message(), out);
+                }
+            }
             _ if !baseline => {
                 self.no_rereads = true;
                 self.read_at = None;
