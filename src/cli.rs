@@ -6,6 +6,8 @@ mod config;
 mod expect;
 mod help;
 mod manual;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
 mod resource_type;
 mod selection;
 mod target;

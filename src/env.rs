@@ -121,16 +121,17 @@ impl Env {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod by_hand {
     use super::{Arc, Env, OsString, Timestamp, Write, io};
-    use std::sync::Mutex;
+    use std::sync::{Mutex, PoisonError};
 
     /// What a run wrote to a stream.
     #[derive(Clone, Default)]
     pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
     impl Captured {
+        #[cfg(test)]
         pub(crate) fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
@@ -138,7 +139,7 @@ mod by_hand {
 
     impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {

@@ -9,10 +9,14 @@ mod env;
 mod error;
 mod exit_code;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod guard;
 mod history;
 mod host;
+#[cfg(test)]
+mod invariants;
 mod ledger;
 mod manifest;
 mod model;

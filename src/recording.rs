@@ -11,6 +11,8 @@
 //! A reader accepts its own major version and any minor one: fields are added, never reinterpreted.
 
 mod line;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
 mod reader;
 mod redact;
 mod writer;

@@ -5,10 +5,12 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
 #[cfg(test)]
 mod properties;
 mod redacted;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sample;
 #[cfg(test)]
 mod schema_check;

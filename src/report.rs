@@ -15,7 +15,9 @@ pub(crate) use build::{build, timestamp, tool};
 pub(crate) use outcome::completions;
 
 #[cfg(test)]
-pub(crate) use v1::{Affected, ClusterInfo, Impact, Origin, TargetImage, Warning};
+pub(crate) use v1::Origin;
+#[cfg(any(test, fuzzing))]
+pub(crate) use v1::{Affected, ClusterInfo, Impact, TargetImage, Warning};
 pub(crate) use v1::{
     Cause, Evidence, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine, PodState, Replicas, Report,
     SCHEMA_VERSION, Target, TimelineEntry, Tool, VerdictName,

@@ -12,8 +12,12 @@ mod redact;
 mod strip;
 mod tokens;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
 #[cfg(test)]
 pub(crate) mod properties;
+
+use std::borrow::Cow;
 
 pub(crate) use json::for_json;
 pub(crate) use redact::Redactor;
@@ -38,19 +42,29 @@ impl<'a> Untrusted<'a> {
 
     /// One line for a terminal or a CI log: line breaks and runs of white space become one space.
     pub(crate) fn for_terminal(self, redactor: &Redactor) -> String {
-        let shown = strip::strip(self.0);
         // Before, because a key may span lines; after, because a name and its value may.
-        let line = redactor.redact(&shown).split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = self.shown(redactor).split_whitespace().collect::<Vec<_>>().join(" ");
         shorten(tokens::break_tokens(&redactor.redact(&line)), LINE_LIMIT)
     }
 
     /// The lines for a terminal or a CI log, without a gutter. White space stays, except at the end of a line and
     /// of the text.
     pub(crate) fn for_terminal_lines(self, redactor: &Redactor) -> Vec<String> {
-        let shown = strip::strip(self.0);
-        let text = redactor.redact(&shown);
+        let text = self.shown(redactor);
         let shown = |line: &str| shorten(tokens::break_tokens(line.trim_end()), LINE_LIMIT);
         text.trim_end().lines().map(shown).collect()
+    }
+
+    /// What is shown of it, without secrets. They are looked for before as well: an escape sequence takes the first
+    /// character behind it with it, and the rest of a token is not recognised.
+    fn shown(self, redactor: &Redactor) -> String {
+        let escapes = self.0.contains(strip::begins_escape);
+        let text = if escapes { redactor.redact(self.0) } else { Cow::Borrowed(self.0) };
+        let shown = strip::strip(&text);
+        match redactor.redact(&shown) {
+            Cow::Borrowed(_) => shown,
+            Cow::Owned(redacted) => redacted,
+        }
     }
 
     /// A command to be pasted: one line in which the white space stays, as it may stand between quotes.
@@ -136,6 +150,15 @@ mod tests {
             Untrusted::new("pass\u{1b}[0mword=hunt\u{200b}er2").for_terminal(&redactor()),
             "password=[redacted]"
         );
+    }
+
+    #[test]
+    fn an_escape_sequence_that_eats_into_a_secret_does_not_show_the_rest() {
+        let token = "ghp_abcdefghijklmnopqrst0123";
+        for before in ["\u{1b}", "\u{1b} ", "\u{1b}[", "\u{1b}[31", "\u{9b}"] {
+            let shown = Untrusted::new(&format!("got {before}{token} ok")).for_terminal(&redactor());
+            assert!(!shown.contains("hijklmnop") && shown.ends_with(" ok"), "{before:?}: {shown}");
+        }
     }
 
     #[test]

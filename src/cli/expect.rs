@@ -45,7 +45,7 @@ impl ExpectArguments {
 }
 
 /// `IMAGE` or `CONTAINER=IMAGE`; no image reference has a `=`.
-fn parse_image(text: &str) -> Result<Expected, String> {
+pub(super) fn parse_image(text: &str) -> Result<Expected, String> {
     let expected = split(text)?;
     let value = &expected.value;
     if value.is_empty() {
@@ -60,7 +60,7 @@ fn parse_image(text: &str) -> Result<Expected, String> {
 }
 
 /// `sha256:HEX` or `CONTAINER=sha256:HEX`; a whole `IMAGE@sha256:HEX`, as a push prints it, is its digest.
-fn parse_digest(text: &str) -> Result<Expected, String> {
+pub(super) fn parse_digest(text: &str) -> Result<Expected, String> {
     let Expected { container, value } = split(text)?;
     let digest = value.rsplit_once('@').map_or(value.as_str(), |(_, digest)| digest);
     let hex = digest.strip_prefix("sha256:").unwrap_or_default();

@@ -7,6 +7,8 @@ mod azure;
 mod course;
 mod github;
 mod gitlab;
+#[cfg(any(test, fuzzing))]
+pub(super) mod runner;
 mod teamcity;
 mod values;
 

@@ -1,14 +1,17 @@
 //! Reports to render in tests: one for each kind of outcome, and one that has everything in it.
 
 use crate::report::{
-    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PlaceholderReport, PlaceholderTarget, PodLine,
-    PodState, Replicas, Report, SCHEMA_VERSION, Target, TargetImage, TimelineEntry, Tool, VerdictName,
-    Warning,
+    Affected, Cause, ClusterInfo, Evidence, Impact, NotSeen, PodLine, PodState, Replicas, Report,
+    SCHEMA_VERSION, Target, TargetImage, TimelineEntry, Tool, VerdictName, Warning,
 };
+#[cfg(test)]
+use crate::report::{PlaceholderReport, PlaceholderTarget};
+#[cfg(test)]
 use crate::untrusted::Redactor;
 
 pub(super) const POD: &str = "Pod shop/web-7c9d5f6b8-x2x4z";
 
+#[cfg(test)]
 pub(super) fn redactor() -> Redactor {
     Redactor::new::<&str>(&[]).unwrap()
 }
@@ -31,6 +34,7 @@ pub(super) fn report(verdict: VerdictName, exit_code: u8, targets: Vec<Target>) 
     }
 }
 
+#[cfg(test)]
 pub(super) fn placeholder(targets: &[(&str, &str)]) -> PlaceholderReport {
     PlaceholderReport {
         schema_version: SCHEMA_VERSION,
@@ -145,6 +149,7 @@ pub(super) fn strings(texts: &[&str]) -> Vec<String> {
 }
 
 /// Every field filled, every kind of evidence, text of every hostile kind.
+#[cfg(test)]
 pub(super) fn kitchen_sink() -> Report {
     kitchen_sink_of(
         "]]></failure></testcase><testcase name=\"forged\"/> \0\u{1b}[31m\u{fffe}\u{202e} [[ATTACHMENT|/etc/passwd]]\n\
@@ -155,7 +160,7 @@ pub(super) fn kitchen_sink() -> Report {
 /// The same with this text wherever text of the cluster can stand.
 pub(super) fn kitchen_sink_of(hostile: &str) -> Report {
     let mut worker = target("worker", VerdictName::Failed, "container-crashing", 36.0);
-    worker.summary = hostile.to_owned();
+    hostile.clone_into(&mut worker.summary);
     worker.images = vec![TargetImage {
         container: "app".to_owned(),
         image: "registry.example.com/shop/worker:2".to_owned(),
@@ -194,7 +199,7 @@ pub(super) fn kitchen_sink_of(hostile: &str) -> Report {
     worker.pods_omitted = 3;
     let mut web = target("web", VerdictName::Complete, "complete", 12.25);
     web.revision = None;
-    web.namespace = "front".to_owned();
+    "front".clone_into(&mut web.namespace);
     web.warnings = vec![warning("no-readiness-probe", hostile)];
     let mut report = report(VerdictName::Failed, 1, vec![worker, web]);
     report.not_seen = vec![not_seen("list events", hostile, "probe failures are missing")];

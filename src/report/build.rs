@@ -197,8 +197,10 @@ fn summary(session: &Session, guard: &Guard, verdict: Option<&Verdict>) -> Strin
             let is_mistaken = |other: &Guard| matches!(other.verdict(), Some((Verdict::NotFound, _)));
             if session.guards.iter().any(is_mistaken) {
                 "not judged, because another target does not exist".to_owned()
-            } else {
+            } else if session.guards.iter().any(|other| other.verdict().is_some()) {
                 format!("not judged any more, because another target failed; last seen: {counters}")
+            } else {
+                format!("no verdict, because what was observed ends here; last seen: {counters}")
             }
         }
     }

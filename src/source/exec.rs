@@ -214,7 +214,7 @@ pub(super) fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus, Opt
     }
 }
 
-fn credential(output: &[u8]) -> Option<Credential> {
+pub(super) fn credential(output: &[u8]) -> Option<Credential> {
     let printed: Printed = serde_json::from_slice(output).ok()?;
     let PrintedStatus { token, client_certificate_data, client_key_data } = printed.status?;
     let token = token.filter(|token| !token.is_empty());
@@ -223,7 +223,7 @@ fn credential(output: &[u8]) -> Option<Credential> {
 }
 
 /// The end of what a plugin wrote to standard error, without anything that looks like a token.
-fn last_words(stderr: &[u8]) -> String {
+pub(super) fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
     last.map(|line| format!(": {}", without_tokens(line))).unwrap_or_default()

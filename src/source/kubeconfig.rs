@@ -105,14 +105,14 @@ fn readable(path: &Path) -> Result<(), ConnectError> {
 }
 
 /// The entries of a kubeconfig that are in use.
-struct Chosen {
+pub(super) struct Chosen {
     context: Context,
     cluster: Cluster,
     user: AuthInfo,
 }
 
 impl Chosen {
-    fn of(kubeconfig: &Kubeconfig, context: &str, overrides: &KubeConfigOptions) -> Option<Self> {
+    pub(super) fn of(kubeconfig: &Kubeconfig, context: &str, overrides: &KubeConfigOptions) -> Option<Self> {
         let named = kubeconfig.contexts.iter().find(|named| named.name == context)?;
         let context = named.context.clone()?;
         let cluster = overrides.cluster.as_ref().unwrap_or(&context.cluster);
@@ -125,7 +125,7 @@ impl Chosen {
 
     /// The configuration made without kube's loader, which gives up when it cannot read the proxy variables of
     /// the environment (a comma at the end of `NO_PROXY` is enough), though they are not used here.
-    fn config(&self) -> Result<Config, String> {
+    pub(super) fn config(&self) -> Result<Config, String> {
         let Self { context, cluster, user } = self;
         let server = cluster.server.as_deref().unwrap_or_default();
         let mut config =

@@ -47,7 +47,9 @@ fn is_plain(word: &str, end: &str) -> bool {
     // `12. x` and `12) x` begin a list.
     let number = word.chars().all(|c| c.is_ascii_digit()) && end.starts_with(['.', ')']);
     let inner = |c: char| letter(c) || matches!(c, '-' | '\'' | ',');
-    !number && word.starts_with(letter) && word.chars().all(inner)
+    // GitHub makes a link to an issue of `GH-1`, and mentions it there.
+    let issue = word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("gh-"));
+    !number && !issue && word.starts_with(letter) && word.chars().all(inner)
 }
 
 fn escape_html(text: &str) -> String {
@@ -102,6 +104,7 @@ mod tests {
             ("image shop/web:1.4.l does not exist", "image `shop/web:1.4.l` does not exist"),
             ("repository shop/web has no tag 1.4.l:", "repository `shop/web` has no tag `1.4.l`:"),
             ("1. first", "`1`. first"),
+            ("see GH-12, or gh-12a", "see `GH-12`, or `gh-12a`"),
             ("- item # a > b", "`-` item `#` a `>` b"),
             ("died (general error): \"not found\" → 1) x", "died (general error): \"not found\" → `1`) x"),
             ("a|b `c` [x](http://y) @me <b>", "`a∣b` `` `c` `` `[x](http://y`) `@me` `<b>`"),

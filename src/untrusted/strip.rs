@@ -61,6 +61,11 @@ pub(super) fn strip(text: &str) -> String {
     out
 }
 
+/// What makes characters behind it part of a sequence.
+pub(super) const fn begins_escape(c: char) -> bool {
+    matches!(c, '\u{1b}' | '\u{90}' | '\u{98}' | '\u{9b}' | '\u{9d}'..='\u{9f}')
+}
+
 /// After an ESC: what belongs to it (ECMA-48 §5.4, §5.6).
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     match chars.peek() {

@@ -7,31 +7,10 @@ use super::*;
 use crate::render::sample::{cause, kitchen_sink, kitchen_sink_of, redactor, report, target, warning};
 use crate::render::{Look, terminal};
 use crate::report::Origin;
-use crate::untrusted::properties::{REDACTOR, hostile};
+use crate::untrusted::oracle::REDACTOR;
+use crate::untrusted::properties::hostile;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-/// Commands that GitHub's runner knows (`ActionCommandManager`, `CommandExtension`s).
-const KNOWN: &[&str] = &[
-    "error",
-    "warning",
-    "notice",
-    "debug",
-    "group",
-    "endgroup",
-    "add-mask",
-    "add-matcher",
-    "remove-matcher",
-    "echo",
-    "stop-commands",
-    "save-state",
-    "set-output",
-    "set-env",
-    "add-path",
-    "pause-logging",
-    "resume-logging",
-    "internal-set-repo-path",
-];
-
 fn log_of(host: CiHost) -> CiLog<'static> {
     CiLog {
         host,
@@ -46,50 +25,6 @@ fn log_of(host: CiHost) -> CiLog<'static> {
 fn written(report: &Report, host: CiHost) -> String {
     let text = terminal(report, &Look::plain(&REDACTOR));
     ci_log(report, &text, &log_of(host))
-}
-
-/// A command as the runner's `ActionCommand` reads a line: name, properties, data. First the form `::name …::data`
-/// at the beginning of the line (`TryParseV2`), then `##[name …]data` anywhere in it (`TryParse`). Names without
-/// a handler are no commands.
-fn runner_reads(line: &str) -> Option<(String, String, String)> {
-    let known = |name: &str| KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let split = |head: &str, data: &str| {
-        let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-        known(name).then(|| (name.to_ascii_lowercase(), properties.to_owned(), data.to_owned()))
-    };
-    let second = || {
-        let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
-        split(head, data)
-    };
-    let first = || {
-        let (_, rest) = line.split_once("##[")?;
-        let (head, data) = rest.split_once(']')?;
-        split(head, data)
-    };
-    second().or_else(first)
-}
-
-/// The commands that the runner would execute, with `stop-commands` and its token obeyed.
-fn runner_executes(log: &str) -> Vec<(String, String, String)> {
-    let mut stopped: Option<String> = None;
-    let mut executed = Vec::new();
-    for line in log.lines() {
-        if let Some(token) = &stopped {
-            // The token itself is a command then.
-            let resumes = line.trim_start().strip_prefix("::").and_then(|rest| rest.split_once("::"));
-            if resumes.is_some_and(|(name, _)| name.eq_ignore_ascii_case(token)) {
-                stopped = None;
-            }
-            continue;
-        }
-        if let Some(command) = runner_reads(line) {
-            if command.0 == "stop-commands" {
-                stopped = Some(command.2.clone());
-            }
-            executed.push(command);
-        }
-    }
-    executed
 }
 
 /// What an Azure agent finds: `##vso[…]` anywhere in a line, and `##[…]` at its start.
@@ -112,7 +47,7 @@ proptest! {
     #[test]
     fn github_executes_what_we_wrote_and_nothing_else(text in hostile()) {
         let names = |report: &Report| -> Vec<String> {
-            runner_executes(&written(report, CiHost::GitHub)).into_iter().map(|(name, ..)| name).collect()
+            runner::executes(&written(report, CiHost::GitHub)).into_iter().map(|(name, ..)| name).collect()
         };
         prop_assert_eq!(names(&kitchen_sink_of(&text)), names(&kitchen_sink_of("plain")));
     }
@@ -121,7 +56,7 @@ proptest! {
     fn github_finds_no_command_even_where_it_was_told_to_stop(text in hostile()) {
         // As if the runner had never seen `stop-commands`.
         let commands = |report: &Report| -> Vec<String> {
-            written(report, CiHost::GitHub).lines().filter_map(runner_reads).map(|(name, ..)| name).collect()
+            written(report, CiHost::GitHub).lines().filter_map(runner::reads).map(|(name, ..)| name).collect()
         };
         prop_assert_eq!(commands(&kitchen_sink_of(&text)), commands(&kitchen_sink_of("plain")));
     }
@@ -203,13 +138,13 @@ fn the_reader_of_the_test_reads_as_the_runner_does() {
         "##[add-mask]x",
         "::set-output name=a::b",
     ] {
-        assert!(runner_reads(line).is_some(), "{line}");
+        assert!(runner::reads(line).is_some(), "{line}");
     }
     for line in ["x ::error::y", "::unknown::x", "##[unknown]", "##error", ":\\:error::x", "#\\#[error]x"] {
-        assert_eq!(runner_reads(line), None, "{line}");
+        assert_eq!(runner::reads(line), None, "{line}");
     }
     let log = format!("::stop-commands::{TOKEN}\n::error::no\n##[error]no\n::{TOKEN}::\n::notice::yes\n");
-    let names: Vec<String> = runner_executes(&log).into_iter().map(|(name, ..)| name).collect();
+    let names: Vec<String> = runner::executes(&log).into_iter().map(|(name, ..)| name).collect();
     assert_eq!(names, ["stop-commands", "notice"]);
 }
 

@@ -1,31 +1,10 @@
 use proptest::prelude::*;
-use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::*;
+use crate::render::oracle::{self, structure};
 use crate::render::sample::{cause, kitchen_sink, kitchen_sink_of, placeholder, redactor, report, target};
-use crate::untrusted::properties::{REDACTOR, hostile};
-
-/// The structure that a reader finds: every start and end, without the texts.
-fn structure(text: &str) -> Vec<String> {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_GFM
-        | Options::ENABLE_MATH;
-    Parser::new_ext(text, options)
-        .filter_map(|event| match event {
-            Event::Start(tag) => Some(format!("{tag:?}")),
-            Event::Html(html) | Event::InlineHtml(html) => Some(format!("html {}", html.trim())),
-            Event::FootnoteReference(_)
-            | Event::TaskListMarker(_)
-            | Event::InlineMath(_)
-            | Event::DisplayMath(_)
-            | Event::Rule => Some(format!("{event:?}")),
-            Event::End(_) | Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::HardBreak => None,
-        })
-        .collect()
-}
+use crate::untrusted::oracle::REDACTOR;
+use crate::untrusted::properties::hostile;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
@@ -39,34 +18,12 @@ proptest! {
 
     #[test]
     fn a_reader_gets_back_what_was_written(text in hostile()) {
-        let shown = Untrusted::new(&text).for_terminal(&REDACTOR);
-        let written = Untrusted::new(&text).for_markdown(&REDACTOR);
-        let mut read = String::new();
-        for event in Parser::new_ext(&written, Options::ENABLE_TABLES) {
-            match event {
-                Event::Text(text) | Event::Code(text) => read.push_str(&text),
-                Event::Start(Tag::Paragraph) | Event::End(_) => {}
-                event => prop_assert!(false, "{event:?} in {written}"),
-            }
-        }
-        let shown = shown.replace('|', "∣");
-        prop_assert_eq!(read.trim(), shown.trim());
+        oracle::a_sentence_reads_back(&text);
     }
 
     #[test]
     fn a_block_holds_its_text_and_nothing_else(text in hostile()) {
-        let shown = Untrusted::new(&text).for_terminal_lines(&REDACTOR).join("\n");
-        let written = Untrusted::new(&text).for_markdown_block("text", &REDACTOR) + "\nafter\n";
-        let events: Vec<Event<'_>> = Parser::new(&written).collect();
-        let Some(Event::Start(Tag::CodeBlock(_))) = events.first() else { panic!("{written}") };
-        let inside = events.iter().skip(1).map_while(|event| match event {
-            Event::Text(text) => Some(text.to_string()),
-            _ => None,
-        });
-        let inside: String = inside.collect();
-        prop_assert_eq!(inside.trim_end(), shown.trim_end());
-        let is_after = matches!(events.get(events.len() - 2), Some(Event::Text(text)) if &**text == "after");
-        prop_assert!(is_after, "{}", written);
+        oracle::a_block_reads_back(&text);
     }
 }
 
