@@ -81,7 +81,9 @@ pub(super) fn twice_is_once(text: &str) {
 
 /// No text around a secret makes it visible.
 pub(super) fn secrets_are_gone(text: &str) {
-    if text.contains(SECRET_PART) {
+    // A fuzzer that sees us compare puts it there.
+    let shown = Untrusted::new(text).for_xml_text(&REDACTOR, FAR);
+    if text.contains(SECRET_PART) || shown.contains(SECRET_PART) {
         return;
     }
     let around = format!("{text}\n{SECRET}\n{text} {SECRET} {text}");
