@@ -46,11 +46,6 @@ pub(crate) fn encoders(text: &str) {
     xml_reads_back(text);
 }
 
-/// Whether a terminal or a CI system would act on this line instead of showing it.
-pub(crate) fn acts(line: &str) -> bool {
-    !line.chars().all(is_plain) || TRIGGERS.is_match(line)
-}
-
 /// No line acts, hides, commands, or is longer than a line may be.
 pub(super) fn lines_are_plain(text: &str) {
     let text = Untrusted::new(text);
@@ -62,7 +57,8 @@ pub(super) fn lines_are_plain(text: &str) {
     let lines =
         shown.iter().chain(&logged).chain([&line, &command]).map(String::as_str).chain(xml.split('\n'));
     for line in lines {
-        assert!(!acts(line), "{line:?}");
+        assert!(line.chars().all(is_plain), "{line:?}");
+        assert!(!TRIGGERS.is_match(line), "{line:?}");
     }
     assert!(line.chars().count() <= LINE_LIMIT, "{} characters", line.chars().count());
     assert!(shown.iter().all(|line| line.chars().count() <= LINE_LIMIT), "{shown:?}");
@@ -85,7 +81,9 @@ pub(super) fn twice_is_once(text: &str) {
 
 /// No text around a secret makes it visible.
 pub(super) fn secrets_are_gone(text: &str) {
-    if text.contains(SECRET_PART) {
+    // A fuzzer that sees us compare puts it there.
+    let shown = Untrusted::new(text).for_xml_text(&REDACTOR, FAR);
+    if text.contains(SECRET_PART) || shown.contains(SECRET_PART) {
         return;
     }
     let around = format!("{text}\n{SECRET}\n{text} {SECRET} {text}");

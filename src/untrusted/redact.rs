@@ -59,12 +59,15 @@ const KNOWN: &[(&str, Reading)] = &[
     ),
     (r#"(?i)authorization["']? *[:=] *["']?(?<secret>[A-Za-z0-9._~+/=-]{16,})"#, Reading::LooksRandom),
     (r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})", Reading::Always),
-    (r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
-    (r"\b(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
+    // Also glued to what stands before it, as to an escape sequence that was cut off: `\u{1b}[31ghp_…`.
+    (r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
+    (r"(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
     (
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_.-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|dckr_[a-z]+_[A-Za-z0-9_-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{35,}|hvs\.[A-Za-z0-9_-]{20,})",
+        r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_.-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|dckr_[a-z]+_[A-Za-z0-9_-]{10,}|AIza[A-Za-z0-9_-]{35,}|hvs\.[A-Za-z0-9_-]{20,})",
         Reading::Always,
     ),
+    // `task_test_…` is no key.
+    (r"(?:\b|[0-9;])(?<secret>[sr]k_(?:live|test)_[A-Za-z0-9]{16,})", Reading::Always),
     // Docker Hub names the account and its token when it limits pulls.
     (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
     // name=value, in environments, flags, query strings and connection strings.
@@ -194,6 +197,7 @@ mod tests {
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln x", "jwt [redacted] x"),
             ("key AKIAIOSFODNN7EXAMPLE!", "key [redacted]!"),
             ("ghp_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("[31ghp_abcdefghijklmnopqrst0123 [31sk_live_0123456789abcdef", "[31[redacted] [31[redacted]"),
             ("DB_PASSWORD=hunter2 PORT=80", "DB_PASSWORD=[redacted] PORT=80"),
             ("?token=abc&x=1", "?token=[redacted]&x=1"),
             ("password=\"a b\" user=x", "password=\"[redacted]\" user=x"),
@@ -234,6 +238,7 @@ mod tests {
             "open /var/run/secrets/kubernetes.io/serviceaccount/token: no such file",
             "Www-Authenticate: Bearer realm=\"https://auth.docker.io/token\"",
             "http://10.0.0.1:8080/healthz",
+            "run task_test_integrationsuite0",
             "repository does not exist or may require authorization: server message: insufficient_scope: \
              authorization failed",
             "invalid username/password: unauthorized",
