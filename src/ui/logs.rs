@@ -102,7 +102,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::*;
-    use crate::untrusted::oracle::{REDACTOR, acts};
+    use crate::untrusted::oracle::acts;
     use crate::untrusted::properties::hostile;
 
     fn line(text: &str) -> LogNews {
