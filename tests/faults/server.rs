@@ -95,7 +95,8 @@ struct Shared {
     world: Mutex<World>,
     requests: Mutex<Vec<Request>>,
     script: Script,
-    begun: Instant,
+    /// When it began, or when Helm had applied and began to wait.
+    begun: Mutex<Instant>,
     up: AtomicBool,
     /// Watches opened before this many were open never bring anything again.
     mute: AtomicU64,
@@ -117,7 +118,7 @@ impl Server {
             world: Mutex::new(world),
             requests: Mutex::default(),
             script: Box::new(script),
-            begun: Instant::now(),
+            begun: Mutex::new(Instant::now()),
             up: AtomicBool::new(true),
             mute: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -143,7 +144,10 @@ impl Server {
     pub(crate) fn later(&self, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
         let me = Self { port: self.port, shared: Arc::clone(&self.shared) };
         drop(thread::spawn(move || {
-            thread::sleep(Duration::from_millis(millis));
+            let due = Duration::from_millis(millis);
+            while me.shared.applying.load(Ordering::SeqCst) || lock(&me.shared.begun).elapsed() < due {
+                thread::sleep(Duration::from_millis(2));
+            }
             act(&me);
         }));
     }
@@ -219,7 +223,7 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
         let head = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
         let Some(body) = body_of(&mut socket, &head) else { return };
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut request = Request { at: shared.begun.elapsed(), path, head, before: 0 };
+        let mut request = Request { at: lock(&shared.begun).elapsed(), path, head, before: 0 };
         if request.of("secrets") {
             // where Helm keeps its releases: there are none, and what it writes has been written
             let nothing = request.head.starts_with("GET");
@@ -248,7 +252,9 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             }
             continue;
         }
-        if !request.resource().is_empty() {
+        if !request.resource().is_empty() && shared.applying.load(Ordering::SeqCst) {
+            *lock(&shared.begun) = Instant::now();
+            request.at = Duration::ZERO;
             shared.applying.store(false, Ordering::SeqCst);
         }
         {
