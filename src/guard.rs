@@ -28,7 +28,7 @@ use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
 use crate::settle::{Settled, Settling, some_have_settled};
 use crate::status::{Status, assess};
-use crate::verdict::{Facts, Judgement, Presence, Verdict, judge};
+use crate::verdict::{Facts, Judgement, Presence, Verdict, gone_for, judge};
 
 /// A target and all that is remembered of it.
 #[derive(Debug)]
@@ -96,8 +96,11 @@ pub(crate) struct Outlook {
     pub(crate) wake: Duration,
 }
 
-/// No counter has got better for this long: none will.
+/// No counter has got better for this long, times `--patience`: none will.
 const STALLED_AFTER: Duration = Duration::from_secs(600);
+/// And at least for this long: what Kubernetes takes to say what is wrong (40 s for a silent node, two minutes for a
+/// volume that is not mounted) knows nothing of our patience.
+const STALLED_NOT_BEFORE: Duration = Duration::from_secs(180);
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
 /// Looks are at least this frequent while nothing arrives.
@@ -235,7 +238,7 @@ impl Guard {
             }
         }
         self.look_before_the_deadline(now, policy, &mut outlook);
-        let moments = [self.gone_since.map(|since| since + Duration::from_secs(2)), Some(policy.timeout)];
+        let moments = [self.gone_since.map(|since| since + gone_for(policy)), Some(policy.timeout)];
         for moment in moments.into_iter().flatten().filter(|moment| *moment > now) {
             outlook.wake = outlook.wake.min(moment);
         }
@@ -294,7 +297,7 @@ impl Guard {
         outlook.requests.append(&mut found.requests);
         let counters = replicas(rollout);
         let still = self.movement.stands_still(now, workload.status.observed_generation, counters);
-        if still >= STALLED_AFTER + planned_start(rollout)
+        if still >= policy.scaled(STALLED_AFTER).max(STALLED_NOT_BEFORE) + planned_start(rollout)
             && may_stall(rollout)
             && settled == Settled::NotComplete
             && !matches!(status, Status::Complete)

@@ -23,7 +23,7 @@ pub(crate) struct Policy {
     /// One budget for all targets.
     pub(crate) timeout: Duration,
     pub(crate) stable_for: StableFor,
-    /// Factor on every tolerance of a cause; 1 is as documented.
+    /// Factor on every tolerance of a cause, and on what counts as a stall; 1 is as documented.
     pub(crate) patience: f64,
     /// Restarts of one container that are forgiven; one termination more ends the wait.
     pub(crate) tolerated_restarts: i64,
@@ -60,12 +60,16 @@ pub(crate) struct Policy {
     /// Failures are proved before they are told, and pods that may have died unseen before they are believed. Always;
     /// but not in recordings of format 1.1, which were judged before that was so.
     pub(crate) proofs: bool,
+    /// A target that was deleted has ten seconds to come back, not two, and pods that no probe watches must be 30 s old,
+    /// not 10 s. Always; but not in recordings up to format 1.2, which were judged before that was so.
+    pub(crate) waits_longer: bool,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StableFor {
-    /// As long as the probes and the lives of earlier instances demand; at least 10 s, at most 60 s.
+    /// As long as the probes and the lives of earlier instances demand; at least 10 s, 30 s where no probe watches, at
+    /// most 60 s.
     Auto,
     /// That long; zero is kubectl's behaviour.
     For(Duration),
@@ -88,6 +92,11 @@ impl Policy {
     pub(crate) const ONE_LOOK: Duration = Duration::from_secs(10);
     /// Fails on the fourth termination, about 36 s after the first start.
     pub(crate) const DEFAULT_TOLERATED_RESTARTS: i64 = 3;
+
+    /// So long, times `--patience`.
+    pub(crate) fn scaled(&self, time: Duration) -> Duration {
+        time.mul_f64(self.patience.clamp(0.0, 1000.0))
+    }
 
     /// The part that status and rules must know.
     pub(crate) const fn accepted(&self) -> Accepted {
@@ -122,6 +131,7 @@ impl Default for Policy {
             expect: Expectations::default(),
             asks: Asks::default(),
             proofs: true,
+            waits_longer: true,
         }
     }
 }

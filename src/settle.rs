@@ -22,6 +22,10 @@ pub(crate) use untouched::{is_untouched, nothing_is_new};
 
 /// The least age of a pod under [`StableFor::Auto`].
 const LEAST: Duration = Duration::from_secs(10);
+/// The least age where no probe of a container says that it has come up. Its process runs, which is all that is known,
+/// and what fails to start often does so only once a connection has timed out or a runtime has loaded: a database's
+/// client gives up after 5, 10 or 30 s.
+const LEAST_UNPROBED: Duration = Duration::from_secs(30);
 /// The greatest age demanded under [`StableFor::Auto`].
 const MOST: Duration = Duration::from_secs(60);
 /// Kubelet reports deaths up to 4 s late and timestamps have whole seconds, so the server's word alone is
@@ -81,7 +85,7 @@ impl Settling {
         let Some(pods) = self.cohort_pods(rollout, complete) else {
             return (Settled::NotComplete, Vec::new());
         };
-        let required = required_age(rollout, policy.stable_for);
+        let required = required_age(rollout, policy);
         let mut requests = Vec::new();
         if has_liveness_probe(rollout) {
             requests.extend(
@@ -196,7 +200,7 @@ fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration, policy: &Policy
 
 /// Whether some pod of the newest template has settled by itself: the rest of the rollout may be as it is.
 pub(crate) fn some_have_settled(rollout: &Rollout<'_>, policy: &Policy) -> bool {
-    let required = required_age(rollout, policy.stable_for);
+    let required = required_age(rollout, policy);
     rollout.live_pods().any(|pod| is_well(pod) && settles(rollout, pod, required, policy).at <= rollout.now())
 }
 
@@ -215,11 +219,11 @@ pub(crate) fn server_age(rollout: &Rollout<'_>, pod: &Pod) -> Option<Duration> {
 }
 
 /// How old the pods of a complete rollout must be.
-pub(crate) fn required_age(rollout: &Rollout<'_>, stable_for: StableFor) -> Duration {
-    let StableFor::Auto = stable_for else {
-        let StableFor::For(age) = stable_for else { return LEAST };
+pub(crate) fn required_age(rollout: &Rollout<'_>, policy: &Policy) -> Duration {
+    if let StableFor::For(age) = policy.stable_for {
         return age;
-    };
+    }
+    let least = if policy.waits_longer && is_unprobed(rollout) { LEAST_UNPROBED } else { LEAST };
     let probes = liveness_probes(rollout).map(first_verdict_of);
     let lives = rollout
         .pods
@@ -228,7 +232,7 @@ pub(crate) fn required_age(rollout: &Rollout<'_>, stable_for: StableFor) -> Dura
         .flat_map(|memory| memory.containers.iter())
         .filter(|(name, _)| !rollout.workload.spec.template.spec.is_init(name))
         .map(|(_, memory)| Duration::from_secs(u64::try_from(memory.longest_life).unwrap_or(0)) * 2);
-    let age = probes.chain(lives).max().unwrap_or(LEAST).clamp(LEAST, MOST);
+    let age = probes.chain(lives).max().unwrap_or(least).clamp(least, MOST);
     if events_are_refused(rollout) {
         // Without events a failing liveness probe is seen only by its kill.
         let blind = liveness_probes(rollout).map(|probe| {
@@ -255,6 +259,15 @@ fn first_verdict_of(probe: &Probe) -> Duration {
 fn grace_period(rollout: &Rollout<'_>) -> Duration {
     let seconds = rollout.workload.spec.template.spec.termination_grace_period_seconds.unwrap_or(30);
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// Some container that keeps running has no probe of any kind.
+fn is_unprobed(rollout: &Rollout<'_>) -> bool {
+    rollout.workload.spec.template.spec.long_running().any(|container| {
+        container.readiness_probe.is_none()
+            && container.startup_probe.is_none()
+            && container.liveness_probe.is_none()
+    })
 }
 
 /// Liveness probes of the containers that keep running.

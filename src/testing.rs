@@ -48,7 +48,12 @@ impl World {
     /// A world with a StatefulSet or DaemonSet `web` in place of the Deployment; its uid is its name. To be
     /// followed by [`Self::workload`].
     pub(crate) fn of(kind: Kind) -> Self {
-        Self { kind, ..Self::with_app(json!({})) }
+        Self::of_with_app(kind, json!({}))
+    }
+
+    /// As [`Self::of`], with these fields of the container.
+    pub(crate) fn of_with_app(kind: Kind, fields: Value) -> Self {
+        Self { kind, ..Self::with_app(fields) }
     }
 
     /// Writes the StatefulSet or DaemonSet with these fields of its spec and that status.

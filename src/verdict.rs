@@ -132,8 +132,11 @@ pub(crate) enum Judgement {
 /// The HTTP status of credentials that are not, or no longer, accepted.
 pub(crate) const UNAUTHORIZED: u16 = 401;
 
-/// A deleted object may be re-created under its name a moment later (`kubectl replace --force`).
-const GONE_FOR: Duration = Duration::from_secs(2);
+/// A deleted object may be created again under its name a moment later: by `kubectl replace --force`, or by a script
+/// that deletes and then applies, each with the time that a client takes to start and to discover the API.
+pub(crate) const fn gone_for(policy: &Policy) -> Duration {
+    Duration::from_secs(if policy.waits_longer { 10 } else { 2 })
+}
 
 /// Decides. Completion beats failure in the same instant; the timeout is asked last.
 pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
@@ -146,7 +149,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
     match facts.presence {
         Presence::Absent if facts.now < facts.policy.wait_for_create => {}
         Presence::Absent => return Judgement::Stop(Verdict::NotFound),
-        Presence::Gone(since) if facts.now.saturating_sub(since) >= GONE_FOR => {
+        Presence::Gone(since) if facts.now.saturating_sub(since) >= gone_for(facts.policy) => {
             return Judgement::Stop(Verdict::Failed(CauseCode::TargetDeleted));
         }
         Presence::Replaced => {

@@ -1,6 +1,8 @@
 //! Causes that lie in the rollout itself, and the fallback for what no other rule knows.
 #![doc = include_str!("rollout.md")]
 
+use std::fmt::Write as _;
+
 mod old_pods;
 mod remaining;
 
@@ -131,18 +133,31 @@ fn unknown_waiting(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus, d
 pub(crate) fn stalled(rollout: &Rollout<'_>, seconds: u64) -> Finding {
     let workload = rollout.workload;
     let status = &workload.status;
-    let headline = format!(
+    let leaving = rollout.old_pods.iter().find(|pod| pod.metadata.is_being_deleted());
+    let mut headline = format!(
         "{} has come no further for {seconds}s: {} of {} replicas are available",
         named(rollout),
         workload.available().min(status.updated_replicas),
         workload.desired()
     );
+    if let Some(pod) = leaving {
+        let _ =
+            write!(headline, ", and old pod {} is still there: {}", pod.metadata.name, kept_by(rollout, pod));
+    }
     let evidence = Evidence::absence(format!(
         "for {seconds}s no more replicas were updated, ready or available than at some time before"
     ));
     let (namespace, target) = (rollout.namespace(), workload.command_target());
-    Finding::new(CauseCode::Stalled, "stalled", workload.object_ref(), headline, evidence)
-        .with_hold(Hold::Ripe)
+    let mut finding = Finding::new(CauseCode::Stalled, "stalled", workload.object_ref(), headline, evidence)
+        .with_hold(Hold::Ripe);
+    // A controller that waits for a pod to end says nothing of it anywhere.
+    if let Some(remains) = leaving.map(|pod| old_pod_remains(rollout, pod)) {
+        finding.evidence.extend(remains.evidence);
+        finding.help.extend(remains.help);
+        finding.commands.extend(remains.commands);
+        return finding;
+    }
+    finding
         .with_help("look at the pods that are not ready, and at the controller if there are none")
         .with_command(format!("kubectl -n {namespace} describe {target}"))
 }

@@ -210,15 +210,17 @@ fn a_template_that_changes_before_the_controller_has_looked_is_another_rollout()
 }
 
 #[test]
-fn a_target_that_goes_away_has_two_seconds_to_come_back() {
+fn a_target_that_goes_away_has_ten_seconds_to_come_back() {
     let mut world = World::with_app(json!({}));
     let mut guard = Guard::new(World::target());
     guard.look(&world.store, &Policy::default());
     world.at(5);
     world.observe(Observed::Listed { stream: World::target(), objects: Vec::new() });
     guard.look(&world.store, &Policy::default());
+    world.at(14);
+    guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "none");
-    world.at(7);
+    world.at(15);
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "target-deleted");
 }
@@ -333,6 +335,21 @@ fn what_was_decided_stands_when_nothing_more_arrives() {
     guard.look(&world.store, &Policy::default());
     guard.conclude(world.now);
     assert_eq!(reason(&guard), "none", "nothing was decided");
+}
+
+#[test]
+fn patience_is_a_factor_on_the_ten_minutes_of_a_stall_too() {
+    for (patience, at) in [(0.1, 180), (0.5, 300), (2.0, 1200)] {
+        let mut world = World::with_app(json!({}));
+        let policy = Policy { timeout: Duration::from_secs(3600), patience, ..Policy::default() };
+        let mut guard = Guard::new(World::target());
+        for (at, expected) in [(0, "none"), (at - 1, "none"), (at, "none"), (at + 4, "stalled")] {
+            world.at(at);
+            world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+            guard.look(&world.store, &policy);
+            assert_eq!(reason(&guard), expected, "{patience} {at}");
+        }
+    }
 }
 
 #[test]

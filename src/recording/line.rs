@@ -14,7 +14,7 @@ use crate::observation::{
 use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
-pub(super) const FORMAT: Format = Format { major: 1, minor: 2 };
+pub(super) const FORMAT: Format = Format { major: 1, minor: 3 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub(crate) struct RecordedPolicy {
     /// Proofs before a failure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     proofs: bool,
+    /// See [`Policy::waits_longer`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    waits_longer: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -114,6 +117,7 @@ impl From<Policy> for RecordedPolicy {
             expect: policy.expect,
             asks: policy.asks,
             proofs: policy.proofs,
+            waits_longer: policy.waits_longer,
         }
     }
 }
@@ -146,6 +150,7 @@ impl RecordedPolicy {
             expect: self.expect.clone(),
             asks: self.asks,
             proofs: self.proofs,
+            waits_longer: self.waits_longer,
         }
     }
 }

@@ -87,7 +87,11 @@ fn target(session: &Session, guard: &Guard) -> Target {
         name: stream.name().unwrap_or_default().to_owned(),
         uid: meta.uid.clone(),
         generation: meta.generation,
-        revision: meta.annotations.revision.clone(),
+        revision: meta
+            .annotations
+            .revision
+            .clone()
+            .or_else(|| Some(rollout.as_ref()?.revision()?.to_string())),
         verdict: name,
         reason: reason.to_owned(),
         summary: summary(session, guard, verdict),

@@ -111,7 +111,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) generation: i64,
-    /// The Deployment's revision, where there is one.
+    /// The revision that `kubectl rollout history` shows, where there is one and it is known: of a Deployment and a
+    /// DaemonSet always, of a StatefulSet where its ControllerRevisions were read (in trouble, or with `--revision`).
     pub(crate) revision: Option<String>,
     pub(crate) verdict: VerdictName,
     /// Why that verdict: a cause code, or `complete`, `settling`, `progressing`, `unreachable`, `not-finished`, …

@@ -9,7 +9,7 @@ use crate::policy::Policy;
 /// Whether that many pods of the newest template are up and have settled; if as many are up and not all of them
 /// old enough, when they will be.
 pub(crate) fn enough_have_settled(rollout: &Rollout<'_>, needed: i64, policy: &Policy) -> Settled {
-    let required = required_age(rollout, policy.stable_for);
+    let required = required_age(rollout, policy);
     let mut at: Vec<Duration> = rollout
         .live_pods()
         .filter(|pod| is_well(pod))

@@ -35,11 +35,16 @@ fn auto() -> Policy {
     Policy::default()
 }
 
+/// An application that says when it has come up.
+fn probed() -> Value {
+    json!({"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}}})
+}
+
 const START: &str = "2026-11-24T10:00:00Z";
 
 #[test]
 fn a_young_pod_must_reach_ten_seconds() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     let mut settling = Settling::default();
     world.at(2);
     world.pod("web-1", running(0, START));
@@ -51,8 +56,25 @@ fn a_young_pod_must_reach_ten_seconds() {
 }
 
 #[test]
+fn without_a_probe_of_any_kind_a_pod_must_reach_thirty_seconds() {
+    let required = |container: Value, policy: &Policy| {
+        let mut world = World::with_app(container);
+        complete(&mut world);
+        required_age(&world.rollout(), policy).as_secs()
+    };
+    let check = json!({"exec": {"command": ["true"]}, "initialDelaySeconds": 1, "periodSeconds": 1});
+    assert_eq!(required(json!({}), &auto()), 30);
+    assert_eq!(required(probed(), &auto()), 10);
+    assert_eq!(required(json!({ "startupProbe": check }), &auto()), 10);
+    assert_eq!(required(json!({ "livenessProbe": check }), &auto()), 10);
+    // A recording that was judged before this was so, and what the user says.
+    assert_eq!(required(json!({}), &Policy { waits_longer: false, ..auto() }), 10);
+    assert_eq!(required(json!({}), &Policy { stable_for: StableFor::For(seconds(5)), ..auto() }), 5);
+}
+
+#[test]
 fn a_pod_that_had_settled_long_before_we_looked_passes_at_once() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     complete(&mut world);
     world.listed_pod("web-1", running(0, "2026-11-24T09:58:00Z"));
     let mut settling = Settling::default();
@@ -61,7 +83,7 @@ fn a_pod_that_had_settled_long_before_we_looked_passes_at_once() {
 
 #[test]
 fn a_pod_that_is_only_a_little_older_than_required_is_watched_all_the_same() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     complete(&mut world);
     world.listed_pod("web-1", running(0, "2026-11-24T09:59:30Z"));
     let mut settling = Settling::default();
@@ -70,7 +92,7 @@ fn a_pod_that_is_only_a_little_older_than_required_is_watched_all_the_same() {
 
 #[test]
 fn a_crash_makes_the_pod_young_and_doubles_what_it_must_show() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     let mut settling = Settling::default();
     world.pod("web-1", running(0, START));
     complete(&mut world);
@@ -87,7 +109,7 @@ fn a_crash_makes_the_pod_young_and_doubles_what_it_must_show() {
 
 #[test]
 fn pods_that_an_autoscaler_adds_do_not_delay_the_cohort() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     let mut settling = Settling::default();
     world.pod("web-1", running(0, START));
     complete(&mut world);
@@ -101,7 +123,7 @@ fn pods_that_an_autoscaler_adds_do_not_delay_the_cohort() {
 
 #[test]
 fn a_later_pod_that_crashes_blocks() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     let mut settling = Settling::default();
     world.pod("web-1", running(0, START));
     complete(&mut world);
@@ -136,7 +158,7 @@ fn a_failing_liveness_probe_stands_until_it_could_have_killed() {
 
 #[test]
 fn counters_ahead_of_the_pods_we_have_seen_do_not_settle() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     complete(&mut world);
     world.at(60);
     assert_eq!(Settling::default().update(&world.rollout(), true, &auto()).0, Settled::NotComplete);
@@ -144,7 +166,7 @@ fn counters_ahead_of_the_pods_we_have_seen_do_not_settle() {
 
 #[test]
 fn zero_turns_settling_off() {
-    let mut world = World::with_app(json!({}));
+    let mut world = World::with_app(probed());
     complete(&mut world);
     let policy = Policy { stable_for: StableFor::For(Duration::ZERO), ..auto() };
     assert_eq!(Settling::default().update(&world.rollout(), true, &policy).0, Settled::Settled);
@@ -152,7 +174,7 @@ fn zero_turns_settling_off() {
 
 #[test]
 fn below_a_partition_nothing_settles() {
-    let mut world = World::of(Kind::StatefulSet);
+    let mut world = World::of_with_app(Kind::StatefulSet, probed());
     world.at(2);
     world.workload(
         json!({"replicas": 2, "updateStrategy": {"rollingUpdate": {"partition": 1}}}),
@@ -172,7 +194,7 @@ fn below_a_partition_nothing_settles() {
 
 #[test]
 fn where_nothing_is_to_be_updated_nothing_is_waited_for() {
-    let mut world = World::of(Kind::StatefulSet);
+    let mut world = World::of_with_app(Kind::StatefulSet, probed());
     world.workload(
         json!({"updateStrategy": {"rollingUpdate": {"partition": 9}}}),
         json!({"observedGeneration": 1, "updateRevision": "new", "replicas": 1, "availableReplicas": 1}),

@@ -50,9 +50,10 @@ pub(crate) fn play(seed: u64) -> Outcome {
     let mut random = Random(seed);
     let started = "2026-11-24T10:00:00Z".parse().unwrap();
     let fleet = Fleet::new(&mut random, started);
-    let settling = [0, 10, 10, 10, 30, 30][usize::try_from(random.below(6)).unwrap()];
-    let stable_for =
-        if settling == 10 { StableFor::Auto } else { StableFor::For(Duration::from_secs(settling)) };
+    // The pods have no probe, so that `auto` is 30 s.
+    let asked = [Some(0), None, None, None, Some(10), Some(30)][usize::try_from(random.below(6)).unwrap()];
+    let settling = asked.unwrap_or(30);
+    let stable_for = asked.map_or(StableFor::Auto, |asked| StableFor::For(Duration::from_secs(asked)));
     let policy = Policy { timeout: Duration::from_secs(TIMEOUT), stable_for, ..Policy::default() };
     let target = Stream::of(Kind::Deployment, "shop", "web");
     let mut world = World {

@@ -154,11 +154,11 @@ fn credentials_that_are_not_accepted_are_no_missing_permission() {
 
 #[test]
 fn presence_decides_before_anything_else() {
-    let case = |presence| Case { presence, settled: Settled::Settled, ..Case::default() };
+    let case = |presence| Case { at: 12, presence, settled: Settled::Settled, ..Case::default() };
     assert_eq!(case(Presence::Absent).reason(), "not-found");
     assert_eq!(case(Presence::Replaced).reason(), "rollout-superseded");
-    assert_eq!(case(Presence::Gone(Duration::from_secs(1))).reason(), "target-deleted");
-    assert_eq!(case(Presence::Gone(Duration::from_secs(4))).reason(), "wait");
+    assert_eq!(case(Presence::Gone(Duration::from_secs(2))).reason(), "target-deleted");
+    assert_eq!(case(Presence::Gone(Duration::from_secs(3))).reason(), "wait");
     assert_eq!(Case { workload: Some(forbidden()), ..Case::default() }.reason(), "workload-not-readable");
 }
 

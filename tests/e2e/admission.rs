@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, Need, Step, apply, kubectl, until};
+use crate::case::{Case, Need, Step, apply, kubectl, pods_refused, until};
 use crate::manifest::{app, one, web};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -119,27 +119,25 @@ fn refused() -> Vec<Case> {
             .says(&["RuntimeClass gvisor", "kubectl get runtimeclasses"]),
         fails("policy-denied", "admission-policy-denied")
             .before(Step::Apply(policy()))
-            // The API server takes a moment to compile a policy.
-            .before(Step::Pass(5))
+            .before(pods_refused("every container must have limits"))
             .object(web(one(app(json!({})))))
             .says(&["ValidatingAdmissionPolicy $NS", "every container must have limits"]),
         fails("webhook-unavailable", "admission-webhook-unavailable")
             .before(apply(absent_webhook()))
-            .before(Step::Pass(3))
+            .before(pods_refused("connection refused"))
             .object(web(one(app(json!({})))))
             .says(&["check.policy.example.com", "connection refused", "trouble"])
             .lasts(140),
         fails("webhook-denied", "admission-webhook-denied")
             .of_the_cluster(answering_webhook("Validating", "deny"))
-            // The API server has read a new webhook a moment later.
-            .before(Step::Pass(3))
+            .before(pods_refused("has no signature"))
             .object(web(one(app(json!({})))))
             .says(&["check.policy.example.com", "image of container app has no signature"])
             .needs(Need::Servers)
             .lasts(35),
         fails("spoilt-by-a-webhook", "pod-invalid")
             .of_the_cluster(answering_webhook("Mutating", "spoil"))
-            .before(Step::Pass(3))
+            .before(pods_refused("Unsupported value"))
             .object(web(one(app(json!({})))))
             .says(&["spec.restartPolicy: Unsupported value: \"Sometimes\""])
             .needs(Need::Servers)
@@ -153,7 +151,8 @@ fn healthy() -> Vec<Case> {
         passes("restricted-and-allowed-near-miss").before(enforce("restricted")).object(restricted()),
         passes("service-account-late-near-miss")
             .object(naming("serviceAccountName", "deployer"))
-            .at(5, kubectl("create serviceaccount deployer"))
+            .once("service-account-missing", kubectl("create serviceaccount deployer"))
+            .args("--patience 4")
             .lasts(45),
         passes("webhook-agrees-near-miss")
             .of_the_cluster(answering_webhook("Validating", "allow"))
@@ -162,7 +161,7 @@ fn healthy() -> Vec<Case> {
             .needs(Need::Servers),
         passes("policy-kept-near-miss")
             .before(Step::Apply(policy()))
-            .before(Step::Pass(5))
+            .before(pods_refused("every container must have limits"))
             .object(web(one(app(json!({"resources": {"limits": {"memory": "64Mi"}}}))))),
     ]
 }

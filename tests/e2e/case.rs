@@ -26,6 +26,11 @@ pub(crate) enum Step {
         args: Vec<String>,
         contains: String,
     },
+    /// Waits until `kubectl -n NAMESPACE …` fails and says the text.
+    Refused {
+        args: Vec<String>,
+        says: String,
+    },
     /// Says what the kubelet of a node without a machine would say of the pods with these labels: they are ready.
     Ready(String),
     /// Opens the readiness gate of that name of every pod with the label `app=web`.
@@ -76,6 +81,13 @@ pub(crate) fn rolled_out(target: &str) -> Step {
 
 pub(crate) fn until(args: &str, contains: &str) -> Step {
     Step::Until { args: words(args), contains: contains.to_owned() }
+}
+
+/// Until a pod of this namespace is refused in these words: what refuses it is read by the API server a while after it
+/// was made.
+pub(crate) fn pods_refused(says: &str) -> Step {
+    let args = words("run asks --image=$REGISTRY/busy:1 --restart=Never --dry-run=server");
+    Step::Refused { args, says: says.to_owned() }
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -115,6 +115,9 @@ impl Cluster {
             }
             Step::Kubectl(args) => self.kubectl(namespace, args).map(drop),
             Step::Until { args, contains } => self.until(namespace, args, contains),
+            Step::Refused { args, says } => {
+                Self::until_it(args, says, || Ok(self.kubectl(namespace, args).err().unwrap_or_default()))
+            }
             Step::Ready(selector) => self.say_ready(namespace, selector),
             Step::Open(gate) => {
                 let args = ["get", "pods", "-l", "app=web", "-o", "name"].map(str::to_owned);
@@ -235,9 +238,17 @@ impl Cluster {
     }
 
     fn until(&self, namespace: &str, args: &[String], contains: &str) -> Result<(), String> {
+        Self::until_it(args, contains, || self.kubectl(namespace, args))
+    }
+
+    fn until_it(
+        args: &[String],
+        contains: &str,
+        look: impl Fn() -> Result<String, String>,
+    ) -> Result<(), String> {
         let began = Instant::now();
         loop {
-            let seen = self.kubectl(namespace, args);
+            let seen = look();
             if seen.as_ref().is_ok_and(|text| text.contains(contains)) {
                 return Ok(());
             }

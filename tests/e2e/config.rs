@@ -158,11 +158,13 @@ fn healthy() -> Vec<Case> {
     vec![
         Case::passes("config", "config-map-created-late-near-miss")
             .object(variable("SPECIAL_LEVEL_KEY", "configMapKeyRef", "special-config", "special.how"))
+            .args("--patience 4")
             .at(15, apply(config_map("special-config", json!({"special.how": "very"}))))
             .lasts(45),
         Case::passes("config", "key-added-late-near-miss")
             .object(config_map("special-config", json!({"special.type": "charm"})))
             .object(variable("SPECIAL_LEVEL_KEY", "configMapKeyRef", "special-config", "special.how"))
+            .args("--patience 4")
             .at(15, apply(config_map("special-config", json!({"special.how": "very"}))))
             .lasts(45),
         Case::passes("config", "secret-for-volume-created-late-near-miss")
@@ -170,6 +172,7 @@ fn healthy() -> Vec<Case> {
                 json!({"secret": {"secretName": "myothersecret"}}),
                 json!({"mountPath": "/etc/secret/"}),
             ))
+            .args("--patience 4")
             .at(15, apply(secret("myothersecret", &["password"])))
             .lasts(50),
         Case::passes("config", "optional-near-miss")

@@ -82,6 +82,12 @@ fn late_deaths() -> Vec<Case> {
             .object(running("echo warming up; sleep 5; echo lost the database; exit 1"))
             .says(&["exit code 1", "lost the database"])
             .lasts(65),
+        // No probe says that it has come up, and its client of the database gives up late.
+        Case::fails("crash", "dies-after-14s", "container-crashing")
+            .object(running("echo connecting; sleep 14; echo lost the database; exit 1"))
+            .args("--tolerate-restarts 1")
+            .says(&["exit code 1", "lost the database"])
+            .lasts(55),
         // `startedAt` lies before the hook ends, so the pod looks old when it becomes Ready.
         Case::fails("crash", "dies-after-post-start-hook-of-15s", "container-crashing")
             .object(web(one(app(json!({

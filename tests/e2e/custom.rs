@@ -24,22 +24,22 @@ fn definition() -> Value {
     })
 }
 
-fn widget(spec: Value) -> Value {
+pub(crate) fn widget(spec: Value) -> Value {
     json!({"apiVersion": "rollout-guard.test/v1", "kind": "Widget", "metadata": {"name": "web"}, "spec": spec})
 }
 
 /// What the controller of the widget writes.
-fn writes(status: Value) -> Step {
+pub(crate) fn writes(status: Value) -> Step {
     let patch = json!({ "status": status }).to_string();
     kubectl(&format!("patch widget web --subresource=status --type=merge -p {patch}"))
 }
 
-fn condition(kind: &str, status: &str, message: &str) -> Value {
+pub(crate) fn condition(kind: &str, status: &str, message: &str) -> Value {
     json!({"type": kind, "status": status, "reason": "Because", "message": message,
         "lastTransitionTime": "2026-11-24T10:00:00Z"})
 }
 
-fn with_kind(case: Case) -> Case {
+pub(crate) fn with_kind(case: Case) -> Case {
     case.before(apply(definition()))
         .before(until(
             "get crd widgets.rollout-guard.test -o jsonpath={.status.conditions[*].type}",
@@ -144,7 +144,7 @@ fn not_judged() -> Vec<Case> {
             .target("widget/web")
             .object(widget(json!({})))
             .at(2, writes(json!({"conditions": [condition("Ready", "False", "waits-for-DNS")]})))
-            .timeout(10)
+            .timeout(25)
             .names("object-not-ready")
             .says(&["waits-for-DNS"])
             .lasts(12),

@@ -50,10 +50,33 @@ pub(crate) fn cases() -> Vec<Case> {
             .says(&["1 node keeps the older pod meanwhile", "maxUnavailable"])
             .field("/targets/0/replicas/updated", 0)
             .lasts(90),
+        // Who may not see nodes judges all pods alike, and is told what the others would have known.
+        on_both(Case::ends("daemon-set", "silent-node-that-may-not-be-seen", 3, "timed-out", "progressing"))
+            .before(silent())
+            .before(viewer())
+            .object(set("1", 1))
+            .args(AS_VIEWER)
+            .timeout(30)
+            .says(&["nodes"])
+            .field("/targets/0/replicas/desired", 2)
+            .lasts(70),
+        Case::passes("daemon-set", "nodes-not-readable-near-miss")
+            .before(viewer())
+            .object(daemon_set(one(server(json!({"readinessProbe": ready()})))))
+            .args(AS_VIEWER)
+            .field("/targets/0/replicas/available", 1)
+            .lasts(40),
     ]
     .into_iter()
     .map(|case| case.target("ds/web"))
     .collect()
+}
+
+const AS_VIEWER: &str = "--as system:serviceaccount:$NS:viewer";
+
+/// Somebody who may see everything in the namespace, and no nodes.
+fn viewer() -> Step {
+    kubectl("create rolebinding viewer --clusterrole=view --serviceaccount=$NS:viewer")
 }
 
 /// With a second node, which has no machine; its pods must be ended by hand.

@@ -120,7 +120,8 @@ fn healthy() -> Vec<Case> {
         Case::passes("daemon-set", "quota-raised-near-miss")
             .object(pod_quota(0))
             .object(version("1"))
-            .at(4, kubectl("delete quota pods"))
+            .args("--patience 4")
+            .once("quota-exceeded", kubectl("delete quota pods"))
             .lasts(60),
     ]
 }

@@ -163,11 +163,13 @@ fn healing() -> Vec<Case> {
     vec![
         Case::passes("image", "registry-down-and-back-near-miss")
             .object(late)
+            .args("--patience 4")
             .at(8, Step::OpenLateRegistry)
             .needs(Need::ClusterProgram)
             .lasts(40),
         Case::passes("image", "tag-pushed-late-near-miss")
             .object(image("$REGISTRY/late:$RUN"))
+            .args("--patience 4")
             .at(8, Step::Push("late:$RUN".to_owned()))
             .needs(Need::ClusterProgram)
             .lasts(40),
@@ -208,7 +210,8 @@ fn with_the_registry_asked() -> Vec<Case> {
             .object(image("$REGISTRY/other-arch:1"))
             .says(&["$REGISTRY/other-arch:1 is built for linux/"])
             .lasts(25),
-        asked(Case::passes("image", "asked-tag-pushed-late-near-miss"))
+        Case::passes("image", "asked-tag-pushed-late-near-miss")
+            .args("--check-registry --patience 4")
             .object(image("$REGISTRY/late:asked-$RUN"))
             .at(8, Step::Push("late:asked-$RUN".to_owned()))
             .needs(Need::ClusterProgram)

@@ -96,12 +96,14 @@ fn healthy() -> Vec<Case> {
         passes("raised-late-near-miss")
             .object(max("100Mi"))
             .object(gateway(json!({"requests": {"memory": "120Mi"}})))
-            .at(5, apply(max("200Mi")))
+            .once("limit-range-default-conflict", apply(max("200Mi")))
+            .args("--patience 4")
             .lasts(40),
         // The default is corrected, and the controller has not tried again yet: that is no failure.
         passes("default-corrected-late-near-miss")
             .object(limit_range(json!({"type": "Container", "default": {"memory": "64Mi"}})))
             .object(gateway(json!({"requests": {"memory": "120Mi"}})))
+            .args("--patience 4")
             .at(6, apply(limit_range(json!({"type": "Container", "default": {"memory": "200Mi"}}))))
             .timeout(240)
             .lasts(60),

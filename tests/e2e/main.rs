@@ -49,6 +49,7 @@ mod registry;
 mod replica_set;
 mod rollout;
 mod run;
+mod siblings;
 mod stateful_set;
 mod targets;
 mod undo;
@@ -125,6 +126,7 @@ fn every_case() -> Vec<Case> {
         probe::cases,
         limits::cases,
         rollout::cases,
+        siblings::cases,
         stateful_set::cases,
         daemon_nodes::cases,
         daemon_set::cases,

@@ -131,7 +131,8 @@ fn healthy() -> Vec<Case> {
         // The node rejects pods until it has the label.
         passes("rejected-and-then-taken-near-miss")
             .object(pod(json!({}), labelled))
-            .at(7, kubectl("label node node-1 example.com/late=$NS --overwrite"))
+            .args("--patience 4")
+            .once("node-rejected-pod", kubectl("label node node-1 example.com/late=$NS --overwrite"))
             .after(kubectl("label node node-1 example.com/late-")),
         passes("node-silent-for-a-while-near-miss")
             .of_the_cluster(node_without_machine(node))

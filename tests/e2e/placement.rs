@@ -100,8 +100,8 @@ fn unplaced() -> Vec<Case> {
             .says(&[zone, "ScheduleAnyway"]),
         // No autoscaler runs here; what it would say is written in its place.
         Case::fails("placement", "autoscaler-that-finds-no-group", "autoscaler-refused")
-            .object(asking("cpu", "1000"))
-            .at(3, Step::Event("cluster-autoscaler", "NotTriggerScaleUp", NO_GROUP_FITS))
+            .before(apply(asking("cpu", "1000")))
+            .before(Step::Event("cluster-autoscaler", "NotTriggerScaleUp", NO_GROUP_FITS))
             .says(&["3 Insufficient cpu", "1 max node group size reached"])
             .args("--patience 0.2")
             .lasts(45),

@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .lasts(45),
         Case::passes("pod", "gate-opened-near-miss")
             .object(gated())
-            .at(6, kubectl("patch pod web --subresource=status --type=strategic -p {\"status\":{\"conditions\":[{\"type\":\"example.com/open\",\"status\":\"True\"}]}}"))
+            .once("readiness-gate-closed", kubectl("patch pod web --subresource=status --type=strategic -p {\"status\":{\"conditions\":[{\"type\":\"example.com/open\",\"status\":\"True\"}]}}"))
             .lasts(25),
         Case::ends("pod", "gate-closed", 3, "timed-out", "readiness-gate-closed")
             .object(gated())

@@ -108,8 +108,9 @@ fn healthy() -> Vec<Case> {
         // tolerance: a touch of the ReplicaSet makes it try at once.
         passes("raised-late-near-miss", json!({"requests.memory": "64Mi"}))
             .object(asking("1", "32Mi", 3))
-            .at(5, apply(quota(json!({"requests.memory": "200Mi"}))))
-            .at(6, kubectl("annotate replicasets --all touched=yes"))
+            .args("--patience 4")
+            .once("quota-exceeded", apply(quota(json!({"requests.memory": "200Mi"}))))
+            .at(0, kubectl("annotate replicasets --all touched=yes"))
             .lasts(45),
         // The quota has room long before the controller tries again: at about 41 s by itself.
         passes("raised-before-the-next-try-near-miss", json!({"requests.memory": "16Mi"}))

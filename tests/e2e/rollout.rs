@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, kubectl, rolled_out, until};
-use crate::manifest::{app, container, deployment, one, ready, server, shell, web, with_spec};
+use crate::manifest::{app, container, deployment, one, ready, server, shell, stateful_set, web, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = failures();
@@ -42,6 +42,16 @@ fn lingering(version: &str) -> Value {
         "readinessProbe": ready(),
     }));
     web(json!({"terminationGracePeriodSeconds": 60, "containers": [container]}))
+}
+
+/// A StatefulSet whose pods nobody takes the finalizer from.
+fn kept(version: &str) -> Value {
+    let env = json!([{"name": "VERSION", "value": version}]);
+    let mut set = stateful_set(1, one(server(json!({"env": env, "readinessProbe": ready()}))));
+    if let Some(metadata) = set.pointer_mut("/spec/template/metadata").and_then(Value::as_object_mut) {
+        metadata.insert("finalizers".to_owned(), json!(["example.com/keep"]));
+    }
+    set
 }
 
 fn with_image(mut deployment: Value, image: &str) -> Value {
@@ -113,6 +123,22 @@ fn failures() -> Vec<Case> {
             .object(with_spec(not_found(), json!({"progressDeadlineSeconds": 10})))
             .says(&["/readyz", "404"])
             .lasts(20),
+        // A StatefulSet has no deadline. Its old pod is kept by a finalizer that nobody takes away.
+        Case::fails("rollout", "stalled", "stalled")
+            .target("sts/web")
+            .before(apply(kept("1")))
+            .before(rolled_out("sts/web"))
+            .object(kept("2"))
+            .args("--patience 0.1")
+            .after(kubectl("delete sts web --cascade=orphan"))
+            .after(kubectl("patch pod web-0 --type=merge -p {\"metadata\":{\"finalizers\":null}}"))
+            .says(&[
+                "StatefulSet web has come no further for",
+                "old pod web-0 is still there: its finalizer example.com/keep keeps it",
+                "kubectl -n $NS get pod web-0 -o yaml",
+            ])
+            .timeout(300)
+            .lasts(205),
         Case::fails("rollout", "progress-deadline", "progress-deadline-exceeded")
             .object(with_spec(starting(), json!({"progressDeadlineSeconds": 10})))
             .says(&["10s", "0 of 1"])

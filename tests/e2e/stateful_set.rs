@@ -103,7 +103,8 @@ fn stuck() -> Vec<Case> {
             .before(apply(image_missing(2)))
             .before(waits("ImagePullBackOff"))
             .object(version("2", 2))
-            .at(10, kubectl("delete pod web-0 --wait=false"))
+            .args("--patience 4")
+            .once("old-pod-blocking", kubectl("delete pod web-0 --wait=false"))
             .field("/targets/0/replicas/available", 2)
             .lasts(50),
         // In parallel the controller replaces the broken pods of its own accord.

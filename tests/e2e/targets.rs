@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, Pipe, apply};
 use crate::manifest::{
-    annotated, app, container, daemon_set, deployment, labelled, one, ready, secret, server, shell,
+    annotated, app, container, daemon_set, deployment, labelled, one, pod, ready, secret, server, shell,
     stateful_set, web, with_spec,
 };
 
@@ -44,6 +44,38 @@ fn pointing() -> Vec<Case> {
             .object(secret("db", &["password"]))
             .object(web(one(serving())))
             .lasts(15),
+        // A pod by itself is a rollout of its own.
+        Case::fails("targets", "applied-pod", "pod-failed")
+            .target("pod/web")
+            .pipe(Pipe::Apply("json"))
+            .object(secret("db", &["password"]))
+            .object(pod("Never", one(app(json!({"command": shell("echo cannot migrate; exit 5")})))))
+            .object(web(one(serving())))
+            .others(1)
+            .says(&["pod/web failed after", "cannot migrate", "deployment/web complete"])
+            .lasts(25),
+        // A kind of one's own is left out unless it is asked for.
+        crate::custom::with_kind(Case::passes("targets", "applied-kind-included"))
+            .target("widget/web")
+            .pipe(Pipe::Apply("json"))
+            .object(crate::custom::widget(json!({"size": 1})))
+            .object(web(one(serving())))
+            .args("--include widgets.rollout-guard.test")
+            .once(
+                "rollout-guard.test/web:",
+                crate::custom::writes(json!({"observedGeneration": 1,
+                "conditions": [crate::custom::condition("Ready", "True", "grown")]})),
+            )
+            .others(1)
+            .field("/targets/0/kind", "Widget")
+            .field("/targets/1/kind", "Deployment")
+            .lasts(25),
+        crate::custom::with_kind(Case::passes("targets", "applied-kind-left-out"))
+            .pipe(Pipe::Apply("json"))
+            .object(crate::custom::widget(json!({"size": 1})))
+            .object(web(one(serving())))
+            .field("/targets/0/kind", "Deployment")
+            .lasts(25),
         Case::ends("targets", "applied-object-is-gone", 6, "superseded", "rollout-superseded")
             .pipe(Pipe::Text(same_name))
             .object(web(one(serving())))

@@ -216,6 +216,8 @@ fn held() -> Vec<Case> {
             .at(12, Step::Beat("$NS-old".to_owned()))
             .at(30, Step::Beat("$NS-old".to_owned()))
             .at(50, Step::Beat("$NS-old".to_owned()))
+            .at(70, Step::Beat("$NS-old".to_owned()))
+            .at(90, Step::Beat("$NS-old".to_owned()))
             .says(&[
                 "$NS-csi (claim data) is held by old pod web-",
                 "on $NS-old, which stays until a new pod is ready",
@@ -286,6 +288,7 @@ fn healthy() -> Vec<Case> {
         passes("claim-late-near-miss")
             .of_the_cluster(volume("$NS-late", late, on_any_node()))
             .object(user("1"))
+            .args("--patience 4")
             .at(12, apply(of_class(late, json!({}))))
             .lasts(60),
         passes("class-is-only-a-name-near-miss")

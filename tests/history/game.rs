@@ -112,7 +112,7 @@ async fn guard(folder: &Path, namespace: &str, end: End) -> Result<Ran, String> 
         .env_clear()
         .env("HOME", folder)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .args(["wait", "deploy/web", "-n", namespace, "--request-timeout", "5s"])
+        .args(["wait", "deploy/web", "-n", namespace, "--request-timeout", "5s", "--stable-for", "10s"])
         .arg(format!("--timeout={TIMEOUT}s"))
         .arg("--kubeconfig")
         .arg(file("kubeconfig"))

@@ -36,8 +36,8 @@ pub(super) enum End {
 }
 
 /// Without a readiness probe a container is Ready as soon as its process runs; only after this time does it mean
-/// more than that.
-const READY_UNPROBED: Duration = Duration::from_secs(10);
+/// more than that: as long as settling demands then ([`crate::settle`]).
+const READY_UNPROBED: Duration = Duration::from_secs(30);
 
 impl End {
     /// Reads the latest end of a container.

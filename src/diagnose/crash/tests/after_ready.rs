@@ -42,8 +42,8 @@ fn without_a_readiness_probe_ready_for_a_moment_says_nothing() {
         life(&mut world, 1, ready);
         world.run(rules).codes()
     };
-    assert_eq!(of(6), ["container-crashing"]);
-    assert_eq!(of(10), ["crash-after-ready"]);
+    assert_eq!(of(20), ["container-crashing"]);
+    assert_eq!(of(30), ["crash-after-ready"]);
 }
 
 #[test]
