@@ -199,7 +199,11 @@ impl World {
             if !history.iter().any(|truth| truth.complete && is_it(truth)) {
                 problem("of what never was".to_owned());
             }
-            if !lately.iter().any(|truth| truth.complete && is_it(truth)) {
+            // Pods that a scaling adds are not waited for: while nothing dies, what had settled stands.
+            let last = history.iter().rposition(|truth| truth.complete && is_it(truth)).unwrap_or_default();
+            let only_scaled = self.fleet.course == Course::Scaled
+                && history[last..].iter().all(|truth| is_it(truth) && !truth.trouble);
+            if !only_scaled && !lately.iter().any(|truth| truth.complete && is_it(truth)) {
                 problem("of what is no more".to_owned());
             }
             // while it is scaled there are always young pods
