@@ -146,7 +146,17 @@ fn unschedulable<'a>(rollout: &Rollout<'a>, pod: &'a Pod, message: &'a str) -> F
     // Where nodes have the labels that the pods choose by, what keeps the pods from those nodes is the cause, however
     // many others there are.
     let chosen = nodes::known(rollout).unwrap_or_default().iter().any(|node| label::chooses(pod, node));
-    let not = Some(CauseCode::NodeSelectorUnmatched).filter(|_| chosen);
+    // Where pods of this rollout run, the taints of the other nodes are as they were: what keeps a pod from the nodes
+    // of its like is the cause.
+    let placed =
+        rollout.live_pods().chain(rollout.old_pods.iter().copied()).any(|pod| pod.status.phase == "Running");
+    let not = if chosen {
+        Some(CauseCode::NodeSelectorUnmatched)
+    } else if placed && sentence.is_crowded() {
+        Some(CauseCode::UntoleratedTaint)
+    } else {
+        None
+    };
     let (code, group) = sentence.main_but(not).unwrap_or(main);
     let waiting = Waiting { rollout, pod, sentence: &sentence, group };
     let finding = match code {

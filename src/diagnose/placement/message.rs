@@ -142,6 +142,12 @@ impl<'a> Sentence<'a> {
             .max_by_key(|(code, group)| (group.count, late(*code)))
     }
 
+    /// Some nodes are kept by what runs there already.
+    pub(super) fn is_crowded(&self) -> bool {
+        let crowded = [CauseCode::PodAntiAffinityConflict, CauseCode::HostPortConflict];
+        self.groups.iter().filter_map(Group::code).any(|code| crowded.contains(&code))
+    }
+
     /// The group about volumes, if it says more than the others: it is checked before any node is, or counts as
     /// many nodes as any other.
     pub(super) fn about_volumes(&self) -> Option<&Group<'a>> {
