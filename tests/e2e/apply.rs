@@ -37,7 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "apply-forbidden",
             "kubectl -n $NS --as=nobody set image deployment/web app=$REGISTRY/busy:2",
         )
-        .says(&["nobody may not"]),
+        .says(&["user nobody may not"]),
         fails(
             "removed-version",
             "api-removed",

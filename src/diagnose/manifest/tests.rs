@@ -71,7 +71,7 @@ fn other_refusals_have_their_codes() {
         (
             "Error from server (Forbidden): error when creating \"STDIN\": deployments.apps is forbidden: User \"system:serviceaccount:ci:deployer\" cannot create resource \"deployments\" in API group \"apps\" in the namespace \"shop\"\n",
             CauseCode::ApplyForbidden,
-            "system:serviceaccount:ci:deployer may not create deployments.apps in namespace shop",
+            "user system:serviceaccount:ci:deployer may not create deployments.apps in namespace shop",
         ),
         (
             "Error from server (NotFound): error when creating \"STDIN\": namespaces \"shpo\" not found\n",

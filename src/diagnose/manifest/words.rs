@@ -265,7 +265,7 @@ fn forbidden(context: &Context<'_>) -> Vec<Finding> {
     let place = between(context.block, "in the namespace \"", "\"");
     let of = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
     let inside = place.map_or_else(String::new, |namespace| format!(" in namespace {namespace}"));
-    let headline = format!("{user} may not {verb} {of}{inside}");
+    let headline = format!("user {user} may not {verb} {of}{inside}");
     let mut question = vec!["auth", "can-i", verb, of.as_str(), "--as", user];
     let namespace = place.unwrap_or(&context.object.namespace);
     question.retain(|word| !word.is_empty());
