@@ -150,14 +150,12 @@ fn unschedulable<'a>(rollout: &Rollout<'a>, pod: &'a Pod, message: &'a str) -> F
     // of its like is the cause.
     let placed =
         rollout.live_pods().chain(rollout.old_pods.iter().copied()).any(|pod| pod.status.phase == "Running");
-    let not = if chosen {
-        Some(CauseCode::NodeSelectorUnmatched)
-    } else if placed && sentence.is_crowded() {
-        Some(CauseCode::UntoleratedTaint)
-    } else {
-        None
-    };
-    let (code, group) = sentence.main_but(not).unwrap_or(main);
+    let usual = [
+        (CauseCode::NodeSelectorUnmatched, chosen),
+        (CauseCode::UntoleratedTaint, placed && sentence.is_crowded()),
+    ];
+    let is_usual = |code| usual.contains(&(code, true));
+    let (code, group) = sentence.main_but(is_usual).unwrap_or(main);
     let waiting = Waiting { rollout, pod, sentence: &sentence, group };
     let finding = match code {
         CauseCode::InsufficientResources => room::insufficient(&waiting),

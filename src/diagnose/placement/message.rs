@@ -122,11 +122,11 @@ impl<'a> Sentence<'a> {
     /// The group that decides what is said first: the largest; of equal ones that of the later filter, because
     /// those nodes came nearest to taking the pod.
     pub(super) fn main(&self) -> Option<(CauseCode, Group<'a>)> {
-        self.main_but(None)
+        self.main_but(|_| false)
     }
 
-    /// The same, of the groups that have another cause than the one given.
-    pub(super) fn main_but(&self, not: Option<CauseCode>) -> Option<(CauseCode, Group<'a>)> {
+    /// The same, of the groups that have none of those causes.
+    pub(super) fn main_but(&self, not: impl Fn(CauseCode) -> bool) -> Option<(CauseCode, Group<'a>)> {
         let late = |code: CauseCode| match code {
             CauseCode::UntoleratedTaint => 0,
             CauseCode::NodeSelectorUnmatched => 1,
@@ -138,7 +138,7 @@ impl<'a> Sentence<'a> {
         self.groups
             .iter()
             .filter_map(|group| Some((group.code()?, *group)))
-            .filter(|(code, _)| Some(*code) != not)
+            .filter(|(code, _)| !not(*code))
             .max_by_key(|(code, group)| (group.count, late(*code)))
     }
 

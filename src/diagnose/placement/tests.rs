@@ -221,9 +221,14 @@ fn old_pods_of_the_same_deployment_in_the_way_are_a_deadlock() {
 
     // Nodes of others do not make it a matter of taints.
     let reasons = &format!("{reasons}, 3 node(s) had untolerated taint(s)");
-    let world = with_old_pod(self::world(json!({}), port.clone(), reasons));
-    let finding = only(&world, CauseCode::HostPortConflict);
-    assert!(finding.headline.starts_with("the rollout blocks itself"), "{}", finding.headline);
+    let mut world = with_old_pod(self::world(json!({}), port.clone(), reasons));
+    for nodes_are_known in [false, true] {
+        if nodes_are_known {
+            node(&mut world, json!({}));
+        }
+        let finding = only(&world, CauseCode::HostPortConflict);
+        assert!(finding.headline.starts_with("the rollout blocks itself"), "{}", finding.headline);
+    }
     only(&self::world(json!({}), port.clone(), reasons), CauseCode::UntoleratedTaint);
     let reasons = "1 node(s) didn't have free ports for the requested pod ports";
     let alone = self::world(json!({}), port, reasons);
