@@ -16,7 +16,7 @@ use super::ends::Ended;
 use super::logs::{self, Log};
 use super::probe::{self, EVENTS_EVERY};
 use super::{Diagnosis, Hold};
-use crate::model::{Kind, Rollout};
+use crate::model::Rollout;
 use crate::observation::{Request, Want};
 use crate::status::{Status, assess};
 use end::End;
@@ -56,10 +56,7 @@ fn judge(rollout: &Rollout<'_>, group: &[Ended<'_>], diagnosis: &mut Diagnosis) 
 fn hold(rollout: &Rollout<'_>, ended: &Ended<'_>, end: &End) -> Hold {
     let over = match assess(rollout) {
         Status::Failed { .. } | Status::PodEnded => true,
-        // A pod that is a target by itself may be seen to have ended through another target's stream first.
-        _ => {
-            ended.pod.is_finished() && rollout.workload.job().is_none() && rollout.workload.kind != Kind::Pod
-        }
+        _ => ended.pod.is_finished() && rollout.workload.job().is_none(),
     };
     if over {
         return Hold::Ripe;

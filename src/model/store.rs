@@ -226,8 +226,12 @@ impl Store {
     /// Stores an object and returns its uid. `first`: it was there before we looked for the first time.
     fn insert(&mut self, stream: &Stream, mut object: Object, first: bool) -> String {
         self.ignored.remove_from(&mut object);
-        if !matches!(object, Object::Workload(_))
-            && let Some(target) = target_of(stream, &object)
+        // A target shows itself on a stream by its name; once it is known, it may be the stream of another target
+        // that shows it first, and then all of it is as new.
+        let is_target = stream.name().is_some() || self.workloads.contains_key(object.uid());
+        if is_target
+            && !matches!(object, Object::Workload(_))
+            && let Some(target) = target_of(&object)
         {
             self.workloads.insert(target.metadata.uid.clone(), target);
         }

@@ -40,6 +40,7 @@ mod tests {
 
     use super::*;
     use crate::model::Kind;
+    use crate::observation::{Observed, Stream};
     use crate::testing::World;
 
     fn assessed(policy: &str, status: Value) -> Status {
@@ -67,6 +68,20 @@ mod tests {
         assert_eq!(assessed("Never", json!({"phase": "Succeeded"})), Status::Complete);
         assert_eq!(assessed("OnFailure", json!({"phase": "Succeeded"})), Status::Complete);
         assert!(missing_of("Always", json!({"phase": "Unknown"})).contains("become ready"));
+    }
+
+    #[test]
+    fn the_stream_of_another_target_shows_its_end_too() {
+        let mut world = World::of(Kind::Pod);
+        world.bare_pod(json!({"restartPolicy": "Never"}), json!({"phase": "Running"}));
+        let ended = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "web"},
+            "spec": {"restartPolicy": "Never"}, "status": {"phase": "Failed"}});
+        let object = crate::model::decode_value(Kind::Pod, ended).unwrap();
+        world.observe(Observed::Applied {
+            stream: Stream::selected(Kind::Pod, "shop", "app=web".to_owned()),
+            object,
+        });
+        assert_eq!(assess(world.rollout().workload), Status::PodEnded);
     }
 
     #[test]

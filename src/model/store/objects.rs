@@ -1,11 +1,10 @@
 //! What the store reads off an object as it arrives.
 
 use crate::model::Workload;
-use crate::observation::{Object, Stream};
+use crate::observation::Object;
 
-/// The object of a stream by name as the workload that it is.
-pub(super) fn target_of(stream: &Stream, object: &Object) -> Option<Workload> {
-    stream.name()?;
+/// An object that is a target by itself as the workload that it is.
+pub(super) fn target_of(object: &Object) -> Option<Workload> {
     match object {
         Object::Workload(workload) => Some(workload.as_ref().clone()),
         Object::ReplicaSet(set) => Some(set.as_workload()),
