@@ -1,13 +1,16 @@
 //! What the measurements run on: an API server and an etcd of their own, with an audit log, and nothing else. Every
 //! status is written by us, so the instant of the deciding write is known.
 
+#[path = "../../tests/cluster/api.rs"]
+mod api;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use http::Request;
+pub(crate) use api::call;
+use api::client;
 use kube::Client;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 /// A control plane that ends with the value.
@@ -142,27 +145,4 @@ fn cluster(script: &Path, dir: &Path) -> Command {
         .env("CLUSTER_API_PORT", API_PORT.to_string())
         .env("CLUSTER_ETCD_PORT", ETCD_PORT.to_string());
     command
-}
-
-async fn client(kubeconfig: &Path) -> Result<Client, String> {
-    let text = |error: &dyn std::fmt::Display| format!("{}: {error}", kubeconfig.display());
-    let read = Kubeconfig::read_from(kubeconfig).map_err(|error| text(&error))?;
-    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| text(&error))?;
-    Client::try_from(config).map_err(|error| text(&error))
-}
-
-/// One request; the answer as JSON.
-pub(crate) async fn call(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-    let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", kind)
-        .header("user-agent", "measure")
-        .body(body)
-        .map_err(|error| error.to_string())?;
-    client.request::<Value>(request).await.map_err(|error| format!("{method} {path}: {error}"))
 }

@@ -1,14 +1,16 @@
 //! An etcd and an API server of our own: nobody else writes a status.
 
+#[path = "../cluster/api.rs"]
+mod api;
+
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use http::Request;
+pub(crate) use api::{call, client};
 use kube::Client;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -127,26 +129,4 @@ fn cluster(dir: &Path, command: &str, ports: (u16, u16), flags: &str) -> Result<
         Ok(status) => Err(format!("cluster {command}: {status}")),
         Err(error) => Err(format!("{}: {error}", script.display())),
     }
-}
-
-pub(crate) async fn client(kubeconfig: &Path) -> Result<Client, String> {
-    let text = |error: &dyn std::fmt::Display| format!("{}: {error}", kubeconfig.display());
-    let read = Kubeconfig::read_from(kubeconfig).map_err(|error| text(&error))?;
-    let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| text(&error))?;
-    Client::try_from(config).map_err(|error| text(&error))
-}
-
-/// One request; the answer as JSON.
-pub(crate) async fn call(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-    let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", kind)
-        .body(body)
-        .map_err(|error| error.to_string())?;
-    client.request::<Value>(request).await.map_err(|error| format!("{method} {path}: {error}"))
 }
