@@ -59,10 +59,10 @@ pub(crate) struct Guard {
     blocked_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
     deciding_since: Option<Duration>,
-    /// Since when a pass waits for what may be said beside it.
-    comparing_since: Option<Duration>,
     /// That verdict, while it waits.
     pending: Option<Verdict>,
+    /// Since when a pass waits for what may be said beside it.
+    comparing_since: Option<Duration>,
     /// What the last look showed; the report is made from it.
     pub(crate) last: Look,
     verdict: Option<(Verdict, Duration)>,

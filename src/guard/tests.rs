@@ -225,14 +225,20 @@ fn a_target_that_goes_away_has_ten_seconds_to_come_back() {
     assert_eq!(reason(&guard), "target-deleted");
 }
 
-#[test]
-fn a_target_that_was_never_there_is_not_found() {
+/// A first look at a target whose stream is empty.
+fn asked_for_what_is_not_there() -> (World, Guard) {
     let mut world = World::with_app(json!({}));
     let other = Stream::of(Kind::Deployment, "shop", "wbe");
     world.observe(Observed::Listed { stream: other.clone(), objects: Vec::new() });
     let mut guard = Guard::new(other);
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "none", "the names near it are on their way");
+    (world, guard)
+}
+
+#[test]
+fn a_target_that_was_never_there_is_not_found() {
+    let (mut world, mut guard) = asked_for_what_is_not_there();
     world.at(4);
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "not-found");
@@ -322,12 +328,7 @@ fn a_replica_set_that_served_before_is_a_rollback_also_within_one_second() {
 
 #[test]
 fn what_was_decided_stands_when_nothing_more_arrives() {
-    let mut world = World::with_app(json!({}));
-    let other = Stream::of(Kind::Deployment, "shop", "wbe");
-    world.observe(Observed::Listed { stream: other.clone(), objects: Vec::new() });
-    let mut guard = Guard::new(other);
-    guard.look(&world.store, &Policy::default());
-    assert_eq!(reason(&guard), "none", "the names near it are on their way");
+    let (world, mut guard) = asked_for_what_is_not_there();
     guard.conclude(world.now);
     assert_eq!(reason(&guard), "not-found");
 
