@@ -46,6 +46,18 @@ fn every_flag_that_a_page_names_is_a_flag() {
 }
 
 #[test]
+fn the_failure_that_the_readme_shows_is_what_the_demo_says() {
+    let text = page("README.md");
+    let shown = text.split("```").nth(1).expect("the first example");
+    let said = run(&["replay", "--demo", "image-not-found"]).stdout;
+    let mut lines =
+        shown.lines().skip(1).filter(|line| !line.starts_with('$') && !matches!(*line, "" | "…" | "1"));
+    assert!(lines.clone().count() > 15, "{shown}");
+    let stale = lines.find(|line| !said.lines().any(|is| is == *line));
+    assert_eq!(stale, None);
+}
+
+#[test]
 fn every_link_within_the_repository_leads_somewhere() {
     let link = Regex::new(r"\]\(([^)#]+)").expect("a pattern");
     let mut found = 0;
