@@ -30,7 +30,7 @@ pub(crate) struct Taken {
     pub(crate) cpu: Duration,
     /// Largest resident size in KiB, read every two milliseconds; 0 where it was not asked for.
     pub(crate) resident: u64,
-    /// What it wrote to standard output.
+    /// What it wrote to standard output, then to standard error.
     pub(crate) said: String,
 }
 
@@ -100,7 +100,7 @@ impl Contender {
             .env("HOME", home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{}: {error}", self.program.display()))?;
         let (resident, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -125,20 +125,28 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Result<Taken, String> {
         use std::io::Read as _;
-        let mut out = String::new();
+        let errors = self.child.stderr.take().map(|mut pipe| {
+            thread::spawn(move || {
+                let mut text = String::new();
+                drop(pipe.read_to_string(&mut text));
+                text
+            })
+        });
+        let mut said = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
-            drop(pipe.read_to_string(&mut out));
+            drop(pipe.read_to_string(&mut said));
         }
         let used = self.child.wait4().map_err(|error| error.to_string())?;
         let ended = Instant::now();
         self.done.store(true, Ordering::Relaxed);
+        said.push_str(&errors.and_then(|reader| reader.join().ok()).unwrap_or_default());
         Ok(Taken {
             started: self.started,
             ended,
             code: used.status.code(),
             cpu: used.rusage.utime + used.rusage.stime,
             resident: self.resident.load(Ordering::Relaxed),
-            said: out,
+            said,
         })
     }
 

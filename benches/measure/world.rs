@@ -205,11 +205,7 @@ pub(crate) async fn noise(
             body["metadata"]["name"] = format!("noise-{number:06}").into();
             (format!("/api/v1/namespaces/{namespace}/pods"), body)
         } else {
-            let name = format!("noise-{:06}", number % pods.max(1));
-            let body = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("noise.{number}")},
-                "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name},
-                "reason": "Noise", "message": "nothing that concerns the rollout", "type": "Normal", "count": 1});
-            (format!("/api/v1/namespaces/{namespace}/events"), body)
+            strange_event(namespace, number, pods)
         };
         running.spawn(async move { call(&client, "POST", &path, &body).await.map(drop) });
     }
@@ -217,6 +213,26 @@ pub(crate) async fn noise(
         finished(Some(done))?;
     }
     Ok(())
+}
+
+/// An event about one of that many pods that belong to nobody we watch: its path and its body.
+fn strange_event(namespace: &str, number: usize, pods: usize) -> (String, Value) {
+    let about = format!("noise-{:06}", number % pods.max(1));
+    let body = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("noise.{number}")},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": about},
+        "reason": "Noise", "message": "nothing that concerns the rollout", "type": "Normal", "count": 1});
+    (format!("/api/v1/namespaces/{namespace}/events"), body)
+}
+
+/// That many more such events a second, until it is dropped.
+pub(crate) async fn chatter(client: Client, namespace: String, a_second: u32) {
+    let mut next = tokio::time::interval(std::time::Duration::from_secs(1) / a_second);
+    for number in 10_000_000.. {
+        next.tick().await;
+        let client = client.clone();
+        let (path, body) = strange_event(&namespace, number, 1);
+        tokio::spawn(async move { call(&client, "POST", &path, &body).await.map(drop) });
+    }
 }
 
 /// Custom resource groups, which a client that discovers what the server has must read.

@@ -1,0 +1,65 @@
+//! W10: a long time in which nothing happens.
+
+use std::time::Duration;
+
+use crate::Bench;
+use crate::contender::Taken;
+use crate::page::Section;
+use crate::scenarios::millis;
+use crate::world::{World, ago, namespace, ready};
+
+pub(crate) async fn idle(bench: &Bench) -> Result<Section, String> {
+    let (alone, many) = if bench.plan.full { (1800, 600) } else { (120, 60) };
+    let mut section =
+        Section::new("W10", format!("a rollout of 10 pods in which nothing happens for {alone} seconds"));
+    namespace(&bench.rig.client, "w10").await?;
+    let targets = stuck(bench, "w10", 1, 9).await?;
+    let start = bench.rig.audit_end();
+    let taken = still(bench, "w10", &targets, alone).await?;
+    let requests = bench.rig.requests_since(start, bench.ours.agent);
+    #[expect(clippy::cast_precision_loss, reason = "a count and kibibytes")]
+    let (count, resident) = (requests.len() as f64, taken.resident as f64 / 1024.0);
+    section.row("requests", "", vec![count], None, "");
+    section.row("processor time", "ms", vec![millis(taken.cpu)], None, "");
+    section.row("resident memory", "MiB", vec![resident], None, "≤ 12 MB");
+    section.note(format!("Requests: {}.", requests.join(", ")));
+
+    namespace(&bench.rig.client, "w10-many").await?;
+    let targets = stuck(bench, "w10-many", 100, 0).await?;
+    let taken = still(bench, "w10-many", &targets, many).await?;
+    let goal = if bench.plan.full { "≤ 100 ms" } else { "≤ 100 ms in 600 s" };
+    let what = format!("100 workloads of a pod that waits, for {many} s: processor time, start and all");
+    section.row(what, "ms", vec![millis(taken.cpu)], None, goal);
+    Ok(section)
+}
+
+/// Deployments with that many ready pods and one that has to wait; their names as targets.
+async fn stuck(bench: &Bench, space: &str, count: usize, well: usize) -> Result<Vec<String>, String> {
+    let mut targets = Vec::new();
+    for number in 0..count {
+        let name = format!("web-{number}");
+        let world = World::new(&bench.rig.client, space, &name, well + 1).await?;
+        let set = world.replica_set().await?;
+        for pod in 0..well {
+            world.pod(&set, pod, ready(&ago(600))).await?;
+        }
+        world.pod(&set, well, serde_json::json!({"phase": "Pending"})).await?;
+        world.status(well + 1, well, &ago(0)).await?;
+        targets.push(format!("deploy/{name}"));
+    }
+    Ok(targets)
+}
+
+/// Watches rollouts in which nothing happens, for that many seconds, and is interrupted.
+async fn still(bench: &Bench, space: &str, targets: &[String], seconds: u64) -> Result<Taken, String> {
+    let mut args = bench.ours.waiting(space, targets, true);
+    args.retain(|arg| !arg.starts_with("--timeout"));
+    args.push(format!("--timeout={}s", seconds + 60));
+    let running = bench.ours.start(&args, &bench.rig.direct(), true)?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let taken = running.interrupt()?;
+    if taken.code != Some(130) {
+        return Err(format!("W10: ended with {:?} instead of being interrupted: {}", taken.code, taken.said));
+    }
+    Ok(taken)
+}
