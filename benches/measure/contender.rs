@@ -69,10 +69,9 @@ impl Contender {
     /// The command line that waits for those Deployments of a namespace.
     pub(crate) fn waiting(&self, namespace: &str, targets: &[String], settling: bool) -> Vec<String> {
         if self.name == "helm" {
-            let chart =
-                ["upgrade", "--install", "web", "chart", "--wait", "--take-ownership", "--force-conflicts"];
-            let more = ["--timeout=120s", "-n", namespace];
-            return chart.into_iter().chain(more).map(str::to_owned).collect();
+            let mut args = Self::installing(namespace);
+            args.extend(["--wait", "--timeout=120s"].map(str::to_owned));
+            return args;
         }
         let mut args: Vec<String> = match self.name {
             "kubectl" => ["rollout", "status", "--timeout=120s"].map(str::to_owned).to_vec(),
@@ -84,6 +83,12 @@ impl Contender {
         args.extend(["-n".to_owned(), namespace.to_owned()]);
         args.extend(targets.iter().cloned());
         args
+    }
+
+    /// The command line with which Helm makes the Deployment of that namespace its own, and does not wait.
+    pub(crate) fn installing(namespace: &str) -> Vec<String> {
+        let chart = ["upgrade", "--install", "web", "chart", "--take-ownership", "--force-conflicts"];
+        chart.into_iter().chain(["-n", namespace]).map(str::to_owned).collect()
     }
 
     /// Starts it with nothing of our environment but what it needs.

@@ -17,6 +17,8 @@ pub(crate) struct World {
     replicas: usize,
     uid: String,
     set: String,
+    /// Of the spec that the controller would have seen.
+    generation: i64,
 }
 
 /// How many requests run at once when much is made.
@@ -81,6 +83,7 @@ impl World {
             replicas,
             uid: String::new(),
             set: format!("{name}-5d4f8c7b9"),
+            generation: 1,
         };
         let made = call(client, "POST", &world.path("deployments"), &deployment(name, replicas)).await?;
         world.uid = uid(&made);
@@ -109,6 +112,23 @@ impl World {
         }
         world.status(replicas, replicas, &since).await?;
         Ok(world)
+    }
+
+    /// Somebody else has applied the Deployment, and has counted its generation up.
+    pub(crate) async fn applied(&mut self) -> Result<(), String> {
+        let path = format!("{}/{}", self.path("deployments"), self.name);
+        let now = call(&self.client, "GET", &path, &Value::Null).await?;
+        self.generation =
+            now["metadata"]["generation"].as_i64().ok_or_else(|| format!("{path} has no generation"))?;
+        Ok(())
+    }
+
+    /// Sets `minReadySeconds`.
+    pub(crate) async fn available_after(&mut self, seconds: u32) -> Result<(), String> {
+        let path = format!("{}/{}", self.path("deployments"), self.name);
+        let spec = json!({"minReadySeconds": seconds, "progressDeadlineSeconds": 2 * seconds});
+        call(&self.client, "PATCH", &path, &json!({"spec": spec})).await?;
+        self.applied().await
     }
 
     fn path(&self, resource: &str) -> String {
@@ -171,7 +191,7 @@ impl World {
             if done { ("NewReplicaSetAvailable", "True") } else { ("ReplicaSetUpdated", "False") };
         let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "", "lastUpdateTime": since, "lastTransitionTime": since});
         let status = json!({"status": {
-            "observedGeneration": 1, "replicas": updated, "updatedReplicas": updated,
+            "observedGeneration": self.generation, "replicas": updated, "updatedReplicas": updated,
             "readyReplicas": available, "availableReplicas": available,
             "unavailableReplicas": self.replicas - available,
             "conditions": [
