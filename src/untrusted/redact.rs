@@ -94,7 +94,7 @@ static KNOWN: [Known; 17] = [
     Known::new(&["eyj"], r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
     Known::new(&["akia", "asia"], r"(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
     Known::new(
-        &["gh", "glpat-", "xox", "dckr_", "aiza", "hvs."],
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "dckr_", "aiza", "hvs."],
         r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_.-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|dckr_[a-z]+_[A-Za-z0-9_-]{10,}|AIza[A-Za-z0-9_-]{35,}|hvs\.[A-Za-z0-9_-]{20,})",
         Reading::Always,
     ),
@@ -262,6 +262,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+
         #[test]
         fn no_secret_is_missed_because_its_form_was_not_looked_for(
             parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..8),
@@ -345,6 +347,16 @@ mod tests {
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln x", "jwt [redacted] x"),
             ("key AKIAIOSFODNN7EXAMPLE!", "key [redacted]!"),
             ("ghp_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("gho_abcdefghijklmnopqrst0123 ghu_abcdefghijklmnopqrst0123", "[redacted] [redacted]"),
+            ("ghs_abcdefghijklmnopqrst0123 ghr_abcdefghijklmnopqrst0123", "[redacted] [redacted]"),
+            ("github_pat_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("glpat-abcdefghijklmnopqrst", "[redacted]"),
+            ("xoxb-0123456789ab", "[redacted]"),
+            ("dckr_pat_0123456789ab", "[redacted]"),
+            ("AIzaabcdefghijklmnopqrstuvwxyz0123456789", "[redacted]"),
+            ("hvs.abcdefghijklmnopqrst0123", "[redacted]"),
+            ("ASIAIOSFODNN7EXAMPLE", "[redacted]"),
+            ("rk_test_0123456789abcdef", "[redacted]"),
             ("[31ghp_abcdefghijklmnopqrst0123 [31sk_live_0123456789abcdef", "[31[redacted] [31[redacted]"),
             ("DB_PASSWORD=hunter2 PORT=80", "DB_PASSWORD=[redacted] PORT=80"),
             ("?token=abc&x=1", "?token=[redacted]&x=1"),
