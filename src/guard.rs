@@ -175,7 +175,8 @@ impl Guard {
             .filter(|workload| !self.is_outdated(workload))
             .or_else(|| ended_job(store, &self.target.stream));
         let rollout = workload
-            .map(|workload| Rollout::new(store, workload, policy.accepted()).towards(policy.goal.as_ref()));
+            .map(|workload| Rollout::new(store, workload, policy.accepted()).towards(policy.goal.as_ref()))
+            .map(|rollout| sight::without_what_is_refused(rollout, policy));
         let presence = self.presence(store, rollout.as_ref(), policy);
         let taken_over = rollout.as_ref().filter(|_| presence == Presence::Replaced).and_then(|rollout| {
             let found = self.taken_over(rollout, policy);

@@ -249,15 +249,22 @@ pub(crate) struct Request {
     pub(crate) want: Want,
     /// Ask again once the last answer is older than this; `None`: once is enough.
     pub(crate) refresh: Option<Duration>,
+    /// Of a stream only what was asked for counts as an answer, and not what its watch happens to bring.
+    pub(crate) anew: bool,
 }
 
 impl Request {
     pub(crate) const fn once(want: Want) -> Self {
-        Self { want, refresh: None }
+        Self { want, refresh: None, anew: false }
     }
 
     pub(crate) const fn every(seconds: u64, want: Want) -> Self {
-        Self { want, refresh: Some(Duration::from_secs(seconds)) }
+        Self { want, refresh: Some(Duration::from_secs(seconds)), anew: false }
+    }
+
+    /// A proof of a stream that is not older than that.
+    pub(crate) const fn proof(stream: Stream, within: Duration) -> Self {
+        Self { want: Want::Watch(stream), refresh: Some(within), anew: false }
     }
 }
 

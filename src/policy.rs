@@ -63,6 +63,10 @@ pub(crate) struct Policy {
     /// A target that was deleted has ten seconds to come back, not two, and pods that no probe watches must be 30 s old,
     /// not 10 s. Always; but not in recordings up to format 1.2, which were judged before that was so.
     pub(crate) waits_longer: bool,
+    /// Of what a watch that was opened anew shows, nothing is rested on before it is proved, and a failure is told once
+    /// the server has been read anew. Always; but not in recordings up to format 1.3, which were judged before that was
+    /// so.
+    pub(crate) rereads: bool,
 }
 
 /// How long a complete rollout must stay as it is before it is believed.
@@ -132,6 +136,7 @@ impl Default for Policy {
             asks: Asks::default(),
             proofs: true,
             waits_longer: true,
+            rereads: true,
         }
     }
 }

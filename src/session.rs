@@ -74,7 +74,7 @@ impl Session {
                 if let Want::Watch(stream) = &request.want {
                     request.want = Want::Watch(self.store.stream_for(stream).into_owned());
                 }
-                if seen.insert((request.want.clone(), request.refresh)) {
+                if seen.insert((request.want.clone(), request.refresh, request.anew)) {
                     requests.push(request);
                 }
             }

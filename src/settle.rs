@@ -137,7 +137,7 @@ impl Settling {
             let members: Vec<&Pod> =
                 live.iter().copied().filter(|pod| cohort.contains(&pod.metadata.uid)).collect();
             let all_well = members.iter().all(|pod| is_well(pod));
-            if !members.is_empty() && (all_well || complete) {
+            if !members.is_empty() && (all_well || complete) && !rolls_again(rollout) {
                 return Some(members);
             }
             self.cohort = None;
@@ -151,6 +151,13 @@ impl Settling {
         self.cohort = Some(live.iter().map(|pod| pod.metadata.uid.clone()).collect());
         Some(live)
     }
+}
+
+/// Pods of an older template are there again though all had gone: somebody scales an old ReplicaSet, or etcd was
+/// restored from a backup.
+fn rolls_again(rollout: &Rollout<'_>) -> bool {
+    let status = &rollout.workload.status;
+    rollout.workload.kind == Kind::Deployment && status.replicas > status.updated_replicas
 }
 
 /// Work that is to end, and has: a Job, or a pod that is not restarted.

@@ -49,7 +49,16 @@ fn a_million_steps_of_random_histories_show_nothing() {
     });
     let (problems, reasons) = (problems.into_inner().unwrap(), reasons.into_inner().unwrap());
     assert!(problems.is_empty(), "{} problems: {:#?}", problems.len(), problems);
-    for reason in ["complete", "rollout-superseded", "unreachable", "image-not-found"] {
+    let wanted = [
+        "complete",
+        "rollout-superseded",
+        "unreachable",
+        "image-not-found",
+        "workload-not-readable",
+        "pods-not-readable",
+        "credentials-rejected",
+    ];
+    for reason in wanted {
         assert!(reasons.get(reason).is_some_and(|count| *count > 10), "{reasons:?}");
     }
 }

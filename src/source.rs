@@ -96,6 +96,8 @@ pub(crate) struct Live {
 /// An open stream, and when it last proved that it shows what is there.
 struct Watched {
     proved: Instant,
+    /// When it was last seen as a whole.
+    seen: Instant,
     /// What it shows may be history: only a proof proves.
     behind: bool,
     confirm: Arc<Notify>,
@@ -142,9 +144,9 @@ impl Live {
     /// proof when its last one is older than the request allows. Anything else is
     /// fetched when it has never been asked for, or when its last answer is older than the request allows.
     pub(crate) fn ask(&mut self, request: &Request) {
-        let Request { want, refresh } = request;
+        let Request { want, refresh, anew } = request;
         if let Want::Watch(stream) = want {
-            self.watch(stream, *refresh);
+            self.watch(stream, *refresh, *anew);
             return;
         }
         let due = match (self.fetches.get(want), refresh) {
@@ -158,12 +160,18 @@ impl Live {
         }
     }
 
-    fn watch(&mut self, stream: &Stream, fresh: Option<Duration>) {
+    fn watch(&mut self, stream: &Stream, fresh: Option<Duration>, anew: bool) {
         match (self.streams.get(stream), fresh) {
-            (Some(watched), Some(fresh)) if watched.proved.elapsed() >= fresh => watched.confirm.notify_one(),
+            (Some(watched), Some(fresh)) => {
+                let last = if anew { watched.seen } else { watched.proved };
+                if last.elapsed() >= fresh {
+                    watched.confirm.notify_one();
+                }
+            }
             (Some(_), _) => {}
             (None, _) => {
-                let watched = Watched { proved: Instant::now(), behind: false, confirm: Arc::default() };
+                let now = Instant::now();
+                let watched = Watched { proved: now, seen: now, behind: false, confirm: Arc::default() };
                 let confirm = Arc::clone(&watched.confirm);
                 self.streams.insert(stream.clone(), watched);
                 let (shared, arrivals) = (Arc::clone(&self.shared), self.arrivals.clone());
@@ -219,6 +227,7 @@ impl Live {
             Observed::Seen { stream } => {
                 if let Some(watched) = self.streams.get_mut(stream) {
                     watched.proved = Instant::now();
+                    watched.seen = watched.proved;
                     watched.behind = false;
                 }
             }

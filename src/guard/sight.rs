@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Guard, Outlook};
-use crate::model::{Kind, Store, Workload, streams};
-use crate::observation::{Request, Stream, StreamHealth, Want};
+use crate::model::{Kind, Rollout, Store, Workload, streams};
+use crate::observation::{Request, Scope, Stream, StreamHealth};
 use crate::planted::{self, Bug};
-use crate::policy::Policy;
+use crate::policy::{Policy, StableFor};
 use crate::settle::Settled;
 
 /// A verdict rests on a workload that the server has shown, or proved to be unchanged, within this time.
@@ -20,9 +20,14 @@ const REREAD_WITHIN: Duration = Duration::from_secs(20);
 
 /// The workload and its pods may contradict each other because an event was lost.
 pub(super) fn reread(workload: &Workload) -> impl Iterator<Item = Request> {
-    streams(workload)
-        .into_iter()
-        .map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) })
+    streams(workload).into_iter().map(|stream| Request::proof(stream, REREAD_WITHIN))
+}
+
+/// Where pods count for nothing, those that were seen before they were refused count for nothing either.
+pub(super) fn without_what_is_refused<'a>(rollout: Rollout<'a>, policy: &Policy) -> Rollout<'a> {
+    let unsettling = policy.stable_for == StableFor::For(Duration::ZERO);
+    let refused = || streams(rollout.workload).iter().any(|stream| rollout.store().refused(stream).is_some());
+    if unsettling && refused() { rollout.without_pods() } else { rollout }
 }
 
 /// What stands still is asked about less and less often, and at least this often.
@@ -41,6 +46,11 @@ pub(super) fn unhurried(request: Request, store: &Store) -> Request {
 const LAST_LOOK: Duration = Duration::from_secs(15);
 /// Older than this the last proof is not of the end.
 const LAST_PROVED_WITHIN: Duration = Duration::from_secs(10);
+
+/// A failure waits for so long to be read anew.
+const ANEW_WITHIN: Duration = Duration::from_secs(3);
+/// As soon as it can be had without asking all the time.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// So many pods are one page of a list.
 const FEW_PODS: i64 = 200;
@@ -96,8 +106,7 @@ impl Guard {
         if now < from {
             outlook.wake = outlook.wake.min(from);
         } else {
-            let want = Want::Watch(self.target.stream.clone());
-            outlook.requests.push(Request { want, refresh: Some(LAST_PROVED_WITHIN) });
+            outlook.requests.push(Request::proof(self.target.stream.clone(), LAST_PROVED_WITHIN));
         }
     }
 
@@ -109,9 +118,29 @@ impl Guard {
             return Vec::new();
         }
         let few = self.last.replicas.desired <= FEW_PODS;
-        self.unproved(store, workload, policy, |stream| {
+        let mut proofs = self.unproved(store, workload, policy, |stream| {
             if few && stream.kind == Kind::Pod { PROVED_WITHIN } else { OTHERS_PROVED_WITHIN }
-        })
+        });
+        let rereads = policy.rereads && !policy.instant && few;
+        if let Some(since) = self.deciding_since.filter(|_| rereads) {
+            proofs.extend(self.unread(store, workload, since));
+        }
+        proofs
+    }
+
+    /// A watch that has lost an event shows later ones as if nothing were missing. Kubernetes promises that it loses
+    /// none, and etcd and the watch cache have broken that promise (etcd#17529, #18089, #19179); a failure that has
+    /// healed must not rest on it. So the target and its pods are read once more before it is told, if an answer can
+    /// be had at once. Where many targets share a stream that would be all of a namespace, and is not done.
+    fn unread(&self, store: &Store, workload: &Workload, since: Duration) -> impl Iterator<Item = Request> {
+        let waited = store.now().saturating_sub(since);
+        let pods = streams(workload).into_iter().filter(|stream| stream.kind == Kind::Pod);
+        std::iter::once(self.target.stream.clone())
+            .chain(pods)
+            .filter(move |_| waited < ANEW_WITHIN)
+            .filter(|stream| store.stream_for(stream).scope != Scope::All)
+            .filter(move |stream| store.sight(stream).is_some_and(|sight| sight.seen < Some(since)))
+            .map(move |stream| Request { anew: true, ..Request::proof(stream, waited) })
     }
 
     /// The proofs that are older than allowed: of the target, and of the streams beside it.
@@ -130,14 +159,15 @@ impl Guard {
             let within = within(&stream);
             (stream, within)
         });
-        let old = |(stream, within): &(Stream, Duration)| {
-            let proved = store.sight(stream).and_then(|sight| sight.proved);
-            proved.is_some_and(|proved| store.now().saturating_sub(proved) > *within)
+        let old = |(stream, within): (Stream, Duration)| {
+            let sight = store.sight(&stream)?;
+            let age = store.now().saturating_sub(sight.proved?);
+            if policy.rereads && sight.behind {
+                return Some(Request::proof(stream, AT_ONCE));
+            }
+            (age > within).then(|| Request::proof(stream, within))
         };
-        own.chain(others)
-            .filter(old)
-            .map(|(stream, within)| Request { want: Want::Watch(stream), refresh: Some(within) })
-            .collect()
+        own.chain(others).filter_map(old).collect()
     }
 
     /// What is wrong with a stream that the judgement rests on.
@@ -147,5 +177,42 @@ impl Guard {
             StreamHealth::Live | StreamHealth::Refused(_) => None,
         };
         interrupted(&self.target.stream).or_else(|| streams(workload).iter().find_map(interrupted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::observation::Want;
+    use crate::testing::World;
+
+    /// How often the events of a pod that waits for room are asked for.
+    #[test]
+    fn what_stands_still_is_asked_about_less_often_until_something_changes() {
+        let no_room = || {
+            json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": "2026-11-24T10:00:00Z"}]})
+        };
+        let mut world = World::with_app(json!({}));
+        let policy = Policy { timeout: Duration::from_secs(3600), patience: 100.0, ..Policy::default() };
+        let mut guard = Guard::new(World::target());
+        let mut events_every = |world: &mut World, at| {
+            world.at(at);
+            world.events(Kind::Pod, "web-1", json!([]));
+            let requests = guard.look(&world.store, &policy).requests;
+            let of_the_pod = requests.iter().find(|request| matches!(request.want, Want::Events(_)));
+            of_the_pod.and_then(|request| request.refresh).map(|refresh| refresh.as_secs())
+        };
+        world.listed_pod("web-1", no_room());
+        world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+        let own = events_every(&mut world, 20);
+        assert_eq!(own, Some(5));
+        assert_eq!(events_every(&mut world, 60), own);
+        assert_eq!(events_every(&mut world, 260), Some(24), "20 s to 260 s");
+        assert_eq!(events_every(&mut world, 1500), Some(60));
+        world.pod("web-1", no_room());
+        assert_eq!(events_every(&mut world, 1510), own);
     }
 }

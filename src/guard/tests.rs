@@ -184,6 +184,116 @@ fn a_failure_is_told_once_the_server_has_proved_that_it_is_still_so() {
     assert_eq!(reason(&guard), "image-name-invalid");
 }
 
+/// A rollout whose image name is wrong, proved a second ago by lines of its watches.
+fn failing() -> (World, Stream) {
+    let mut world = World::with_app(json!({}));
+    let message = "couldn't parse image name \"Web\": invalid reference format";
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    for stream in [World::target(), pods.clone(), Stream { kind: Kind::ReplicaSet, ..pods.clone() }] {
+        world.observe(Observed::Listed { stream: stream.clone(), objects: Vec::new() });
+        world.observe(Observed::Seen { stream });
+    }
+    world.replica_set("web-new", "1", json!({"replicas": 1}));
+    world.at(39);
+    world.waiting_pod("web-1", "InvalidImageName", message);
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    world.at(40);
+    (world, pods)
+}
+
+fn read_anew(outlook: &Outlook) -> usize {
+    outlook.requests.iter().filter(|request| request.anew).count()
+}
+
+#[test]
+fn a_failure_is_read_anew_before_it_is_told_though_lines_have_come() {
+    let (mut world, pods) = failing();
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    world.at(55);
+    world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    let outlook = guard.look(&world.store, &Policy::default());
+    assert_eq!((reason(&guard), read_anew(&outlook)), ("none", 2));
+    for stream in [World::target(), pods] {
+        world.observe(Observed::Seen { stream });
+    }
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "image-name-invalid");
+}
+
+#[test]
+fn a_failure_that_cannot_be_read_anew_is_told_three_seconds_later() {
+    let (mut world, _) = failing();
+    let mut guard = Guard::new(World::target());
+    let mut told = None;
+    for at in 40..70 {
+        world.at(at);
+        world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
+        world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+        let outlook = guard.look(&world.store, &Policy::default());
+        told = told.or((read_anew(&outlook) > 0).then_some(at));
+        if reason(&guard) != "none" {
+            assert_eq!((reason(&guard), Some(at)), ("image-name-invalid", told.map(|at| at + 3)));
+            return;
+        }
+    }
+    panic!("never told");
+}
+
+#[test]
+fn a_recording_that_was_judged_without_such_reads_still_is() {
+    let (mut world, _) = failing();
+    let policy = Policy { rereads: false, ..Policy::default() };
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &policy);
+    world.at(55);
+    world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "image-name-invalid");
+}
+
+#[test]
+fn nothing_rests_on_any_stream_that_was_opened_anew_before_its_next_proof() {
+    let mut world = complete();
+    let sets = Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned());
+    for stream in [World::target(), sets.clone()] {
+        world.observe(Observed::Seen { stream });
+    }
+    world.observe(Observed::Behind { stream: sets.clone() });
+    world.at(2);
+    let mut guard = Guard::new(World::target());
+    let outlook = guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none");
+    let proof = outlook
+        .requests
+        .iter()
+        .find(|request| request.want == Want::Watch(sets.clone()) && request.refresh.is_some());
+    assert!(proof.is_some() && outlook.wake > Duration::from_secs(2), "{:?}", outlook.wake);
+    world.observe(Observed::Seen { stream: sets });
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
+fn where_pods_count_for_nothing_those_seen_before_they_were_refused_do_not_count() {
+    let mut world = complete();
+    world.listed_pod(
+        "web-1",
+        json!({"phase": "Running", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 9,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}),
+    );
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    let refusal =
+        crate::observation::Refusal { code: 403, asked: "list pods".to_owned(), message: String::new() };
+    world.observe(Observed::Health { stream: pods, health: StreamHealth::Refused(refusal) });
+    let policy = Policy { stable_for: crate::policy::StableFor::For(Duration::ZERO), ..Policy::default() };
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "complete");
+}
+
 #[test]
 fn a_template_that_changes_before_the_controller_has_looked_is_another_rollout() {
     let mut world = World::with_app(json!({}));
@@ -378,32 +488,4 @@ fn a_rollout_whose_pods_come_and_go_without_getting_further_stalls() {
         guard.conclude(world.now);
         assert_eq!(reason(&guard), expected, "{at}");
     }
-}
-
-/// How often the events of a pod that waits for room are asked for.
-#[test]
-fn what_stands_still_is_asked_about_less_often_until_something_changes() {
-    let no_room = || {
-        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-            "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": "2026-11-24T10:00:00Z"}]})
-    };
-    let mut world = World::with_app(json!({}));
-    let policy = Policy { timeout: Duration::from_secs(3600), patience: 100.0, ..Policy::default() };
-    let mut guard = Guard::new(World::target());
-    let mut events_every = |world: &mut World, at| {
-        world.at(at);
-        world.events(Kind::Pod, "web-1", json!([]));
-        let requests = guard.look(&world.store, &policy).requests;
-        let of_the_pod = requests.iter().find(|request| matches!(request.want, Want::Events(_)));
-        of_the_pod.and_then(|request| request.refresh).map(|refresh| refresh.as_secs())
-    };
-    world.listed_pod("web-1", no_room());
-    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-    let own = events_every(&mut world, 20);
-    assert_eq!(own, Some(5));
-    assert_eq!(events_every(&mut world, 60), own);
-    assert_eq!(events_every(&mut world, 260), Some(24), "20 s to 260 s");
-    assert_eq!(events_every(&mut world, 1500), Some(60));
-    world.pod("web-1", no_room());
-    assert_eq!(events_every(&mut world, 1510), own);
 }

@@ -102,6 +102,12 @@ impl<'a> Rollout<'a> {
         Self { goal, ..self }
     }
 
+    /// The same view, where no pod can be seen.
+    #[must_use]
+    pub(crate) fn without_pods(self) -> Self {
+        Self { pods: Vec::new(), old_pods: Vec::new(), excused: Excused::default(), ..self }
+    }
+
     /// The object whose controller makes the pods, once there is one.
     pub(crate) fn creator(&self) -> Option<Creator<'a>> {
         match self.workload.kind {

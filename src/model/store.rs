@@ -76,6 +76,8 @@ pub(crate) struct Sight {
     /// When it last proved that what it has shown is what is there. `None` in recordings of format 1.0, which
     /// have no proofs.
     pub(crate) proved: Option<Duration>,
+    /// When the server last proved it otherwise than by a line that its watch brought.
+    pub(crate) seen: Option<Duration>,
     /// What it shows may be history: only a proof proves.
     pub(crate) behind: bool,
 }
@@ -156,6 +158,7 @@ impl Store {
                 let now = self.now;
                 let sight = self.sight_of(stream, StreamHealth::Live);
                 sight.proved = Some(now);
+                sight.seen = Some(now);
                 sight.behind = false;
             }
             Observed::Behind { stream } => self.sight_of(stream, StreamHealth::Live).behind = true,
@@ -212,6 +215,7 @@ impl Store {
             since,
             listed: false,
             proved: None,
+            seen: None,
             behind: false,
         })
     }

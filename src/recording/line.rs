@@ -14,7 +14,7 @@ use crate::observation::{
 use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
 
 /// Version of the format written by this program.
-pub(super) const FORMAT: Format = Format { major: 1, minor: 3 };
+pub(super) const FORMAT: Format = Format { major: 1, minor: 4 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub(crate) struct RecordedPolicy {
     /// See [`Policy::waits_longer`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     waits_longer: bool,
+    /// See [`Policy::rereads`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rereads: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -118,6 +121,7 @@ impl From<Policy> for RecordedPolicy {
             asks: policy.asks,
             proofs: policy.proofs,
             waits_longer: policy.waits_longer,
+            rereads: policy.rereads,
         }
     }
 }
@@ -151,6 +155,7 @@ impl RecordedPolicy {
             asks: self.asks,
             proofs: self.proofs,
             waits_longer: self.waits_longer,
+            rereads: self.rereads,
         }
     }
 }

@@ -111,7 +111,7 @@ mod tests {
     fn another_major_version_is_refused_by_name() {
         let text = recorded().replacen("\"major\":1", "\"major\":9", 1);
         let error = read(&text).unwrap_err();
-        assert_eq!(error.to_string(), "the recording has format 9.3, and this program reads 1.x");
+        assert_eq!(error.to_string(), "the recording has format 9.4, and this program reads 1.x");
         assert!(matches!(read(""), Err(ReadError::Empty)));
         assert!(matches!(read("{}"), Err(ReadError::NoHeader(_))));
     }

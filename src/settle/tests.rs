@@ -203,3 +203,19 @@ fn where_nothing_is_to_be_updated_nothing_is_waited_for() {
     let mut settling = Settling::default();
     assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
 }
+
+#[test]
+fn pods_of_an_older_template_that_are_there_again_are_no_shortage() {
+    let mut world = World::with_app(probed());
+    let mut settling = Settling::default();
+    world.at(2);
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    settling.update(&world.rollout(), true, &auto());
+    world.at(12);
+    let status = |replicas: i64| json!({"observedGeneration": 1, "replicas": replicas, "updatedReplicas": 1});
+    world.deployment(status(1));
+    assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::Settled, "scaled");
+    world.deployment(status(2));
+    assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::NotComplete);
+}

@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::model::{Kind, ObjectMeta};
 use crate::observation::{Object, Observed, Stream, StreamHealth};
 use crate::source::failure::{Failure, Status};
-use crate::source::watch::{Input, Line, Output, Page, Watch};
+use crate::source::watch::{Input, Item, Line, Output, Page, Read, Watch};
 
 /// An answer to a read takes this long at most, in seconds.
 pub(super) const SLOWEST_ANSWER: u64 = 3;
@@ -32,20 +32,37 @@ pub(super) struct Client {
     lines: VecDeque<(Duration, Input<Object>)>,
     /// What is on its way besides it.
     answer: Option<(Duration, Input<Object>)>,
-    /// Lines that get lost.
+    /// The next line gets lost, though later ones come: a promise of Kubernetes that has been broken before
+    /// (etcd#17529, #18089, #19179).
     losing: bool,
-    /// A line got lost.
-    pub(super) lost: bool,
     confirm: bool,
+    /// Another stream has found the way.
+    wake: bool,
+    /// This one has.
+    pub(super) healed: bool,
     begun: bool,
+    listed: bool,
+    /// It was refused though it had been shown something, or before it was.
+    pub(super) refused: Option<Refused>,
+    /// What is left of a list that is read by pages, and as of which version and restore.
+    pages: Option<(u64, u32, Vec<Item<Object>>)>,
     /// When it called the server.
     pub(super) calls: Vec<Duration>,
     /// The uid and the template of the Deployment that was shown first.
     pub(super) first: Option<(String, u64)>,
     shown: BTreeMap<String, u64>,
     confirmed: Duration,
+    /// The same, otherwise than by a line.
+    seen: Duration,
     behind: bool,
     bookmark: Duration,
+}
+
+/// When a stream was refused for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    BeforeItWorked,
+    AfterItWorked,
 }
 
 /// The state of the server as calls meet it.
@@ -55,6 +72,10 @@ pub(super) struct Scene<'a> {
     pub(super) dark: bool,
     /// Then connections are refused.
     pub(super) refused: bool,
+    /// All calls are answered with this status.
+    pub(super) refusing: Option<u16>,
+    /// Items of a page.
+    pub(super) page: usize,
     /// Everything works.
     pub(super) calm: bool,
     pub(super) random: &'a mut Random,
@@ -74,6 +95,11 @@ fn status(code: u16) -> Failure {
     Failure::Status(Status { code, ..Status::default() })
 }
 
+/// A GET by name answers with the version of the object.
+fn own_version(items: &[Item<Object>]) -> String {
+    items.first().map(|item| item.resource_version.clone()).unwrap_or_default()
+}
+
 impl Client {
     pub(super) fn new(stream: Stream, random: &mut Random, now: Duration) -> Self {
         let named = stream.name().is_some();
@@ -85,21 +111,39 @@ impl Client {
             lines: VecDeque::new(),
             answer: None,
             losing: false,
-            lost: false,
             confirm: false,
+            wake: false,
+            healed: false,
             begun: false,
+            listed: false,
+            refused: None,
+            pages: None,
             calls: Vec::new(),
             first: None,
             shown: BTreeMap::new(),
             confirmed: now,
+            seen: now,
             behind: false,
             bookmark: now,
         }
     }
 
     /// Somebody wants a proof that is not older than this.
-    pub(super) fn prove(&mut self, now: Duration, fresh: Duration) {
-        self.confirm |= now >= self.confirmed + fresh;
+    pub(super) fn prove(&mut self, now: Duration, fresh: Duration, anew: bool) {
+        let last = if anew { self.seen } else { self.confirmed };
+        self.confirm |= now >= last + fresh;
+    }
+
+    /// Somebody has found the way to the server again.
+    pub(super) const fn wake(&mut self) {
+        self.wake = true;
+    }
+
+    /// The server, or the way to it, ends every connection.
+    pub(super) fn cut(&mut self, now: Duration) {
+        if self.watch.take().is_some() {
+            self.lines.push_back((now, Input::Failed(Failure::transport("reset"))));
+        }
     }
 
     /// Breaks, silences, ends, delays, repeats, loses.
@@ -133,6 +177,8 @@ impl Client {
             Input::Time
         } else if std::mem::take(&mut self.confirm) {
             Input::Confirm
+        } else if std::mem::take(&mut self.wake) {
+            Input::Healed
         } else if self.answer.as_ref().is_some_and(|(at, _)| due(at)) {
             self.answer.take()?.1
         } else if self.lines.front().is_some_and(|(at, _)| due(at)) {
@@ -155,9 +201,7 @@ impl Client {
         let (now, version) = (scene.now, scene.server.version);
         let Some(open) = &mut self.watch else { return };
         if scene.dark && scene.refused {
-            self.watch = None;
-            self.lines.push_back((now, Input::Failed(Failure::transport("reset"))));
-            return;
+            return self.cut(now);
         }
         if scene.dark || open.silent {
             return;
@@ -166,9 +210,7 @@ impl Client {
         last = last.max(now + open.late);
         for (at, line) in scene.server.since(open.position, self.stream.kind) {
             open.position = at;
-            if std::mem::take(&mut self.losing) {
-                self.lost = true;
-            } else {
+            if !std::mem::take(&mut self.losing) {
                 self.lines.push_back((last, Input::Line(line)));
             }
         }
@@ -180,8 +222,11 @@ impl Client {
         }
     }
 
-    /// A refusal that heals, now and then.
-    fn trouble(scene: &mut Scene<'_>) -> Option<Failure> {
+    /// A refusal: of everything for some time, or one that heals, now and then.
+    fn trouble(&self, scene: &mut Scene<'_>) -> Option<Failure> {
+        if let Some(code) = scene.refusing {
+            return Some(status(code));
+        }
         if scene.calm {
             return None;
         }
@@ -196,6 +241,8 @@ impl Client {
             3 => status(503),
             4 => status(410),
             5 => Failure::Status(Status { code: 504, too_large: true, ..Status::default() }),
+            6 if self.listed => status(401),
+            7 if self.listed => status(403),
             _ => return None,
         })
     }
@@ -212,7 +259,7 @@ impl Client {
             }
             return;
         }
-        if let Some(failure) = Self::trouble(scene) {
+        if let Some(failure) = self.trouble(scene) {
             self.lines.push_back((now, Input::Failed(failure)));
             return;
         }
@@ -232,23 +279,46 @@ impl Client {
         self.watch = Some(Open { position: from.unwrap_or(version), silent: false, late });
     }
 
-    fn read(&mut self, scene: &mut Scene<'_>) {
+    /// A page of a list; of the object, where lists are forbidden, there is one.
+    fn read(&mut self, how: &Read, scene: &mut Scene<'_>) {
         let now = scene.now;
-        self.calls.push(now);
-        let late = if scene.calm { 0 } else { scene.random.below(SLOWEST_ANSWER + 1) };
+        let continued = matches!(how, Read::Page { continue_token: Some(_) });
+        if !continued {
+            self.calls.push(now);
+        }
+        // all pages together take as long as the slowest answer
+        let late = match (scene.calm, continued) {
+            (true, _) => 0,
+            (false, true) => 250,
+            (false, false) => scene.random.below((SLOWEST_ANSWER - 1) * 1000),
+        };
+        let pages = self.pages.take().filter(|_| continued);
         self.answer = Some(if scene.dark && scene.refused {
             (now, Input::Unread(Failure::transport("connection refused")))
         } else if scene.dark {
             (now + Duration::from_secs(10), Input::Unread(Failure::transport("timeout")))
-        } else if let Some(failure) = Self::trouble(scene) {
+        } else if let Some(failure) = self.trouble(scene) {
             (now, Input::Unread(failure))
         } else {
-            let page = Page {
-                items: scene.server.list(self.stream.kind),
-                resource_version: scene.server.version.to_string(),
-                continue_token: None,
-            };
-            (now + Duration::from_secs(late), Input::Page(page))
+            let server = scene.server;
+            let (version, restored, mut items) =
+                pages.unwrap_or_else(|| (server.version, server.restored, server.list(self.stream.kind)));
+            let is_gone = version < server.compacted || !scene.calm && scene.random.one_in(6);
+            if continued && (is_gone || restored != server.restored) {
+                self.answer = Some((now, Input::Unread(status(410))));
+                return;
+            }
+            if *how == Read::Object && items.is_empty() {
+                self.answer = Some((now, Input::Unread(status(404))));
+                return;
+            }
+            let rest = items.split_off(items.len().min(scene.page));
+            let resource_version =
+                if *how == Read::Object { own_version(&items) } else { version.to_string() };
+            let continue_token = (!rest.is_empty()).then(|| "more".to_owned());
+            self.pages = (!rest.is_empty()).then_some((version, restored, rest));
+            let page = Page { items, resource_version, continue_token };
+            (now + Duration::from_millis(late), Input::Page(page))
         });
     }
 
@@ -264,13 +334,18 @@ impl Client {
                 self.lines.clear();
                 Vec::new()
             }
-            Output::Read(_) => {
-                self.read(scene);
+            Output::Read(how) => {
+                self.read(&how, scene);
                 Vec::new()
             }
-            Output::Refresh | Output::Healed | Output::Stop => Vec::new(),
+            Output::Healed => {
+                self.healed = true;
+                Vec::new()
+            }
+            Output::Refresh | Output::Stop => Vec::new(),
             Output::Seen => {
                 self.confirmed = scene.now;
+                self.seen = scene.now;
                 self.behind = false;
                 vec![Observed::Seen { stream }]
             }
@@ -279,14 +354,18 @@ impl Client {
                 vec![Observed::Behind { stream }]
             }
             Output::Health(health) => {
-                if let StreamHealth::Refused(refusal) = &health {
-                    scene.problems.push(format!("refused: {refusal:?}"));
+                if let StreamHealth::Refused(_) = &health {
+                    let worked = if self.listed { Refused::AfterItWorked } else { Refused::BeforeItWorked };
+                    self.refused = Some(worked);
                 }
                 vec![Observed::Health { stream, health }]
             }
             Output::Listed(objects) => {
                 self.confirmed = scene.now;
                 self.behind = false;
+                self.listed = true;
+                self.seen = scene.now;
+                self.shown.retain(|uid, _| objects.iter().any(|object| object.uid() == uid));
                 for object in &objects {
                     self.note(object, scene);
                 }
@@ -299,6 +378,7 @@ impl Client {
             }
             Output::Deleted(object) => {
                 self.news(scene.now);
+                self.shown.remove(object.uid());
                 vec![Observed::Deleted { stream, object }]
             }
         }

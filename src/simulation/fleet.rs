@@ -54,6 +54,30 @@ enum State {
     Dead { at: u64, back_at: u64 },
 }
 
+/// All calls are refused in these seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusing {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) code: u16,
+    /// The watches are cut when it begins, as by a server that starts.
+    pub(crate) cuts: bool,
+}
+
+/// Its longest refusals that must not be believed, and its shortest that are.
+pub(crate) const SHORT_REFUSAL: u64 = 8;
+pub(crate) const LONG_REFUSAL: u64 = 30;
+
+/// Etcd is restored from a backup.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Restore {
+    /// When the backup was made.
+    pub(crate) of: u64,
+    pub(crate) at: u64,
+    /// How much others write at once.
+    pub(crate) written_since: u64,
+}
+
 #[derive(Clone, Debug)]
 struct Pod {
     name: String,
@@ -77,12 +101,15 @@ pub(crate) struct Truth {
     pub(crate) trouble: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Fleet {
     pub(crate) course: Course,
     /// Seconds in which nobody can see anything.
     pub(crate) dark: Option<(u64, u64)>,
     /// Then connections are refused; otherwise nothing is answered, and the watches are silent.
     pub(crate) refused: bool,
+    pub(crate) refusing: Option<Refusing>,
+    pub(crate) restore: Option<Restore>,
     /// The second at which the turn of the course comes.
     pub(crate) turn: u64,
     pub(crate) history: Vec<Truth>,
@@ -118,11 +145,32 @@ impl Fleet {
         if course == Course::PullHeals && random.one_in(2) {
             dark = Some((turn + 2, turn + 130));
         }
+        let refusing = random.one_in(6).then(|| {
+            let from = random.below(120);
+            let short = random.one_in(2);
+            let long = if short { 1 + random.below(SHORT_REFUSAL) } else { LONG_REFUSAL + random.below(400) };
+            let code = if random.one_in(2) { 401 } else { 403 };
+            Refusing { from, to: from + long, code, cuts: random.one_in(2) }
+        });
+        let restore = random.one_in(8).then(|| {
+            let of = random.below(90);
+            let at = of + 1 + random.below(60);
+            let written_since = [0, 3, 40, 1000][usize::try_from(random.below(4)).unwrap()];
+            Restore { of, at, written_since }
+        });
+        let mut refused = random.one_in(3);
+        if let Some(restore) = restore {
+            // the API servers are down meanwhile
+            dark = Some((restore.at, restore.at + 1 + random.below(20)));
+            refused = true;
+        }
         let replicas = 1 + usize::try_from(random.below(3)).unwrap();
         let mut fleet = Self {
             course,
             dark,
-            refused: random.one_in(3),
+            refused,
+            refusing,
+            restore,
             turn,
             history: Vec::new(),
             uid: "d".to_owned(),
@@ -153,6 +201,19 @@ impl Fleet {
         self.made += 1;
         let name = format!("web-{}-{}-{}", self.uid, template, self.made);
         self.pods.push(Pod { name, template, restarts: 0, state });
+    }
+
+    /// The objects are as they were in that backup; but containers run on nodes, and what was true before stays so.
+    pub(crate) fn restore(&mut self, backup: &Self, second: u64) {
+        let state = State::Starting { ready_at: second + self.start };
+        let pods = backup.pods.iter().map(|pod| {
+            let alive = self.pods.iter().find(|alive| alive.name == pod.name);
+            alive.cloned().unwrap_or_else(|| Pod { state, ..pod.clone() })
+        });
+        let pods = pods.collect();
+        let history = std::mem::take(&mut self.history);
+        // a name, and a uid, is given once
+        *self = Self { history, pods, made: self.made, ..backup.clone() };
     }
 
     /// One second passes.

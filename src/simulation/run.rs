@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Random;
-use super::client::{Client, SLOWEST_ANSWER, Scene};
-use super::fleet::{Course, Fleet, Truth};
+use super::client::{Client, Refused, SLOWEST_ANSWER, Scene};
+use super::fleet::{Course, Fleet, LONG_REFUSAL, Truth};
 use super::server::Server;
 use crate::model::Kind;
 use crate::observation::{Observation, Observed, Request, Stream, Want};
@@ -34,6 +34,10 @@ struct World {
     random: Random,
     server: Server,
     fleet: Fleet,
+    /// What etcd will be restored from.
+    backup: Option<(Server, Fleet)>,
+    /// Items of a page.
+    page: usize,
     now: Duration,
     /// Nothing misbehaves at all.
     calm: bool,
@@ -58,6 +62,8 @@ pub(crate) fn play(seed: u64) -> Outcome {
     let target = Stream::of(Kind::Deployment, "shop", "web");
     let mut world = World {
         calm: random.one_in(4),
+        page: [1, 2, 3, 500][usize::try_from(random.below(4)).unwrap()],
+        backup: None,
         settling,
         random,
         server: Server::new(),
@@ -81,7 +87,9 @@ pub(crate) fn play(seed: u64) -> Outcome {
     }
     world.check_budget();
     for problem in &mut world.problems {
-        *problem = format!("{:?}, calm {}: {problem}", world.fleet.course, world.calm);
+        let Fleet { course, dark, refusing, restore, .. } = &world.fleet;
+        let calm = world.calm;
+        *problem = format!("{course:?}, calm {calm}, {dark:?}, {refusing:?}, {restore:?}: {problem}");
     }
     Outcome { problems: world.problems, steps: world.steps, reason }
 }
@@ -90,7 +98,14 @@ impl World {
     /// Everything of one second; the verdict, once there is one.
     fn second(&mut self, second: u64) -> Option<&'static str> {
         self.fleet.second(second, &mut self.random, &mut self.server);
+        self.back_up_and_restore(second);
         let troubled = !self.calm && second < PEACE;
+        if let Some(refusing) = self.fleet.refusing.filter(|refusing| refusing.from == second)
+            && refusing.cuts
+        {
+            let now = Duration::from_secs(second);
+            self.clients.iter_mut().for_each(|client| client.cut(now));
+        }
         if troubled && self.random.one_in(40) {
             self.server.compacted = self.server.version;
         }
@@ -117,6 +132,22 @@ impl World {
         None
     }
 
+    /// Etcd is backed up, and later restored; the API servers that begin anew on it cut every connection.
+    fn back_up_and_restore(&mut self, second: u64) {
+        let Some(restore) = self.fleet.restore else { return };
+        if restore.of == second {
+            self.backup = Some((self.server.clone(), self.fleet.clone()));
+        }
+        if restore.at == second
+            && let Some((server, fleet)) = &self.backup
+        {
+            self.server.restore(server, restore.written_since);
+            self.fleet.restore(fleet, second);
+            let now = Duration::from_secs(second);
+            self.clients.iter_mut().for_each(|client| client.cut(now));
+        }
+    }
+
     fn judge(&mut self) -> Option<&'static str> {
         self.observe(Observed::Tick);
         let step = self.session.judge();
@@ -140,7 +171,7 @@ impl World {
         let now = self.now;
         if let Some(client) = self.clients.iter_mut().find(|client| client.stream == *stream) {
             if let Some(fresh) = request.refresh {
-                client.prove(now, fresh);
+                client.prove(now, fresh, request.anew);
             }
         } else {
             self.clients.push(Client::new(stream.clone(), &mut self.random, now));
@@ -154,6 +185,12 @@ impl World {
             now: self.now,
             dark: self.fleet.dark.is_some_and(|(from, to)| (from..to).contains(&second)),
             refused: self.fleet.refused,
+            refusing: self
+                .fleet
+                .refusing
+                .filter(|refusing| (refusing.from..refusing.to).contains(&second))
+                .map(|refusing| refusing.code),
+            page: self.page,
             calm: self.calm || second >= PEACE,
             random: &mut self.random,
             problems: &mut self.problems,
@@ -168,6 +205,10 @@ impl World {
             self.steps += 1;
             for what in observed {
                 self.observe(what);
+            }
+            if std::mem::take(&mut self.clients[index].healed) {
+                let others = self.clients.iter_mut().enumerate().filter(|(other, _)| *other != index);
+                others.for_each(|(_, client)| client.wake());
             }
             if turn > 1000 {
                 self.problems.push("a stream goes on and on without a pause".to_owned());
@@ -213,15 +254,25 @@ impl World {
                 problem("of what had not settled".to_owned());
             }
         }
-        // Who loses what tells of the cure believes in the illness until the next read.
-        let lost = self.clients.iter().any(|client| client.lost);
-        let undecided = ["progressing", "settling", "unreachable"].contains(&reason);
+        let refusing = self.fleet.refusing.filter(|refusing| refusing.from <= second);
+        let restored = self.fleet.restore.is_some_and(|restore| restore.at <= second);
+        let refused =
+            ["workload-not-readable", "pods-not-readable", "credentials-rejected"].contains(&reason);
+        if refused {
+            let believed = refusing.is_some_and(|refusing| refusing.to - refusing.from >= LONG_REFUSAL);
+            let at_first = self.clients.iter().any(|client| client.refused == Some(Refused::BeforeItWorked));
+            if !(believed || restored || refusing.is_some() && at_first) {
+                problem("which nobody refused for long".to_owned());
+            }
+        }
+        let undecided = refused || ["progressing", "settling", "unreachable"].contains(&reason);
         let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);
         if !is_pass && !undecided && !replaced {
             if !history.iter().any(|truth| truth.trouble) {
                 problem("of what was always well".to_owned());
             }
-            if second > fresh && !lost && lately.iter().all(|truth| truth.complete) {
+            // also where the line that told of the cure was lost
+            if second > fresh && lately.iter().all(|truth| truth.complete) {
                 problem("of what is complete".to_owned());
             }
         }
@@ -232,7 +283,7 @@ impl World {
         if !stays && !replaced && !undecided && !lately.iter().any(is_it) {
             problem("though it was replaced".to_owned());
         }
-        let calm = self.calm && self.fleet.dark.is_none();
+        let calm = self.calm && self.fleet.dark.is_none() && self.fleet.refusing.is_none();
         let light = self.fleet.dark.is_none_or(|(_, to)| to < PEACE);
         let heals = matches!(
             self.fleet.course,
@@ -242,9 +293,8 @@ impl World {
                 | Course::LongComplete
                 | Course::Scaled
         );
-        let ailing =
-            self.fleet.course == Course::PullHeals && (lost || lately.iter().any(|truth| truth.trouble));
-        if heals && light && !is_pass && !ailing {
+        let ailing = self.fleet.course == Course::PullHeals && lately.iter().any(|truth| truth.trouble);
+        if heals && light && !is_pass && !ailing && !restored && !refused {
             problem("of what completed in time".to_owned());
         }
         if heals && calm && is_pass && self.fleet.course != Course::Scaled {

@@ -8,6 +8,7 @@ use crate::model::{self, Kind};
 use crate::observation::Object;
 use crate::source::watch::{Item, Line};
 
+#[derive(Clone)]
 struct Change {
     version: u64,
     kind: Kind,
@@ -16,13 +17,15 @@ struct Change {
     deleted: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Server {
     pub(crate) version: u64,
     objects: BTreeMap<String, (Kind, Value, Item<Object>)>,
     log: Vec<Change>,
-    /// A watch from before this version is answered 410.
+    /// A watch or a continued list from before this version is answered 410.
     pub(crate) compacted: u64,
+    /// How often its etcd was restored from a backup.
+    pub(crate) restored: u32,
 }
 
 fn kind_of(object: &Value) -> Kind {
@@ -44,6 +47,18 @@ fn item(kind: Kind, version: u64, object: &Value) -> Item<Object> {
 impl Server {
     pub(crate) fn new() -> Self {
         Self { version: 100, ..Self::default() }
+    }
+
+    /// As if etcd had been restored from that backup and so much been written since. Like the watch cache of an API
+    /// server that starts, it knows nothing of what was before; and like it, it accepts a watch from a version that it
+    /// has not reached (`watchCache.getAllEventsSinceLocked`).
+    pub(crate) fn restore(&mut self, backup: &Self, written_since: u64) {
+        let restored = self.restored + 1;
+        *self = backup.clone();
+        self.restored = restored;
+        self.version += written_since;
+        self.compacted = self.version;
+        self.log.clear();
     }
 
     /// Writes an object if it differs.

@@ -11,7 +11,14 @@ fn standing(code: CauseCode, ripe: bool) -> Standing {
 }
 
 fn live() -> Sight {
-    Sight { health: StreamHealth::Live, since: Duration::ZERO, listed: true, proved: None, behind: false }
+    Sight {
+        health: StreamHealth::Live,
+        since: Duration::ZERO,
+        listed: true,
+        proved: None,
+        seen: None,
+        behind: false,
+    }
 }
 
 fn down() -> Sight {

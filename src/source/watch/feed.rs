@@ -239,6 +239,7 @@ impl<T> Watch<T> {
             }
             Class::NotFound | Class::Final => return self.refuse(failure, "watch", out),
             Class::Transient => {
+                self.watching.is_not_refused();
                 self.lose(now, failure.message(), out);
                 self.delay(now, failure)
             }

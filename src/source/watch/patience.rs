@@ -27,6 +27,11 @@ impl Permission {
         self.refused_since = None;
     }
 
+    /// Something else is wrong: refusals before and after are not one.
+    pub(super) const fn is_not_refused(&mut self) {
+        self.refused_since = None;
+    }
+
     pub(super) const fn has_worked(&self) -> bool {
         self.worked
     }

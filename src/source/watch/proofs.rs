@@ -44,6 +44,17 @@ fn a_read_that_failed_is_not_hurried_by_those_who_want_a_proof() {
 }
 
 #[test]
+fn a_read_that_failed_before_a_new_snapshot_hinders_no_later_proof() {
+    let mut machine = following();
+    machine.step(at(5), Input::Confirm);
+    machine.step(at(6), Input::Unread(Failure::transport("timeout")));
+    machine.step(at(7), Input::Failed(answered(410)));
+    machine.step(at(7), Input::Opened);
+    machine.step(at(7), bookmark(20, true));
+    assert_eq!(machine.step(at(9), Input::Confirm), [FIRST_PAGE]);
+}
+
+#[test]
 fn a_proof_that_is_not_answered_is_a_loss_until_the_next_read_is() {
     let mut machine = following_by_name();
     machine.step(at(5), Input::Confirm);

@@ -18,7 +18,8 @@ impl<T> Watch<T> {
     /// a snapshot first; where there is none, bookmarks are all that is left.
     pub(super) fn confirm(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
         let lately = self.confirmed_at.is_some_and(|at| now < at + CONFIRM_PAUSE);
-        if lately || self.reading.is_some() || self.missed > 0 {
+        let tries_again = self.missed > 0 && self.read_at.is_some();
+        if lately || self.reading.is_some() || tries_again {
             return;
         }
         self.confirmed_at = Some(now);
@@ -96,6 +97,7 @@ impl<T> Watch<T> {
     pub(super) fn show(&mut self, items: Vec<Item<T>>, resource_version: &str, out: &mut Vec<Output<T>>) {
         self.listed = true;
         self.doubted = false;
+        self.missed = 0;
         self.saw(resource_version);
         self.snapshot = if self.by_name { None } else { number(resource_version) };
         self.known = items.iter().map(|item| (item.uid.clone(), item.resource_version.clone())).collect();
@@ -186,6 +188,7 @@ impl<T> Watch<T> {
     }
 
     fn unread(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
+        self.listing.is_not_refused();
         if matches!(self.feed, Feed::None) {
             self.lose(now, failure.message(), out);
             self.read_at = Some(now + self.delay(now, failure));
