@@ -1,7 +1,8 @@
 //! Measures rollout-guard and kubectl side by side on a real API server, and writes `docs/performance.md`.
 //!
 //!   cargo bench --bench measure                      every workload, about a quarter of an hour
-//!   cargo bench --bench measure -- W1 W7             only those
+//!   cargo bench --bench measure -- W1 W7             only those, shown and not written
+//!   cargo bench --bench measure -- W1 W7 --write     the same, in the place of what the page says of them
 //!   cargo bench --bench measure -- --full            with 100,000 pods, 50,000 strangers and half an hour of idling
 //!   cargo bench --bench measure -- --gates           what must not grow: requests, bytes, memory; fails if it did
 //!   cargo bench --bench measure -- --repeat 30       how often each program runs
@@ -39,6 +40,7 @@ const MISSED: &str = include_str!("missed.md");
 /// What was asked for.
 pub(crate) struct Plan {
     only: Vec<String>,
+    write: bool,
     pub(crate) full: bool,
     pub(crate) repeat: usize,
     gates: bool,
@@ -46,10 +48,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     fn read(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut plan = Self { only: Vec::new(), full: false, repeat: 30, gates: false };
+        let mut plan = Self { only: Vec::new(), write: false, full: false, repeat: 30, gates: false };
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--bench" => {}
+                "--write" => plan.write = true,
                 "--full" => plan.full = true,
                 "--gates" => plan.gates = true,
                 "--repeat" => {
@@ -60,7 +63,9 @@ impl Plan {
                 }
                 name if name.starts_with('W') => plan.only.push(name.to_owned()),
                 other => {
-                    return Err(format!("{other}: a workload (W1 to W10), --full, --gates or --repeat N"));
+                    return Err(format!(
+                        "{other}: a workload (W1 to W10), --write, --full, --gates or --repeat N"
+                    ));
                 }
             }
         }
@@ -111,18 +116,15 @@ async fn measure() -> Result<(), String> {
         return gates::check(&bench).await;
     }
     let sections = scenarios::all(&bench).await?;
-    let mut text = head(&bench);
-    for section in &sections {
-        text.push_str(&section.markdown());
+    if !bench.plan.only.is_empty() && !bench.plan.write {
+        return Ok(());
     }
-    text.push_str(MISSED);
-    if bench.plan.only.is_empty() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        say(&format!("wrote {}", path.display()));
-    } else {
-        say(&text);
-    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = page::written(&head(&bench), &known, &sections, bench.plan.only.is_empty(), MISSED);
+    std::fs::write(&path, text).map_err(failed)?;
+    say(&format!("wrote {}", path.display()));
     Ok(())
 }
 

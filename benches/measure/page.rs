@@ -80,6 +80,30 @@ impl Section {
     }
 }
 
+/// The page: its head, what was measured, and what is missed. Unless everything was measured anew, the sections of
+/// the known page stay, but for those that were; the head is that of the known page then.
+pub(crate) fn written(head: &str, known: &str, sections: &[Section], anew: bool, missed: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut head = head.to_owned();
+    if !anew && let Some((known_head, rest)) = known.split_once("\n## ") {
+        head = format!("{known_head}\n");
+        let kept = rest.split("\n## ").filter(|part| part.starts_with('W'));
+        parts = kept.map(|part| format!("## {}\n", part.trim_end_matches('\n'))).collect();
+    }
+    for section in sections {
+        let text = section.markdown();
+        let beside = format!("| {}: median |", section.peer);
+        let same =
+            |part: &&mut String| part.starts_with(&format!("## {} ", section.id)) && part.contains(&beside);
+        match parts.iter_mut().find(same) {
+            Some(part) => *part = text,
+            None => parts.push(text),
+        }
+    }
+    let body: Vec<&str> = parts.iter().map(|part| part.trim_end_matches('\n')).collect();
+    format!("{}\n\n{}\n\n{missed}", head.trim_end_matches('\n'), body.join("\n\n"))
+}
+
 fn number(value: f64, unit: &str) -> String {
     let digits = if value >= 100.0 || value.fract() == 0.0 {
         0

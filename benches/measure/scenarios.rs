@@ -446,7 +446,13 @@ async fn noisy(bench: &Bench) -> Result<Section, String> {
         let world = World::new(&bench.rig.client, &space, "web", 10).await?;
         let chatter = noise_too.then(|| tokio::spawn(chatter(bench.rig.client.clone(), space.clone(), 500)));
         proxy.take();
+        let start = bench.rig.audit_end();
         let (taken, _) = watched_in(&bench.ours, &world, &space, 10, pause, false, &kubeconfig).await?;
+        let requests = bench.rig.requests_since(start, bench.ours.agent).join(", ");
+        section.note(format!(
+            "Requests {}: {requests}.",
+            if noise_too { "beside them" } else { "without them" }
+        ));
         if let Some(chatter) = chatter {
             chatter.abort();
         }
