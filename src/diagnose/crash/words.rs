@@ -108,11 +108,6 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// ` 4 times`, or nothing for one end or an unknown number.
-    fn times(&self) -> String {
-        if self.ended.count > 1 { format!(" {} times", self.ended.count) } else { String::new() }
-    }
-
     /// `right at its start`, `5s after its start`.
     fn life(&self) -> String {
         match self.latest.life_seconds() {
@@ -141,7 +136,7 @@ impl Context<'_> {
 
     fn headline(&self, end: &End) -> String {
         let who = who(self.ended.pod, &self.ended.status.name);
-        let times = self.times();
+        let times = self.ended.times();
         let life = self.life();
         match end {
             End::CannotStart(failure) => start_headline(&who, failure, self.memory_limit().as_deref()),
