@@ -1,5 +1,6 @@
 //! The sentences of the family `crash`.
 
+use super::super::companions::with_companions;
 use super::super::ends::Ended;
 use super::super::logs::{self, Log};
 use super::super::{Confidence, Evidence, Finding, Prognosis};
@@ -49,7 +50,13 @@ pub(super) fn finding(
     for command in context.commands(end) {
         finding = finding.with_command(command);
     }
-    finding
+    if !latest.could_not_start() {
+        finding = with_companions(ended.pod, events, log, finding);
+    }
+    match context.remedy(end) {
+        Some(remedy) => remedy.first(finding),
+        None => finding,
+    }
 }
 
 const fn prognosis(end: &End) -> Prognosis {
