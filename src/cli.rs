@@ -412,6 +412,11 @@ pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Earl
     Ok(Arguments { given, ..arguments })
 }
 
+/// What to say of variables that are probably spelt wrong.
+pub(crate) fn warnings(env: &Env) -> Vec<String> {
+    variables::mistyped(&command(), env)
+}
+
 /// The knobs whose flag stands on the completed command line.
 fn given(matches: &ArgMatches) -> BTreeSet<Knob> {
     let Some((_, matches)) = matches.subcommand() else { return BTreeSet::new() };

@@ -79,6 +79,12 @@ impl Env {
         self.variables.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty()).cloned()
     }
 
+    /// The names, without that prefix, of the variables that have it and are set.
+    pub(crate) fn variables_with(&self, prefix: &str) -> Vec<String> {
+        let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        set.filter_map(|(name, _)| name.to_string_lossy().strip_prefix(prefix).map(str::to_owned)).collect()
+    }
+
     /// The width to lay text out in: `COLUMNS`, the terminal, or 100 where there is none.
     pub(crate) fn width(&self) -> usize {
         let columns =

@@ -294,7 +294,7 @@ impl Guard {
             Want::Trial(_) => policy.asks.dry_run,
             _ => true,
         });
-        outlook.requests.append(&mut found.requests);
+        outlook.requests.extend(found.requests.into_iter().map(|request| sight::unhurried(request, store)));
         let counters = replicas(rollout);
         let still = self.movement.stands_still(now, workload.status.observed_generation, counters);
         if still >= policy.scaled(STALLED_AFTER).max(STALLED_NOT_BEFORE) + planned_start(rollout)

@@ -68,6 +68,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
             return early.code;
         }
     };
+    for warning in cli::warnings(env) {
+        env.complain(&format!("warning: {warning}\n"));
+    }
     let color = Display::new(parsed.color, env).stderr_color;
     let ended = Settings::resolve(parsed, env).and_then(|settings| dispatch(settings, env));
     ended.unwrap_or_else(|error| fail(&error, color, env))

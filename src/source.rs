@@ -117,6 +117,7 @@ impl Live {
                 keep_raw,
                 streaming_list: AtomicBool::new(true),
                 siblings: Arc::default(),
+                healed: tokio::sync::watch::Sender::new(0),
             }),
             settings,
             tasks: JoinSet::new(),

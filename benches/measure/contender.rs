@@ -30,7 +30,7 @@ pub(crate) struct Taken {
     pub(crate) cpu: Duration,
     /// Largest resident size in KiB, read every two milliseconds; 0 where it was not asked for.
     pub(crate) resident: u64,
-    /// What it wrote to standard output.
+    /// What it wrote to standard output, then to standard error.
     pub(crate) said: String,
 }
 
@@ -69,10 +69,9 @@ impl Contender {
     /// The command line that waits for those Deployments of a namespace.
     pub(crate) fn waiting(&self, namespace: &str, targets: &[String], settling: bool) -> Vec<String> {
         if self.name == "helm" {
-            let chart =
-                ["upgrade", "--install", "web", "chart", "--wait", "--take-ownership", "--force-conflicts"];
-            let more = ["--timeout=120s", "-n", namespace];
-            return chart.into_iter().chain(more).map(str::to_owned).collect();
+            let mut args = Self::installing(namespace);
+            args.extend(["--wait", "--timeout=120s"].map(str::to_owned));
+            return args;
         }
         let mut args: Vec<String> = match self.name {
             "kubectl" => ["rollout", "status", "--timeout=120s"].map(str::to_owned).to_vec(),
@@ -84,6 +83,12 @@ impl Contender {
         args.extend(["-n".to_owned(), namespace.to_owned()]);
         args.extend(targets.iter().cloned());
         args
+    }
+
+    /// The command line with which Helm makes the Deployment of that namespace its own, and does not wait.
+    pub(crate) fn installing(namespace: &str) -> Vec<String> {
+        let chart = ["upgrade", "--install", "web", "chart", "--take-ownership", "--force-conflicts"];
+        chart.into_iter().chain(["-n", namespace]).map(str::to_owned).collect()
     }
 
     /// Starts it with nothing of our environment but what it needs.
@@ -100,7 +105,7 @@ impl Contender {
             .env("HOME", home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{}: {error}", self.program.display()))?;
         let (resident, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -125,20 +130,28 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Result<Taken, String> {
         use std::io::Read as _;
-        let mut out = String::new();
+        let errors = self.child.stderr.take().map(|mut pipe| {
+            thread::spawn(move || {
+                let mut text = String::new();
+                drop(pipe.read_to_string(&mut text));
+                text
+            })
+        });
+        let mut said = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
-            drop(pipe.read_to_string(&mut out));
+            drop(pipe.read_to_string(&mut said));
         }
         let used = self.child.wait4().map_err(|error| error.to_string())?;
         let ended = Instant::now();
         self.done.store(true, Ordering::Relaxed);
+        said.push_str(&errors.and_then(|reader| reader.join().ok()).unwrap_or_default());
         Ok(Taken {
             started: self.started,
             ended,
             code: used.status.code(),
             cpu: used.rusage.utime + used.rusage.stime,
             resident: self.resident.load(Ordering::Relaxed),
-            said: out,
+            said,
         })
     }
 

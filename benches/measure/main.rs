@@ -18,6 +18,7 @@
 mod contender;
 mod faults;
 mod gates;
+mod idle;
 mod page;
 mod proxy;
 mod rig;
@@ -31,6 +32,9 @@ use std::process::{Command, ExitCode};
 
 use contender::Contender;
 use rig::Rig;
+
+/// What to know about the goals that are missed, written by hand after reading the numbers.
+const MISSED: &str = include_str!("missed.md");
 
 /// What was asked for.
 pub(crate) struct Plan {
@@ -111,6 +115,7 @@ async fn measure() -> Result<(), String> {
     for section in &sections {
         text.push_str(&section.markdown());
     }
+    text.push_str(MISSED);
     if bench.plan.only.is_empty() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;

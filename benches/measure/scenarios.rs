@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::contender::{Contender, Taken};
 use crate::page::Section;
 use crate::proxy::Proxy;
 use crate::rig::Rig;
-use crate::world::{World, ago, groups, namespace, noise, pull_failing, ready};
+use crate::world::{World, ago, chatter, groups, namespace, noise, pull_failing, ready};
 use crate::{Bench, say};
 
 const MIB: f64 = 1_048_576.0;
+/// Runs that are weighed; where weighing would disturb the times, they are runs of their own.
+const WEIGHED: usize = 5;
 
 pub(crate) async fn all(bench: &Bench) -> Result<Vec<Section>, String> {
     let mut sections = Vec::new();
@@ -35,11 +36,12 @@ pub(crate) async fn all(bench: &Bench) -> Result<Vec<Section>, String> {
     workload!("W3", rolling(bench, &bench.kubectl, "W3", 200));
     workload!("W4", image_failing(bench));
     workload!("W5", many_workloads(bench));
-    workload!("W6", many_pods(bench));
-    workload!("W10", idle(bench));
-    workload!("W7", noisy(bench));
     workload!("W8", many_groups(bench));
+    workload!("W6", many_pods(bench));
+    // What follows counts more than it times, so a machine that is not quite quiet does it no harm.
+    workload!("W7", noisy(bench));
     workload!("W9", crate::faults::faults(bench));
+    workload!("W10", crate::idle::idle(bench));
     Ok(sections)
 }
 
@@ -81,26 +83,22 @@ fn pair<'a>(bench: &'a Bench, peer: &'a Contender) -> [&'a Contender; 2] {
 }
 
 async fn already_complete(bench: &Bench, peer: &Contender) -> Result<Section, String> {
-    if peer.name == bench.kubectl.name {
-        namespace(&bench.rig.client, "w1").await?;
-        World::complete(&bench.rig.client, "w1", "web", 10).await?;
+    let space = format!("w1-{}", peer.name);
+    namespace(&bench.rig.client, &space).await?;
+    let mut world = World::complete(&bench.rig.client, &space, "web", 10).await?;
+    if peer.name == "helm" {
+        adopted(peer, &mut world, &space, &bench.rig.direct()).await?;
+        world.status(10, 10, &ago(600)).await?;
     }
+    let targets = ["deploy/web".to_owned()];
     let mut section = Section::beside("W1", "a rollout of 10 pods that is already complete", peer);
-    measure_complete(
-        bench,
-        peer,
-        "w1",
-        &["deploy/web".to_owned()],
-        &mut section,
-        bench.plan.repeat,
-        "≤ 25 ms",
-    )?;
+    measure_complete(bench, peer, &space, &targets, &mut section, bench.plan.repeat, "≤ 25 ms")?;
     let slow = Proxy::start(Rig::port(), Duration::from_millis(100))?;
     let kubeconfig = bench.rig.kubeconfig(slow.port)?;
     let mut walls = [Vec::new(), Vec::new()];
     for _ in 0..bench.plan.repeat.min(10) {
         for (contender, walls) in pair(bench, peer).into_iter().zip(&mut walls) {
-            let args = contender.waiting("w1", &["deploy/web".to_owned()], true);
+            let args = contender.waiting(&space, &targets, true);
             let taken = contender.run(&args, &kubeconfig, false)?;
             passed(contender, &taken)?;
             walls.push(millis(taken.ended - taken.started) / 100.0);
@@ -116,12 +114,23 @@ async fn already_complete(bench: &Bench, peer: &Contender) -> Result<Section, St
     Ok(section)
 }
 
+/// Makes the Deployment Helm's own, so that what is measured changes nothing and waits.
+async fn adopted(
+    helm: &Contender,
+    world: &mut World,
+    space: &str,
+    kubeconfig: &std::path::Path,
+) -> Result<(), String> {
+    passed(helm, &helm.run(&Contender::installing(space), kubeconfig, false)?)?;
+    world.applied().await
+}
+
 /// What has to be known about a peer to read its numbers.
 fn note_of(peer: &Contender, section: &mut Section) {
     if peer.name == "helm" {
         section.note(
-            "`helm upgrade --install --wait` of a chart with this Deployment, which is there already and is adopted: \
-rendering, applying and the release's own Secrets are in its numbers.",
+            "`helm upgrade --install --wait` of a chart with this Deployment, which is Helm's already and does not \
+change: rendering, applying and the release's own Secrets are in its numbers.",
         );
     }
 }
@@ -143,7 +152,7 @@ fn measure_complete(
             let taken = contender.run(&args, &bench.rig.direct(), false)?;
             passed(contender, &taken)?;
             series.add(&taken);
-            if round < 5 {
+            if round < WEIGHED {
                 series.weigh(&contender.run(&args, &bench.rig.direct(), true)?);
             }
         }
@@ -207,16 +216,15 @@ async fn rolling(bench: &Bench, peer: &Contender, id: &'static str, pods: usize)
         Section::beside(id, format!("a rollout of {pods} pods, from before it begins to its end"), peer);
     let repeat = if pods > 50 { bench.plan.repeat.min(10) } else { bench.plan.repeat };
     let mut series = [Series::default(), Series::default()];
-    for round in 0..repeat {
+    for round in 0..WEIGHED + repeat {
         for (contender, series) in pair(bench, peer).into_iter().zip(&mut series) {
             let space = format!("{}-{round}-{}-{}", id.to_lowercase(), peer.name, contender.name);
-            let taken =
-                watched(bench, contender, &space, pods, pause, round < 5, &bench.rig.direct()).await?;
-            series.cpu.push(millis(taken.0.cpu));
-            if round < 5 {
+            let weigh = round < WEIGHED;
+            let taken = watched(bench, contender, &space, pods, pause, weigh, &bench.rig.direct()).await?;
+            if weigh {
                 series.weigh(&taken.0);
             } else {
-                // A run that is weighed is disturbed by it.
+                series.cpu.push(millis(taken.0.cpu));
                 series.latency.push(millis(taken.0.ended.saturating_duration_since(taken.1)));
             }
         }
@@ -280,7 +288,10 @@ async fn watched(
     kubeconfig: &std::path::Path,
 ) -> Result<(Taken, Instant), String> {
     namespace(&bench.rig.client, space).await?;
-    let world = World::new(&bench.rig.client, space, "web", pods).await?;
+    let mut world = World::new(&bench.rig.client, space, "web", pods).await?;
+    if contender.name == "helm" {
+        adopted(contender, &mut world, space, &bench.rig.direct()).await?;
+    }
     watched_in(contender, &world, space, pods, pause, weigh, kubeconfig).await
 }
 
@@ -415,8 +426,12 @@ async fn many_pods(bench: &Bench) -> Result<Section, String> {
 
 async fn noisy(bench: &Bench) -> Result<Section, String> {
     let (pods, events) = if bench.plan.full { (50_000, 100_000) } else { (5_000, 10_000) };
-    let mut section =
-        Section::new("W7", format!("W2 beside {pods} pods and {events} events of others in its namespace"));
+    let mut section = Section::new(
+        "W7",
+        format!(
+            "W2 beside {pods} pods and {events} events of others in its namespace, and 500 new events a second"
+        ),
+    );
     let pause = Duration::from_millis(100);
     let proxy = Proxy::start(Rig::port(), Duration::ZERO)?;
     let kubeconfig = bench.rig.kubeconfig(proxy.port)?;
@@ -429,8 +444,12 @@ async fn noisy(bench: &Bench) -> Result<Section, String> {
             noise(&bench.rig.client, &space, pods, events).await?;
         }
         let world = World::new(&bench.rig.client, &space, "web", 10).await?;
+        let chatter = noise_too.then(|| tokio::spawn(chatter(bench.rig.client.clone(), space.clone(), 500)));
         proxy.take();
         let (taken, _) = watched_in(&bench.ours, &world, &space, 10, pause, false, &kubeconfig).await?;
+        if let Some(chatter) = chatter {
+            chatter.abort();
+        }
         #[expect(clippy::cast_precision_loss, reason = "bytes")]
         sizes.push(proxy.take() as f64 / 1024.0);
         cpu.push(millis(taken.cpu));
@@ -459,39 +478,5 @@ async fn many_groups(bench: &Bench) -> Result<Section, String> {
         bench.plan.repeat.min(10),
         "",
     )?;
-    Ok(section)
-}
-
-async fn idle(bench: &Bench) -> Result<Section, String> {
-    let seconds = if bench.plan.full { 1800 } else { 120 };
-    let mut section =
-        Section::new("W10", format!("a rollout of 10 pods in which nothing happens for {seconds} seconds"));
-    namespace(&bench.rig.client, "w10").await?;
-    let world = World::new(&bench.rig.client, "w10", "web", 10).await?;
-    let set = world.replica_set().await?;
-    for number in 0..9 {
-        world.pod(&set, number, ready(&ago(600))).await?;
-    }
-    let waiting: Value = serde_json::json!({"phase": "Pending"});
-    world.pod(&set, 9, waiting).await?;
-    world.status(10, 9, &ago(0)).await?;
-    let start = bench.rig.audit_end();
-    let mut args = bench.ours.waiting("w10", &["deploy/web".to_owned()], true);
-    args.retain(|arg| !arg.starts_with("--timeout"));
-    args.push(format!("--timeout={}s", seconds + 60));
-    let running = bench.ours.start(&args, &bench.rig.direct(), true)?;
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let taken = running.interrupt()?;
-    if taken.code != Some(130) {
-        return Err(format!("W10: ended with {:?} instead of being interrupted: {}", taken.code, taken.said));
-    }
-    let requests = bench.rig.requests_since(start, bench.ours.agent);
-    let mut series = Series::default();
-    series.weigh(&taken);
-    #[expect(clippy::cast_precision_loss, reason = "a count")]
-    section.row("requests", "", vec![requests.len() as f64], None, "");
-    section.row("processor time", "ms", vec![millis(taken.cpu)], None, "");
-    section.row("resident memory", "MiB", series.resident, None, "≤ 12 MB");
-    section.note(format!("Requests: {}.", requests.join(", ")));
     Ok(section)
 }

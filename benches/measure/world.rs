@@ -17,6 +17,8 @@ pub(crate) struct World {
     replicas: usize,
     uid: String,
     set: String,
+    /// Of the spec that the controller would have seen.
+    generation: i64,
 }
 
 /// How many requests run at once when much is made.
@@ -81,6 +83,7 @@ impl World {
             replicas,
             uid: String::new(),
             set: format!("{name}-5d4f8c7b9"),
+            generation: 1,
         };
         let made = call(client, "POST", &world.path("deployments"), &deployment(name, replicas)).await?;
         world.uid = uid(&made);
@@ -109,6 +112,23 @@ impl World {
         }
         world.status(replicas, replicas, &since).await?;
         Ok(world)
+    }
+
+    /// Somebody else has applied the Deployment, and has counted its generation up.
+    pub(crate) async fn applied(&mut self) -> Result<(), String> {
+        let path = format!("{}/{}", self.path("deployments"), self.name);
+        let now = call(&self.client, "GET", &path, &Value::Null).await?;
+        self.generation =
+            now["metadata"]["generation"].as_i64().ok_or_else(|| format!("{path} has no generation"))?;
+        Ok(())
+    }
+
+    /// Sets `minReadySeconds`.
+    pub(crate) async fn available_after(&mut self, seconds: u32) -> Result<(), String> {
+        let path = format!("{}/{}", self.path("deployments"), self.name);
+        let spec = json!({"minReadySeconds": seconds, "progressDeadlineSeconds": 2 * seconds});
+        call(&self.client, "PATCH", &path, &json!({"spec": spec})).await?;
+        self.applied().await
     }
 
     fn path(&self, resource: &str) -> String {
@@ -171,7 +191,7 @@ impl World {
             if done { ("NewReplicaSetAvailable", "True") } else { ("ReplicaSetUpdated", "False") };
         let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "", "lastUpdateTime": since, "lastTransitionTime": since});
         let status = json!({"status": {
-            "observedGeneration": 1, "replicas": updated, "updatedReplicas": updated,
+            "observedGeneration": self.generation, "replicas": updated, "updatedReplicas": updated,
             "readyReplicas": available, "availableReplicas": available,
             "unavailableReplicas": self.replicas - available,
             "conditions": [
@@ -205,11 +225,7 @@ pub(crate) async fn noise(
             body["metadata"]["name"] = format!("noise-{number:06}").into();
             (format!("/api/v1/namespaces/{namespace}/pods"), body)
         } else {
-            let name = format!("noise-{:06}", number % pods.max(1));
-            let body = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("noise.{number}")},
-                "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name},
-                "reason": "Noise", "message": "nothing that concerns the rollout", "type": "Normal", "count": 1});
-            (format!("/api/v1/namespaces/{namespace}/events"), body)
+            strange_event(namespace, number, pods)
         };
         running.spawn(async move { call(&client, "POST", &path, &body).await.map(drop) });
     }
@@ -217,6 +233,26 @@ pub(crate) async fn noise(
         finished(Some(done))?;
     }
     Ok(())
+}
+
+/// An event about one of that many pods that belong to nobody we watch: its path and its body.
+fn strange_event(namespace: &str, number: usize, pods: usize) -> (String, Value) {
+    let about = format!("noise-{:06}", number % pods.max(1));
+    let body = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("noise.{number}")},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": about},
+        "reason": "Noise", "message": "nothing that concerns the rollout", "type": "Normal", "count": 1});
+    (format!("/api/v1/namespaces/{namespace}/events"), body)
+}
+
+/// That many more such events a second, until it is dropped.
+pub(crate) async fn chatter(client: Client, namespace: String, a_second: u32) {
+    let mut next = tokio::time::interval(std::time::Duration::from_secs(1) / a_second);
+    for number in 10_000_000.. {
+        next.tick().await;
+        let client = client.clone();
+        let (path, body) = strange_event(&namespace, number, 1);
+        tokio::spawn(async move { call(&client, "POST", &path, &body).await.map(drop) });
+    }
 }
 
 /// Custom resource groups, which a client that discovers what the server has must read.

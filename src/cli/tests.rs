@@ -55,6 +55,24 @@ fn a_flag_wins_over_its_variable_and_the_variable_over_the_default() {
 }
 
 #[test]
+fn a_variable_that_is_almost_one_of_ours_is_told() {
+    let (mut env, _, err) = Env::by_hand(&[
+        ("ROLLOUT_GUARD_TIMEOT", "5m"),
+        ("ROLLOUT_GUARD_STABLE-FOR", "5s"),
+        ("ROLLOUT_GUARD_VERSION", "0.1.0"),
+        ("ROLLOUT_GUARD_TIMEOUT", "5m"),
+        ("ROLLOUT_GUARD_JUNTI", ""),
+    ]);
+    let line = ["rollout-guard", "explain", "image-not-found"];
+    assert_eq!(crate::run(line.map(OsString::from), &mut env), ExitCode::Complete);
+    assert_eq!(
+        err.text(),
+        "warning: the variable \"ROLLOUT_GUARD_STABLE-FOR\" has no effect; did you mean ROLLOUT_GUARD_STABLE_FOR?\n\
+         warning: the variable \"ROLLOUT_GUARD_TIMEOT\" has no effect; did you mean ROLLOUT_GUARD_TIMEOUT?\n"
+    );
+}
+
+#[test]
 fn variables_reach_flags_of_every_shape() {
     let variables = &[
         ("ROLLOUT_GUARD_FOLLOW", "true"),

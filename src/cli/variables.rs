@@ -9,11 +9,31 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::config::ConfigFile;
+use crate::diagnose::nearest;
 use crate::env::Env;
+
+const PREFIX: &str = "ROLLOUT_GUARD_";
 
 /// The variable of a flag: `--stable-for` has `ROLLOUT_GUARD_STABLE_FOR`.
 pub(super) fn name_of(flag: &str) -> String {
-    format!("ROLLOUT_GUARD_{}", flag.to_ascii_uppercase().replace('-', "_"))
+    format!("{PREFIX}{}", flag.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// A warning for each variable that stands for no flag and is spelt almost like one that does. Others are somebody
+/// else's: a pipeline may keep the version that it installs in a variable of that prefix.
+pub(super) fn mistyped(command: &Command, env: &Env) -> Vec<String> {
+    let known: Vec<String> = flags(command).into_iter().map(name_of).collect();
+    let known: Vec<&str> = known.iter().filter_map(|name| name.strip_prefix(PREFIX)).collect();
+    let unknown = env.variables_with(PREFIX).into_iter().filter(|name| !known.contains(&name.as_str()));
+    unknown
+        .filter_map(|name| {
+            let near = nearest(&name, known.iter().copied()).into_iter().next()?;
+            Some(format!(
+                "the variable {:?} has no effect; did you mean {PREFIX}{near}?",
+                format!("{PREFIX}{name}")
+            ))
+        })
+        .collect()
 }
 
 /// The command line completed by what the variables, and after them the file, say about flags that it does not give.

@@ -25,6 +25,17 @@ pub(super) fn reread(workload: &Workload) -> impl Iterator<Item = Request> {
         .map(|stream| Request { want: Want::Watch(stream), refresh: Some(REREAD_WITHIN) })
 }
 
+/// What stands still is asked about less and less often, and at least this often.
+const SLOWEST: Duration = Duration::from_secs(60);
+/// An answer may be late by this part of the time for which nothing has been new.
+const LATE_BY: u32 = 10;
+
+/// A question of a diagnosis, at the pace that is worth its cost: with every change it is the rule's own again.
+pub(super) fn unhurried(request: Request, store: &Store) -> Request {
+    let slower = (store.unchanged_for(&request.want) / LATE_BY).min(SLOWEST);
+    Request { refresh: request.refresh.map(|own| own.max(slower)), ..request }
+}
+
 /// So long before the deadline the workload is read anew: a server that shows nothing because it is stuck (its etcd
 /// does not answer, and its watches stay open) cannot be told from a rollout that does not move.
 const LAST_LOOK: Duration = Duration::from_secs(15);

@@ -379,3 +379,31 @@ fn a_rollout_whose_pods_come_and_go_without_getting_further_stalls() {
         assert_eq!(reason(&guard), expected, "{at}");
     }
 }
+
+/// How often the events of a pod that waits for room are asked for.
+#[test]
+fn what_stands_still_is_asked_about_less_often_until_something_changes() {
+    let no_room = || {
+        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": "2026-11-24T10:00:00Z"}]})
+    };
+    let mut world = World::with_app(json!({}));
+    let policy = Policy { timeout: Duration::from_secs(3600), patience: 100.0, ..Policy::default() };
+    let mut guard = Guard::new(World::target());
+    let mut events_every = |world: &mut World, at| {
+        world.at(at);
+        world.events(Kind::Pod, "web-1", json!([]));
+        let requests = guard.look(&world.store, &policy).requests;
+        let of_the_pod = requests.iter().find(|request| matches!(request.want, Want::Events(_)));
+        of_the_pod.and_then(|request| request.refresh).map(|refresh| refresh.as_secs())
+    };
+    world.listed_pod("web-1", no_room());
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    let own = events_every(&mut world, 20);
+    assert_eq!(own, Some(5));
+    assert_eq!(events_every(&mut world, 60), own);
+    assert_eq!(events_every(&mut world, 260), Some(24), "20 s to 260 s");
+    assert_eq!(events_every(&mut world, 1500), Some(60));
+    world.pod("web-1", no_room());
+    assert_eq!(events_every(&mut world, 1510), own);
+}

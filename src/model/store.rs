@@ -52,6 +52,8 @@ pub(crate) struct Store {
     members: BTreeMap<Stream, BTreeSet<String>>,
     health: BTreeMap<Stream, Sight>,
     answers: BTreeMap<Want, Answered>,
+    /// When a stream last showed something.
+    changed: Duration,
     /// The last state of Jobs that had ended and are gone, by their own stream.
     departed: BTreeMap<Stream, Workload>,
     signal: Option<Signal>,
@@ -98,6 +100,8 @@ struct Counts {
 #[derive(Clone, Debug)]
 struct Answered {
     at: Duration,
+    /// Since when it has been the same.
+    since: Duration,
     answer: Answer,
 }
 
@@ -120,6 +124,7 @@ impl Store {
             members: BTreeMap::new(),
             health: BTreeMap::new(),
             answers: BTreeMap::new(),
+            changed: Duration::ZERO,
             departed: BTreeMap::new(),
             signal: None,
             undone: BTreeMap::new(),
@@ -141,6 +146,9 @@ impl Store {
     pub(crate) fn apply(&mut self, observation: Observation) {
         let Observation { at, what } = observation;
         self.now = self.now.max(at);
+        if matches!(what, Observed::Listed { .. } | Observed::Applied { .. } | Observed::Deleted { .. }) {
+            self.changed = self.now;
+        }
         match what {
             Observed::Connected(server) => self.server = Some(server),
             Observed::Listed { stream, objects } => self.listed(stream, objects),
@@ -181,7 +189,10 @@ impl Store {
                 sight.health = health;
             }
             Observed::Answered { want, answer } => {
-                self.answers.insert(want, Answered { at: self.now, answer });
+                let at = self.now;
+                let same = self.answers.get(&want).filter(|known| known.answer == answer);
+                let since = same.map_or(at, |known| known.since);
+                self.answers.insert(want, Answered { at, since, answer });
             }
             Observed::Tick => {}
             Observed::Command(end) => self.command = Some(end),
@@ -443,6 +454,12 @@ impl Store {
     /// How old the answer to a want is.
     pub(crate) fn answer_age(&self, want: &Want) -> Option<Duration> {
         self.answers.get(want).map(|answered| self.now.saturating_sub(answered.at))
+    }
+
+    /// How long nothing has been new: neither in the answer to a want nor on any stream.
+    pub(crate) fn unchanged_for(&self, want: &Want) -> Duration {
+        let since = self.answers.get(want).map_or(self.now, |answered| answered.since.max(self.changed));
+        self.now.saturating_sub(since)
     }
 
     /// All answers, for what could not be seen.

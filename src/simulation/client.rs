@@ -268,7 +268,7 @@ impl Client {
                 self.read(scene);
                 Vec::new()
             }
-            Output::Refresh | Output::Stop => Vec::new(),
+            Output::Refresh | Output::Healed | Output::Stop => Vec::new(),
             Output::Seen => {
                 self.confirmed = scene.now;
                 self.behind = false;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Arrival;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     /// Whether the server is believed to stream lists.
     pub(super) streaming_list: AtomicBool,
     pub(super) siblings: Arc<Mutex<Siblings>>,
+    /// Counts how often a stream has found the way to the server again.
+    pub(super) healed: watch::Sender<u64>,
 }
 
 /// The connection of the watch.
@@ -51,6 +53,7 @@ struct Driver {
     renew: bool,
     /// Somebody wants a proof that what was shown is still so.
     confirm: Arc<Notify>,
+    healed: watch::Receiver<u64>,
 }
 
 /// Runs a stream until it is refused or nobody listens any more.
@@ -71,6 +74,7 @@ pub(super) async fn run(
     let mut pace = Pace::new(pace::seed());
     let streaming_list = shared.streaming_list.load(Ordering::Relaxed);
     let mut machine = Watch::new(stream.kind.plural(), shows_targets, streaming_list, pace.random());
+    let healed = shared.healed.subscribe();
     let mut driver = Driver {
         stream,
         shared,
@@ -82,6 +86,7 @@ pub(super) async fn run(
         generation: 0,
         renew: false,
         confirm,
+        healed,
     };
     let begun = Instant::now();
     let mut input = Input::Time;
@@ -123,6 +128,11 @@ impl Driver {
                 self.renew = true;
                 return true;
             }
+            Output::Healed => {
+                self.shared.healed.send_modify(|times| *times += 1);
+                self.healed.mark_unchanged();
+                return true;
+            }
             Output::Stop => return false,
             Output::Listed(shown) => {
                 let mut objects = Vec::with_capacity(shown.len());
@@ -152,7 +162,7 @@ impl Driver {
 
     /// The next thing that happens; [`Input::Time`] at the deadline.
     async fn wait(&mut self, deadline: Option<Instant>) -> Input<Shown> {
-        let Self { feed, read, decoder, confirm, .. } = self;
+        let Self { feed, read, decoder, confirm, healed, .. } = self;
         let slot = &mut *read;
         let input = tokio::select! {
             input = feed_input(feed, decoder) => return input,
@@ -166,6 +176,7 @@ impl Driver {
                 Err(failure) => Input::Unread(failure),
             },
             () = confirm.notified() => return Input::Confirm,
+            Ok(()) = healed.changed() => return Input::Healed,
             () = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,

@@ -8,9 +8,12 @@
 mod feed;
 #[cfg(test)]
 mod histories;
+mod patience;
 #[cfg(test)]
 mod proofs;
 mod read;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +24,7 @@ use super::failure::{Class, Failure, LONGEST_RETRY_AFTER, Status};
 use super::pace::Pace;
 use crate::observation::StreamHealth;
 use crate::planted::{self, Bug};
+use patience::Permission;
 
 /// Without an end bookmark in this time after the last item, the server does not stream lists.
 const INITIAL_SILENCE: Duration = Duration::from_secs(10);
@@ -38,8 +42,7 @@ const UNPINGED_REREAD: Duration = Duration::from_secs(15);
 const DEGRADED_REREAD: Duration = Duration::from_secs(10);
 /// Proofs are asked for at this interval at most, however often somebody wants one.
 const CONFIRM_PAUSE: Duration = Duration::from_secs(1);
-/// Repetitions before a delay, and before a refusal of a stream that has worked is believed (an API server that
-/// starts refuses everything for a moment).
+/// Repetitions before a delay.
 const PATIENCE: u32 = 3;
 
 /// An object as the machine needs it; `body` is what is shown.
@@ -57,6 +60,8 @@ pub(crate) enum Input<T> {
     Time,
     /// Somebody is about to rest a decision on what was shown: prove that it is still so.
     Confirm,
+    /// Another stream has found the way back to the server.
+    Healed,
     /// The watch was accepted.
     Opened,
     /// A line of the watch.
@@ -105,6 +110,8 @@ pub(crate) enum Output<T> {
     Applied(T),
     Deleted(T),
     Health(StreamHealth),
+    /// The way to the server was lost and is there again: whoever waits to try it may.
+    Healed,
     /// What was shown is what is there, at this moment.
     Seen,
     /// What is shown now may be what happened while there was no watch.
@@ -182,8 +189,10 @@ pub(crate) struct Watch<T> {
     /// Consistent answers in a row that were older than what had been seen before they were asked for.
     behind: u32,
     confirmed_at: Option<Duration>,
-    /// The read under way is that proof.
+    /// The read under way, or about to begin, is that proof.
     proves: bool,
+    /// The watch was opened where another was lost: only a read tells whether its server has the same history.
+    doubted: bool,
     /// Lists are forbidden, GET may not be.
     by_name: bool,
     /// Reading beside a working watch is forbidden.
@@ -202,9 +211,17 @@ pub(crate) struct Watch<T> {
     short: u32,
     gone: u32,
     too_large: u32,
-    denied: u32,
+    /// Answers of 401 in a row, and when one of them was first met by new credentials.
     unauthorized: u32,
+    renewed_at: Option<Duration>,
+    /// What has been allowed so far, and since when it is refused.
+    watching: Permission,
+    listing: Permission,
     missed: u32,
+    /// The server asked not to be called before this.
+    not_before: Option<Duration>,
+    /// When a wait was last cut short because another stream had found the way.
+    woken_at: Option<Duration>,
     health: Option<StreamHealth>,
     loss: Option<Loss>,
     stopped: bool,
@@ -227,6 +244,7 @@ impl<T> Watch<T> {
             behind: 0,
             confirmed_at: None,
             proves: false,
+            doubted: false,
             by_name: false,
             no_rereads: false,
             polling: false,
@@ -239,9 +257,13 @@ impl<T> Watch<T> {
             short: 0,
             gone: 0,
             too_large: 0,
-            denied: 0,
             unauthorized: 0,
+            renewed_at: None,
+            watching: Permission::default(),
+            listing: Permission::default(),
             missed: 0,
+            not_before: None,
+            woken_at: None,
             health: None,
             loss: None,
             stopped: false,
@@ -257,6 +279,7 @@ impl<T> Watch<T> {
         match input {
             Input::Time => {}
             Input::Confirm => self.confirm(now, &mut out),
+            Input::Healed => self.healed(now),
             Input::Opened => self.opened(now, &mut out),
             Input::Line(line) => self.line(now, line, &mut out),
             Input::Ended => self.ended(now),
@@ -334,9 +357,9 @@ impl<T> Watch<T> {
 
     /// We see what is there.
     fn found(&mut self, out: &mut Vec<Output<T>>) {
-        self.loss = None;
-        self.unauthorized = 0;
-        self.denied = 0;
+        if self.loss.take().is_some() {
+            out.push(Output::Healed);
+        }
         self.tell(StreamHealth::Live, out);
     }
 
@@ -358,17 +381,37 @@ impl<T> Watch<T> {
         }
     }
 
-    /// Whether a consistent answer is older than what was seen before it was asked for. The first times it is
-    /// asked for again; when the server insists, nothing it says can be put in order with what it said before.
-    fn steps_back(&mut self, now: Duration, resource_version: &str, out: &mut Vec<Output<T>>) -> bool {
-        let (Some(version), Some(floor)) = (number(resource_version), self.floor) else { return false };
-        if version >= floor || planted::is(Bug::FollowHistoryBack) {
+    /// Whether a consistent answer is older than what was seen before it was asked for: as a whole, or in one of its
+    /// objects, where the history that the server has now is the longer one. The first times it is asked for again;
+    /// when the server insists, nothing it says can be put in order with what it said before.
+    fn steps_back<'a>(
+        &mut self,
+        now: Duration,
+        resource_version: &str,
+        mut items: impl Iterator<Item = &'a Item<T>>,
+        out: &mut Vec<Output<T>>,
+    ) -> bool
+    where
+        T: 'a,
+    {
+        let Some(floor) = self.floor else { return false };
+        // The version of a single object says nothing of the others.
+        let whole = number(resource_version).filter(|_| !self.by_name).map(|version| (floor, version));
+        let older = |(before, after): &(u64, u64)| after < before;
+        let step = whole.filter(older).or_else(|| {
+            items.find_map(|item| {
+                let known = self.known.get(&item.uid).and_then(|known| number(known))?;
+                // what came after the question may be newer than the answer
+                Some((known, number(&item.resource_version)?)).filter(|_| known <= floor).filter(older)
+            })
+        });
+        let Some((before, after)) = step.filter(|_| !planted::is(Bug::FollowHistoryBack)) else {
             self.behind = 0;
             return false;
-        }
+        };
         self.behind += 1;
         let message = format!(
-            "its history moved back from resource version {floor} to {version}, as after etcd was restored from a backup"
+            "its history moved back from resource version {before} to {after}, as after etcd was restored from a backup"
         );
         if self.behind >= PATIENCE {
             self.refuse(&Failure::Transport { message, heals: false }, "watch", out);
@@ -381,17 +424,6 @@ impl<T> Watch<T> {
     /// A version that the server has shown.
     fn saw(&mut self, resource_version: &str) {
         self.newest = self.newest.max(number(resource_version));
-    }
-
-    /// The delay after a fault that may heal.
-    fn delay(&mut self, failure: &Failure) -> Duration {
-        self.pace.next().max(failure.retry_after().unwrap_or_default().min(self.patience))
-    }
-
-    /// A refusal of a stream that has worked is tried again a few times.
-    fn may_be_a_restart(&mut self) -> bool {
-        self.denied += 1;
-        self.listed && self.denied <= PATIENCE
     }
 
     /// There is no watch that can be relied on.

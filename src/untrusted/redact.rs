@@ -5,6 +5,7 @@
 //! Kubernetes' messages are full of the word secret: `secret "db" not found`, `used: secrets=10`.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::planted::{self, Bug};
 
@@ -25,7 +26,6 @@ pub(crate) struct RedactPatternError {
 /// Replaces secrets by [`REDACTED`]. Replacing twice is replacing once.
 #[derive(Clone, Debug)]
 pub(crate) struct Redactor {
-    known: Vec<(Regex, Reading)>,
     user: Vec<Regex>,
 }
 
@@ -44,49 +44,107 @@ enum Reading {
 /// The group that is what goes, of which a pattern has at most one in a match; without one it goes as a whole.
 const SECRET_GROUPS: &[&str] = &["secret", "double", "single"];
 
-const KNOWN: &[(&str, Reading)] = &[
+/// A form of secrets. It is compiled once a text may have it: most texts of a good rollout have none, and all forms
+/// together cost more than the rest of a short run.
+#[derive(Debug)]
+struct Known {
+    /// No text without one of these, in any case, has this form.
+    needs: &'static [&'static str],
+    pattern: &'static str,
+    reading: Reading,
+    /// `None` inside: not a regular expression, which a test excludes.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+/// A part of each name that says that a secret follows.
+const NAMES: &[&str] = &["passw", "passphrase", "pwd", "secret", "token", "key", "credential", "sig"];
+
+/// They are the letters s and k to a pattern that ignores case, and to nothing else that is asked here.
+const FOLDED: [char; 2] = ['\u{17f}', '\u{212a}'];
+
+static KNOWN: [Known; 17] = [
     // PEM blocks: whole, cut off at the end, or cut off at the beginning as the tail of a log is.
-    (r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|\z)", Reading::Always),
-    (r"(?:[A-Za-z0-9+/=]{16,}\n)+[A-Za-z0-9+/=]*\n?-----END [A-Z0-9 ]+-----", Reading::Always),
+    Known::new(
+        &["-----begin "],
+        r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|\z)",
+        Reading::Always,
+    ),
+    Known::new(
+        &["-----end "],
+        r"(?:[A-Za-z0-9+/=]{16,}\n)+[A-Za-z0-9+/=]*\n?-----END [A-Z0-9 ]+-----",
+        Reading::Always,
+    ),
     // scheme://user:password@host, scheme://token@host, and the form of Go's MySQL driver.
-    (r"://[^\s/:@?#]*:(?<secret>[^\s/?#]+)@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
-    (r"://(?<secret>[A-Za-z0-9._~%-]{16,})@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
-    (r"[A-Za-z0-9_.-]+:(?<secret>[^\s@:/]+)@(?:tcp|unix)\(", Reading::Always),
+    Known::new(&["://"], r"://[^\s/:@?#]*:(?<secret>[^\s/?#]+)@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
+    Known::new(&["://"], r"://(?<secret>[A-Za-z0-9._~%-]{16,})@(?<digest>sha[0-9]+:)?", Reading::NotDigest),
+    Known::new(&["@tcp(", "@unix("], r"[A-Za-z0-9_.-]+:(?<secret>[^\s@:/]+)@(?:tcp|unix)\(", Reading::Always),
     // With its scheme; without one only a long value, as registries say `may require authorization: server message`.
-    (
+    Known::new(
+        &["authorization"],
         r#"(?i)authorization["']? *[:=] *["']?(?:bearer|basic|token|negotiate) +(?<secret>[^\s"',]+)"#,
         Reading::NotPlaceholder,
     ),
-    (r#"(?i)authorization["']? *[:=] *["']?(?<secret>[A-Za-z0-9._~+/=-]{16,})"#, Reading::LooksRandom),
-    (r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})", Reading::Always),
+    Known::new(
+        &["authorization"],
+        r#"(?i)authorization["']? *[:=] *["']?(?<secret>[A-Za-z0-9._~+/=-]{16,})"#,
+        Reading::LooksRandom,
+    ),
+    Known::new(&["bearer"], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})", Reading::Always),
     // Also glued to what stands before it, as to an escape sequence that was cut off: `\u{1b}[31ghp_…`.
-    (r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
-    (r"(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
-    (
+    Known::new(&["eyj"], r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?", Reading::Always),
+    Known::new(&["akia", "asia"], r"(?:AKIA|ASIA)[0-9A-Z]{16,}", Reading::Always),
+    Known::new(
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "dckr_", "aiza", "hvs."],
         r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_.-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|dckr_[a-z]+_[A-Za-z0-9_-]{10,}|AIza[A-Za-z0-9_-]{35,}|hvs\.[A-Za-z0-9_-]{20,})",
         Reading::Always,
     ),
     // `task_test_…` is no key.
-    (r"(?:\b|[0-9;])(?<secret>[sr]k_(?:live|test)_[A-Za-z0-9]{16,})", Reading::Always),
+    Known::new(
+        &["k_live_", "k_test_"],
+        r"(?:\b|[0-9;])(?<secret>[sr]k_(?:live|test)_[A-Za-z0-9]{16,})",
+        Reading::Always,
+    ),
     // Docker Hub names the account and its token when it limits pulls.
-    (r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
+    Known::new(&["limit as "], r"(?i)\blimit as [^\s:]+: (?<secret>\S+)", Reading::Always),
     // name=value, in environments, flags, query strings and connection strings.
-    (
+    Known::new(
+        NAMES,
         r#"(?i)(?:[A-Za-z0-9.-]*[_.-])?(?:password|passwd|passphrase|pwd|secret|token|api_?-?key|apikey|access_?-?key|private_?-?key|secret_?-?key|credentials?|signature|\bsig)["']? *(?:=>? *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)')|= *(?<secret>[^\s,;&"'=>][^\s,;&"']*))"#,
         Reading::NotPlaceholder,
     ),
     // "name": "value" and 'name': 'value'.
-    (
+    Known::new(
+        NAMES,
         r#"(?i)["'](?:[A-Za-z0-9.-]*[_.-])?(?:[A-Za-z0-9]*(?:password|passwd|passphrase|secret|token|apikey)|api_?-?key|access_?-?key|private_?-?key|secret_?-?key)["'] *: *(?:"(?<double>[^"\n]+)"|'(?<single>[^'\n]+)')"#,
         Reading::NotPlaceholder,
     ),
     // name: value and --name value.
-    (
+    Known::new(
+        &["password", "passwd", "passphrase", "pwd"],
         r#"(?i)(?:[A-Za-z0-9]+[_.-])*\b(?:password|passwd|passphrase|pwd) *: *(?<secret>[^\s,;"']+)"#,
         Reading::LooksRandom,
     ),
-    (r#"(?i)--(?:[a-z]+-)*(?:password|token|secret|api-key)\s+(?<secret>[^\s,;"']+)"#, Reading::LooksRandom),
+    Known::new(
+        &["--"],
+        r#"(?i)--(?:[a-z]+-)*(?:password|token|secret|api-key)\s+(?<secret>[^\s,;"']+)"#,
+        Reading::LooksRandom,
+    ),
 ];
+
+impl Known {
+    const fn new(needs: &'static [&'static str], pattern: &'static str, reading: Reading) -> Self {
+        Self { needs, pattern, reading, compiled: OnceLock::new() }
+    }
+
+    /// `lower`: the text in lower case.
+    fn may_be_in(&self, lower: &str) -> bool {
+        self.needs.iter().any(|need| lower.contains(need)) || lower.contains(FOLDED)
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Regex::new(self.pattern).ok()).as_ref()
+    }
+}
 
 impl Redactor {
     /// What is always redacted, and whatever the user's patterns match.
@@ -97,9 +155,8 @@ impl Redactor {
         let compile = |pattern: &str| {
             Regex::new(pattern).map_err(|source| RedactPatternError { pattern: pattern.to_owned(), source })
         };
-        let known = KNOWN.iter().map(|(pattern, reading)| Ok((compile(pattern)?, *reading)));
         let user = patterns.iter().map(|pattern| compile(pattern.as_ref()));
-        Ok(Self { known: known.collect::<Result<_, _>>()?, user: user.collect::<Result<_, _>>()? })
+        Ok(Self { user: user.collect::<Result<_, _>>()? })
     }
 
     /// The text without secrets. Give it whole: a key may span lines.
@@ -108,8 +165,11 @@ impl Redactor {
         if planted::is(Bug::Unredacted) {
             return result;
         }
-        for (regex, reading) in &self.known {
-            replace(&mut result, regex, |found| reading.is_secret(found));
+        let lower = text.to_ascii_lowercase();
+        // What is put in place of a secret brings no other form about.
+        for known in KNOWN.iter().filter(|known| known.may_be_in(&lower)) {
+            let Some(regex) = known.regex() else { return Cow::Borrowed(REDACTED) };
+            replace(&mut result, regex, |found| known.reading.is_secret(found));
         }
         for regex in &self.user {
             replace(&mut result, regex, |_| true);
@@ -186,6 +246,96 @@ mod tests {
     }
 
     #[test]
+    fn every_known_form_compiles() {
+        for known in &KNOWN {
+            assert!(known.regex().is_some(), "{}", known.pattern);
+        }
+    }
+
+    /// All forms, whatever the text looks like.
+    fn redact_without_a_look(text: &str) -> String {
+        let mut result = Cow::Borrowed(text);
+        for known in &KNOWN {
+            replace(&mut result, known.regex().unwrap(), |found| known.reading.is_secret(found));
+        }
+        result.into_owned()
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn no_secret_is_missed_because_its_form_was_not_looked_for(
+            parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..8),
+        ) {
+            let text = parts.concat();
+            proptest::prop_assert_eq!(redact(&text), redact_without_a_look(&text));
+        }
+    }
+
+    /// What secrets are made of, and what stands between them.
+    const PARTS: &[&str] = &[
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----END RSA PRIVATE KEY-----",
+        "MIIEpAIBAAKCAQEA1234",
+        "\n",
+        " ",
+        "://",
+        "user:",
+        "hunter2",
+        "@db",
+        "@tcp(",
+        "@unix(",
+        "sha256:",
+        "Authorization: ",
+        "authorization=",
+        "BEARER ",
+        "Basic ",
+        "abcdefghijklmnop0123456789",
+        "eyJ",
+        ".",
+        "AKIA",
+        "ASIA",
+        "IOSFODNN7EXAMPLE0",
+        "ghp_",
+        "github_pat_",
+        "glpat-",
+        "xoxb-",
+        "dckr_pat_",
+        "AIza",
+        "hvs.",
+        "sk_live_",
+        "rk_test_",
+        "limit as bob: ",
+        "PassWord",
+        "PASSWD",
+        "passphrase",
+        "pwd",
+        "secret",
+        "TOKEN",
+        "api_key",
+        "apikey",
+        "access-key",
+        "private_key",
+        "credentials",
+        "signature",
+        "sig",
+        "=",
+        ": ",
+        "\"",
+        "'",
+        "--db-",
+        "--token ",
+        "DB_",
+        "pa\u{17f}\u{17f}word",
+        "to\u{212a}en",
+        "&",
+        ",",
+        "$(X)",
+        "\u{e9}",
+    ];
+
+    #[test]
     fn secrets_go_and_what_names_them_stays() {
         for (text, shown) in [
             ("postgres://app:hunter2@db:5432/shop", "postgres://app:[redacted]@db:5432/shop"),
@@ -197,6 +347,16 @@ mod tests {
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln x", "jwt [redacted] x"),
             ("key AKIAIOSFODNN7EXAMPLE!", "key [redacted]!"),
             ("ghp_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("gho_abcdefghijklmnopqrst0123 ghu_abcdefghijklmnopqrst0123", "[redacted] [redacted]"),
+            ("ghs_abcdefghijklmnopqrst0123 ghr_abcdefghijklmnopqrst0123", "[redacted] [redacted]"),
+            ("github_pat_abcdefghijklmnopqrst0123", "[redacted]"),
+            ("glpat-abcdefghijklmnopqrst", "[redacted]"),
+            ("xoxb-0123456789ab", "[redacted]"),
+            ("dckr_pat_0123456789ab", "[redacted]"),
+            ("AIzaabcdefghijklmnopqrstuvwxyz0123456789", "[redacted]"),
+            ("hvs.abcdefghijklmnopqrst0123", "[redacted]"),
+            ("ASIAIOSFODNN7EXAMPLE", "[redacted]"),
+            ("rk_test_0123456789abcdef", "[redacted]"),
             ("[31ghp_abcdefghijklmnopqrst0123 [31sk_live_0123456789abcdef", "[31[redacted] [31[redacted]"),
             ("DB_PASSWORD=hunter2 PORT=80", "DB_PASSWORD=[redacted] PORT=80"),
             ("?token=abc&x=1", "?token=[redacted]&x=1"),

@@ -8,6 +8,7 @@
 //! cargo test --test e2e -- --list
 //! cargo test --test e2e -- --manifest image::tag-missing | kubectl apply -n shop -f -
 //! cargo test --test e2e -- --compare         # `kubectl rollout status --timeout=90s` beside ours: a table
+//! cargo test --test e2e -- --codes           # a line for each code of a cause: case, seconds, first line printed
 //! ```
 //!
 //! Without a cluster it says that it was skipped and why. It asks for two variables, not for `KUBECONFIG`
@@ -111,6 +112,9 @@ fn main() -> ExitCode {
     report_failures(&outcomes);
     if options.compare {
         compare::print_table(&outcomes);
+    }
+    if options.codes {
+        compare::print_codes(&outcomes);
     }
     print_result(&tally, began.elapsed().as_secs_f64());
     if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }

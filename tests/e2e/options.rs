@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) manifest: Option<String>,
     /// Run `kubectl rollout status` beside ours and print a table.
     pub(crate) compare: bool,
+    /// Print a table of the codes that were named.
+    pub(crate) codes: bool,
     /// Run what failed once more, alone: a machine that stalls for seconds is no fault of the product. What passes
     /// only then is named.
     pub(crate) retry: bool,
@@ -35,6 +37,7 @@ impl Options {
             list: false,
             manifest: None,
             compare: false,
+            codes: false,
             keep: false,
             retry: false,
             show: false,
@@ -52,6 +55,7 @@ impl Options {
             match flag.as_str() {
                 "--list" => options.list = true,
                 "--compare" => options.compare = true,
+                "--codes" => options.codes = true,
                 "--keep" => options.keep = true,
                 "--retry" => options.retry = true,
                 "--show" | "--nocapture" | "--no-capture" => options.show = true,

@@ -161,7 +161,7 @@ fn crashing(logs: fn(&Request) -> React) -> Stage {
         if scripted { logs(request) } else { React::Serve }
     });
     for count in 1..=5 {
-        server.later(400 * count, move |server| restarted(&mut server.world(), count));
+        server.later_than_pods(400 * count, move |server| restarted(&mut server.world(), count));
     }
     Stage::new(server)
 }

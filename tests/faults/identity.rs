@@ -43,10 +43,10 @@ pub(crate) fn faults() -> Vec<Fault> {
                 }))
                 .ending_watches()
             },
-            20,
+            40,
             4,
             |run, _| {
-                assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
+                assert!(run.took < Duration::from_secs(25), "{:?}", run.took);
                 assert_eq!(run.reason(), "credentials-rejected");
                 assert!(
                     run.everything().contains("401") || run.everything().contains("Unauthorized"),
@@ -54,6 +54,22 @@ pub(crate) fn faults() -> Vec<Fault> {
                     run.everything()
                 );
             },
+        ),
+        staged(
+            "f13_rejected_for_a_moment",
+            "401 for every request for 4 s, as by a server that starts; the rollout completes meanwhile",
+            || refusing_for_a_moment(unauthorized),
+            40,
+            0,
+            fine,
+        ),
+        staged(
+            "f15_forbidden_for_a_moment",
+            "403 for every request for 4 s, as by a server that starts; the rollout completes meanwhile",
+            || refusing_for_a_moment(forbidden),
+            40,
+            0,
+            fine,
         ),
         staged(
             "f15_target_not_readable",
@@ -178,6 +194,16 @@ fn unauthorized() -> React {
 
 fn forbidden() -> React {
     status(403, "Forbidden", "user \"ci\" cannot do this in the namespace \"shop\"")
+}
+
+fn refusing_for_a_moment(refusal: fn() -> React) -> Stage {
+    let server = Server::new(under_way(), move |request| {
+        let starts = (Duration::from_secs(1)..Duration::from_secs(5)).contains(&request.at);
+        if starts { refusal() } else { React::Serve }
+    });
+    server.later(1000, Server::end_watches);
+    server.later(2500, |server| complete(&mut server.world()));
+    Stage::new(server)
 }
 
 fn forbidding(resources: &'static [&'static str]) -> Stage {

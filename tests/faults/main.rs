@@ -22,6 +22,8 @@
     reason = "a test harness with tables and json! in place: it reads clocks, prints, and fails by panicking"
 )]
 
+mod clock;
+mod discovery;
 mod hostile;
 mod identity;
 mod network;

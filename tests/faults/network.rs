@@ -55,6 +55,20 @@ pub(crate) fn faults() -> Vec<Fault> {
             0,
             fine,
         ),
+        staged(
+            "f01_all_come_back",
+            "connections refused for 9 s: every stream is back within a second of the first",
+            || {
+                let server = Server::new(under_way(), serve);
+                server.later(500, |server| server.set_up(false));
+                server.later(9500, |server| server.set_up(true));
+                server.later(30_000, |server| complete(&mut server.world()));
+                Stage::new(server)
+            },
+            60,
+            0,
+            back_together,
+        ),
         staged("f01_server_gone_to_the_end", "connections refused from 0.5 s on", gone, 5, 4, |run, _| {
             assert_eq!(run.reason(), "unreachable");
             let seen = run.report["notSeen"].to_string();
@@ -286,6 +300,18 @@ fn restarts() -> Stage {
     server.later(2000, |server| complete(&mut server.world()));
     server.later(4500, |server| server.set_up(true));
     Stage::new(server)
+}
+
+/// The first watch of each stream after the outage.
+fn back_together(_: &Run, stage: &Stage) {
+    let requests = stage.server.requests();
+    let back = |resource: &str| {
+        let mut watches = requests.iter().filter(|request| request.is_watch() && request.of(resource));
+        watches.find(|request| request.at > Duration::from_secs(9)).expect("it came back").at
+    };
+    let back = ["deployments", "replicasets", "pods"].map(back);
+    let (first, last) = (back.iter().min().expect("three"), back.iter().max().expect("three"));
+    assert!(last.saturating_sub(*first) < Duration::from_secs(1), "{back:?}");
 }
 
 fn gone() -> Stage {

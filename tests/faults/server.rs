@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::clock::Clock;
+use crate::discovery::discovery;
 use crate::world::World;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -17,7 +19,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Since the server began.
+    /// Since the first answer.
     pub(crate) at: Duration,
     /// Path and query.
     pub(crate) path: String,
@@ -95,8 +97,8 @@ struct Shared {
     world: Mutex<World>,
     requests: Mutex<Vec<Request>>,
     script: Script,
-    /// When it began, or when Helm had applied and began to wait.
-    begun: Mutex<Instant>,
+    /// Since somebody was answered; not while Helm applies.
+    clock: Clock,
     up: AtomicBool,
     /// Watches opened before this many were open never bring anything again.
     mute: AtomicU64,
@@ -118,7 +120,7 @@ impl Server {
             world: Mutex::new(world),
             requests: Mutex::default(),
             script: Box::new(script),
-            begun: Mutex::new(Instant::now()),
+            clock: Clock::default(),
             up: AtomicBool::new(true),
             mute: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -140,12 +142,22 @@ impl Server {
         lock(&self.shared.requests).clone()
     }
 
-    /// Does something later, on a thread of its own.
+    /// Does something so long after the first answer, on a thread of its own.
     pub(crate) fn later(&self, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
+        self.act(None, millis, act);
+    }
+
+    /// The same, after the first answer about pods: what they were at first has been seen.
+    pub(crate) fn later_than_pods(&self, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
+        self.act(Some("pods"), millis, act);
+    }
+
+    fn act(&self, after: Option<&'static str>, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
         let me = Self { port: self.port, shared: Arc::clone(&self.shared) };
         drop(thread::spawn(move || {
             let due = Duration::from_millis(millis);
-            while me.shared.applying.load(Ordering::SeqCst) || lock(&me.shared.begun).elapsed() < due {
+            let Shared { applying, clock, .. } = &*me.shared;
+            while applying.load(Ordering::SeqCst) || !clock.has_passed(due, after) {
                 thread::sleep(Duration::from_millis(2));
             }
             act(&me);
@@ -223,7 +235,7 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
         let head = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
         let Some(body) = body_of(&mut socket, &head) else { return };
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut request = Request { at: lock(&shared.begun).elapsed(), path, head, before: 0 };
+        let mut request = Request { at: shared.clock.elapsed(), path, head, before: 0 };
         if request.of("secrets") {
             // where Helm keeps its releases: there are none, and what it writes has been written
             let nothing = request.head.starts_with("GET");
@@ -253,7 +265,7 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             continue;
         }
         if !request.resource().is_empty() && shared.applying.load(Ordering::SeqCst) {
-            *lock(&shared.begun) = Instant::now();
+            shared.clock.begin_again();
             request.at = Duration::ZERO;
             shared.applying.store(false, Ordering::SeqCst);
         }
@@ -268,7 +280,11 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
         // only kubectl asks for this, before anything that is compared
         let first = request.path != "/version"
             && discovery(request.path.split('?').next().unwrap_or_default()).is_some();
-        let go_on = match if first { React::Serve } else { (shared.script)(&request) } {
+        let reaction = if first { React::Serve } else { (shared.script)(&request) };
+        if !matches!(reaction, React::Serve) {
+            shared.clock.note(request.resource());
+        }
+        let go_on = match reaction {
             React::Serve if request.is_watch() => watch(&mut socket, &request, shared, None, false),
             React::HeldHeaders if request.is_watch() => watch(&mut socket, &request, shared, None, true),
             React::Line(line) if request.is_watch() => {
@@ -279,7 +295,9 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             }
             React::Serve | React::HeldHeaders | React::EndAtOnce | React::Line(_) => {
                 let (code, reason, body) = serve(&request, shared);
-                send(&mut socket, &answer(code, reason, &body, shared))
+                let sent = send(&mut socket, &answer(code, reason, &body, shared));
+                shared.clock.note(request.resource());
+                sent
             }
             React::Answer(code, reason, body) => send(&mut socket, &answer(code, reason, &body, shared)),
             React::Raw(raw) => {
@@ -387,35 +405,6 @@ fn not_found(resource: &str, name: &str) -> String {
     .to_string()
 }
 
-fn short(resource: &str) -> &'static str {
-    match resource {
-        "deployments" => "deploy",
-        "replicasets" => "rs",
-        "events" => "ev",
-        _ => "po",
-    }
-}
-
-/// What kubectl wants to know first.
-fn discovery(path: &str) -> Option<Value> {
-    let resource = |name: &str, kind: &str| {
-        json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": true, "kind": kind,
-            "verbs": ["get", "list", "watch"], "shortNames": [short(name)]})
-    };
-    let group = json!({"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
-        "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}});
-    Some(match path {
-        "/version" => json!({"major": "1", "minor": "36", "gitVersion": "v1.36.0"}),
-        "/api" => json!({"kind": "APIVersions", "versions": ["v1"]}),
-        "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}),
-        "/api/v1" => json!({"kind": "APIResourceList", "groupVersion": "v1",
-            "resources": [resource("pods", "Pod"), resource("events", "Event")]}),
-        "/apis/apps/v1" => json!({"kind": "APIResourceList", "groupVersion": "apps/v1",
-            "resources": [resource("deployments", "Deployment"), resource("replicasets", "ReplicaSet")]}),
-        _ => return None,
-    })
-}
-
 /// A watch until it ends; returns whether the connection can be used again.
 fn watch(
     socket: &mut TcpStream,
@@ -487,6 +476,7 @@ fn watch(
                 return false;
             }
         }
+        shared.clock.note(&resource);
         if id <= shared.ended.load(Ordering::SeqCst) {
             return false;
         }

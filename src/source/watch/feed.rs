@@ -43,6 +43,10 @@ impl<T> Watch<T> {
             }
             Feed::Opening { .. } => {
                 self.feed = Feed::Following { opened: now, last: now, lines: false };
+                self.accepted();
+                // An API server behind a restored etcd accepts a version that it has not reached, and brings nothing
+                // until it has.
+                self.doubted |= self.loss.is_some();
                 out.push(Output::Behind);
                 self.found(out);
             }
@@ -74,9 +78,7 @@ impl<T> Watch<T> {
                     return self.feed_failed(now, &Failure::Status(status), out);
                 }
                 *lines = true;
-                self.gone = 0;
-                self.too_large = 0;
-                self.pace.reset();
+                self.note_steady(now);
                 self.changed(line, out);
             }
             _ => {}
@@ -87,7 +89,8 @@ impl<T> Watch<T> {
         let Feed::Initial { opened, items, .. } = std::mem::replace(&mut self.feed, Feed::None) else {
             return;
         };
-        if self.steps_back(now, resource_version, out) {
+        self.accepted();
+        if self.steps_back(now, resource_version, items.values(), out) {
             out.push(Output::HangUp);
             self.feed = Feed::Waiting { until: now + self.pace.next() };
             return;
@@ -138,7 +141,11 @@ impl<T> Watch<T> {
             Line::Bookmark { resource_version, .. } => {
                 self.saw(&resource_version);
                 self.position = Some(resource_version);
-                out.push(Output::Seen);
+                // A bookmark says how far this watch is. Whether the history is still the one that was shown, and
+                // whether a line was lost, it does not say: where that is asked, the answer to a read decides.
+                if !(self.doubted || self.proves) || self.no_rereads {
+                    out.push(Output::Seen);
+                }
             }
             Line::Error(_) => {}
         }
@@ -152,7 +159,14 @@ impl<T> Watch<T> {
             || not_after(&item.resource_version, known.and_then(|known| super::number(known)))
     }
 
+    /// The watch was accepted.
+    fn accepted(&mut self) {
+        self.watching.granted();
+        self.unauthorized = 0;
+    }
+
     pub(super) fn ended(&mut self, now: Duration) {
+        self.note_steady(now);
         match self.feed {
             Feed::Initial { .. } => {
                 self.streaming_list = false;
@@ -181,7 +195,19 @@ impl<T> Watch<T> {
 
     pub(super) fn feed_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         let initial = matches!(self.feed, Feed::Opening { initial: true, .. } | Feed::Initial { .. });
-        let delay = match failure.class() {
+        self.note_steady(now);
+        let class = failure.class();
+        let restart = match class {
+            Class::Forbidden => {
+                let worked = self.watching.has_worked();
+                self.watching.may_be_a_restart(now, worked)
+            }
+            Class::Unauthorized | Class::NotFound | Class::Final => {
+                self.watching.may_be_a_restart(now, self.listed)
+            }
+            _ => false,
+        };
+        let delay = match class {
             Class::TooLarge => {
                 self.too_large += 1;
                 if self.too_large > PATIENCE {
@@ -189,36 +215,32 @@ impl<T> Watch<T> {
                     self.streaming_list &= !initial;
                     self.history_lost()
                 } else {
-                    self.delay(failure)
+                    self.delay(now, failure)
                 }
             }
-            Class::Unauthorized => {
-                self.unauthorized += 1;
-                if self.unauthorized > 1 {
-                    return self.refuse(failure, "watch", out);
-                }
-                out.push(Output::Refresh);
-                Duration::ZERO
-            }
+            Class::Unauthorized => match self.unauthorized(now, failure, restart, out) {
+                Some(delay) => delay,
+                None => return self.refuse(failure, "watch", out),
+            },
             Class::Unsupported if initial => {
                 self.streaming_list = false;
                 Duration::ZERO
             }
             Class::Gone | Class::Unsupported => self.history_lost(),
-            Class::Forbidden | Class::NotFound | Class::Final if self.may_be_a_restart() => {
+            Class::Forbidden | Class::NotFound | Class::Final if restart => {
                 self.lose(now, failure.message(), out);
-                self.delay(failure)
+                self.soon(failure)
             }
             Class::Forbidden => {
                 self.polling = true;
                 self.position = None;
-                self.denied = 0;
+                self.listing.refused_since(&self.watching);
                 Duration::ZERO
             }
             Class::NotFound | Class::Final => return self.refuse(failure, "watch", out),
             Class::Transient => {
                 self.lose(now, failure.message(), out);
-                self.delay(failure)
+                self.delay(now, failure)
             }
         };
         self.feed = Feed::Waiting { until: now + delay };

@@ -86,7 +86,12 @@ impl World {
                             queue.push_back(Input::Opened);
                         }
                     }
-                    Output::Health(_) | Output::Seen | Output::Behind | Output::Refresh | Output::Stop => {}
+                    Output::Health(_)
+                    | Output::Healed
+                    | Output::Seen
+                    | Output::Behind
+                    | Output::Refresh
+                    | Output::Stop => {}
                 }
             }
             if queue.is_empty() {

@@ -57,20 +57,23 @@ impl<T> Watch<T> {
         out: &mut Vec<Output<T>>,
     ) {
         self.missed = 0;
-        self.proves = false;
+        self.unauthorized = 0;
+        self.listing.granted();
         let baseline = matches!(self.feed, Feed::None);
-        if !self.by_name && self.steps_back(now, &resource_version, out) {
+        if self.steps_back(now, &resource_version, items.iter(), out) {
             if !self.stopped {
                 self.read_at = Some(now + self.pace.next());
             }
             return;
         }
+        self.proves = false;
         if baseline {
             self.found(out);
         }
         let anew = !self.listed || (baseline && !self.polling);
         // What the watch has shown since the read was begun may be newer: then this read proves nothing new.
         let stale = !anew && self.is_stale(&items, &resource_version);
+        self.doubted &= stale;
         if anew || (!stale && self.differs(&items)) {
             self.show(items, &resource_version, out);
         } else if !stale {
@@ -92,6 +95,7 @@ impl<T> Watch<T> {
     /// Shows a snapshot; what it contains is not shown again.
     pub(super) fn show(&mut self, items: Vec<Item<T>>, resource_version: &str, out: &mut Vec<Output<T>>) {
         self.listed = true;
+        self.doubted = false;
         self.saw(resource_version);
         self.snapshot = if self.by_name { None } else { number(resource_version) };
         self.known = items.iter().map(|item| (item.uid.clone(), item.resource_version.clone())).collect();
@@ -139,6 +143,9 @@ impl<T> Watch<T> {
         let proves = std::mem::take(&mut self.proves);
         let baseline = matches!(self.feed, Feed::None);
         let class = failure.class();
+        let refused = !matches!(class, Class::Gone | Class::TooLarge | Class::Transient);
+        let worked = self.listing.has_worked() || self.listed && (baseline || class == Class::Unauthorized);
+        let restart = refused && self.listing.may_be_a_restart(now, worked);
         match class {
             Class::NotFound if self.by_name => {
                 self.finished(now, Vec::new(), String::new(), out);
@@ -149,18 +156,10 @@ impl<T> Watch<T> {
                 self.position = position;
                 self.read_at = Some(now + delay);
             }
-            Class::Unauthorized => {
-                self.unauthorized += 1;
-                if self.unauthorized > 1 {
-                    return self.refuse(failure, self.read_verb(), out);
-                }
-                out.push(Output::Refresh);
-                self.read_at = Some(now);
-            }
-            Class::Forbidden if self.named && !self.by_name => {
-                self.by_name = true;
-                self.read_at = Some(now);
-            }
+            Class::Unauthorized => match self.unauthorized(now, failure, restart, out) {
+                Some(delay) => self.read_at = Some(now + delay),
+                None => self.refuse(failure, self.read_verb(), out),
+            },
             Class::TooLarge | Class::Transient => {
                 self.unread(now, failure, out);
                 // the watch may be as silent as a rollout that does not move: somebody had to know, and cannot
@@ -168,11 +167,20 @@ impl<T> Watch<T> {
                     self.lose(now, failure.message(), out);
                 }
             }
+            _ if restart => {
+                if baseline {
+                    self.lose(now, failure.message(), out);
+                }
+                self.read_at = Some(now + self.soon(failure));
+            }
+            Class::Forbidden if self.named && !self.by_name => {
+                self.by_name = true;
+                self.read_at = Some(now);
+            }
             _ if !baseline => {
                 self.no_rereads = true;
                 self.read_at = None;
             }
-            _ if self.may_be_a_restart() => self.unread(now, failure, out),
             _ => self.refuse(failure, self.read_verb(), out),
         }
     }
@@ -180,7 +188,7 @@ impl<T> Watch<T> {
     fn unread(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         if matches!(self.feed, Feed::None) {
             self.lose(now, failure.message(), out);
-            self.read_at = Some(now + self.delay(failure));
+            self.read_at = Some(now + self.delay(now, failure));
             return;
         }
         self.missed += 1;

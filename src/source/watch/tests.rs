@@ -26,7 +26,7 @@ pub(super) fn applied(uid: &'static str, version: u64) -> Input<&'static str> {
     Input::Line(Line::Applied(item(uid, version)))
 }
 
-fn status(code: u16) -> Status {
+pub(super) fn status(code: u16) -> Status {
     Status { code, message: "no".to_owned(), ..Status::default() }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn interrupted(outputs: &[Output<&'static str>]) -> bool {
 }
 
 /// Steps through time until the machine asks for something, and says when that was.
-fn next_call(machine: &mut Machine, mut now: Duration) -> (Duration, Vec<Output<&'static str>>) {
+pub(super) fn next_call(machine: &mut Machine, mut now: Duration) -> (Duration, Vec<Output<&'static str>>) {
     for _ in 0..100 {
         now = machine.deadline().expect("the machine waits for ever").max(now);
         let outputs = machine.step(now, Input::Time);
@@ -299,33 +299,6 @@ fn what_may_not_be_seen_is_refused_with_the_verb() {
 }
 
 #[test]
-fn a_refusal_after_success_may_be_a_server_that_starts() {
-    let mut machine = following();
-    let mut outputs = machine.step(at(30), Input::Failed(answered(403)));
-    let mut now = at(30);
-    for _ in 0..2 {
-        assert_eq!(refused(&outputs), None);
-        (now, _) = next_call(&mut machine, now);
-        outputs = machine.step(now, Input::Failed(answered(403)));
-    }
-    (now, _) = next_call(&mut machine, now);
-    assert!(machine.step(now, Input::Failed(answered(403))).contains(&FIRST_PAGE));
-}
-
-#[test]
-fn credentials_are_renewed_once_and_then_refused() {
-    let mut machine = following();
-    assert_eq!(machine.step(at(30), Input::Failed(answered(401))), [Output::Refresh, watch_from(10)]);
-    let outputs = machine.step(at(31), Input::Failed(answered(401)));
-    assert_eq!(refused(&outputs), Some((401, "watch pods".to_owned())));
-
-    let mut machine = following();
-    machine.step(at(30), Input::Failed(answered(401)));
-    machine.step(at(31), Input::Opened);
-    assert!(machine.step(at(900), Input::Failed(answered(401))).contains(&Output::Refresh), "renewed since");
-}
-
-#[test]
 fn a_certificate_that_cannot_be_trusted_is_refused_at_once() {
     let mut machine = Machine::new("pods", false, true, 7);
     machine.step(at(0), Input::Time);
@@ -351,12 +324,13 @@ fn a_loss_is_said_after_2_s_and_its_end_too() {
     let (now, outputs) = next_call(&mut machine, at(30));
     assert_eq!(outputs, [watch_from(10)]);
     assert!(now < at(31));
-    assert_eq!(machine.step(at(31), Input::Opened), [Output::Behind], "back before a word was needed");
+    let outputs = machine.step(at(31), Input::Opened);
+    assert_eq!(outputs, [Output::Behind, Output::Healed], "back before a word was needed");
 
     machine.step(at(40), Input::Failed(Failure::transport("reset")));
     machine.step(at(41), Input::Time);
     assert!(interrupted(&machine.step(at(42), Input::Time)));
-    assert_eq!(machine.step(at(43), Input::Opened), [Output::Behind, LIVE]);
+    assert_eq!(machine.step(at(43), Input::Opened), [Output::Behind, Output::Healed, LIVE]);
 }
 
 #[test]
