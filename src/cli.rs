@@ -149,8 +149,8 @@ pub(crate) struct GateArguments {
     pub(crate) selection: SelectionArguments,
     /// How long a complete rollout must stay up before it is believed: auto, or a duration
     ///
-    /// auto: 10 seconds; 30 where a container has no probe that says it has come up; longer where a liveness probe or
-    /// the lives of earlier containers demand it, at most 60 seconds. The age that pods already have counts. 0 believes the controller at once, as kubectl does, and so
+    /// auto: 10 seconds; 30 where a container has no probe that says it has come up, or has already ended in this rollout;
+    /// longer where a liveness probe or the lives of earlier containers demand it, at most 60 seconds. The age that pods already have counts. 0 believes the controller at once, as kubectl does, and so
     /// passes containers that crash a second after they became ready.
     #[arg(long, value_name = "DURATION", value_parser = StableFor::parse, default_value = "auto", help_heading = help::JUDGEMENT)]
     pub(crate) stable_for: StableFor,

@@ -7,6 +7,7 @@
 mod admission;
 mod cause;
 mod changes;
+mod companions;
 mod config;
 mod crash;
 mod creating;
@@ -102,6 +103,7 @@ pub(crate) fn diagnose(rollout: &Rollout<'_>, expect: &Expectations) -> Diagnosi
     drop_explained(&mut diagnosis.findings);
     order_by_root(&mut diagnosis.findings);
     node::say_where(rollout, &mut diagnosis.findings);
+    changes::remedy::of_amounts(rollout, &mut diagnosis.findings);
     rollout::warn_of_the_trap(rollout, &mut diagnosis.findings);
     immutable::replace_changes(rollout, &mut diagnosis.findings);
     diagnosis

@@ -85,6 +85,7 @@ const fn tolerance(code: CauseCode) -> Duration {
         | C::RuntimeClassMissing
         | C::ImageNotUpdated
         | C::PodInvalid
+        | C::EnvFileUnusable
         | C::NodeRejectedPod
         | C::PodEvicted
         | C::ObjectFailed

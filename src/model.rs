@@ -12,6 +12,7 @@ mod controller_revision;
 mod creator;
 mod custom;
 mod decode;
+mod environment;
 mod event;
 mod excused;
 mod field_manager;
@@ -46,6 +47,7 @@ pub(crate) use controller_revision::ControllerRevision;
 pub(crate) use creator::Creator;
 pub(crate) use custom::{CustomState, ObservedGeneration};
 pub(crate) use decode::{decode_slice, decode_value};
+pub(crate) use environment::{ConfigReference, EnvSource, FileReference};
 pub(crate) use event::Event;
 pub(crate) use field_manager::{FieldManager, Managed};
 pub(crate) use goal::Goal;
@@ -70,8 +72,8 @@ pub(crate) use storage::{Claim, OtherPod, PersistentVolume, StorageClass};
 pub(crate) use store::{Sight, Store};
 pub(crate) use streams::{below, streams};
 pub(crate) use template::{
-    ConfigReference, Container, EnvSource, KeyToPath, PodSpec, PodTemplate, PortRef, Probe, ProbeAction,
-    TOKEN_VOLUME, Volume, VolumeMount,
+    Container, KeyToPath, PodSpec, PodTemplate, PortRef, Probe, ProbeAction, TOKEN_VOLUME, Volume,
+    VolumeMount,
 };
 pub(crate) use vocabulary::{condition, label, reason};
 #[cfg(test)]

@@ -60,8 +60,8 @@ pub(crate) struct Policy {
     /// Failures are proved before they are told, and pods that may have died unseen before they are believed. Always;
     /// but not in recordings of format 1.1, which were judged before that was so.
     pub(crate) proofs: bool,
-    /// A target that was deleted has ten seconds to come back, not two, and pods that no probe watches must be 30 s old,
-    /// not 10 s. Always; but not in recordings up to format 1.2, which were judged before that was so.
+    /// A target that was deleted has ten seconds to come back, not two, and pods that no probe watches, or of which a
+    /// container has ended, must be 30 s old, not 10 s. Always; but not in recordings up to format 1.2, which were judged before that was so.
     pub(crate) waits_longer: bool,
     /// Of what a watch that was opened anew shows, nothing is rested on before it is proved, and a failure is told once
     /// the server has been read anew. Always; but not in recordings up to format 1.3, which were judged before that was
@@ -72,8 +72,8 @@ pub(crate) struct Policy {
 /// How long a complete rollout must stay as it is before it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StableFor {
-    /// As long as the probes and the lives of earlier instances demand; at least 10 s, 30 s where no probe watches, at
-    /// most 60 s.
+    /// As long as the probes and the lives of earlier instances demand; at least 10 s, 30 s where no probe watches or a
+    /// container has ended in this rollout, at most 60 s.
     Auto,
     /// That long; zero is kubectl's behaviour.
     For(Duration),

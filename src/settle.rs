@@ -22,8 +22,8 @@ pub(crate) use untouched::{is_untouched, nothing_is_new};
 
 /// The least age of a pod under [`StableFor::Auto`].
 const LEAST: Duration = Duration::from_secs(10);
-/// The least age where no probe of a container says that it has come up. Its process runs, which is all that is known,
-/// and what fails to start often does so only once a connection has timed out or a runtime has loaded: a database's
+/// The least age where no probe of a container says that it has come up, or one has ended in this rollout. Its process
+/// runs, which is all that is known, and what fails to start often does so only once a connection has timed out or a runtime has loaded: a database's
 /// client gives up after 5, 10 or 30 s.
 const LEAST_UNPROBED: Duration = Duration::from_secs(30);
 /// The greatest age demanded under [`StableFor::Auto`].
@@ -230,7 +230,8 @@ pub(crate) fn required_age(rollout: &Rollout<'_>, policy: &Policy) -> Duration {
     if let StableFor::For(age) = policy.stable_for {
         return age;
     }
-    let least = if policy.waits_longer && is_unprobed(rollout) { LEAST_UNPROBED } else { LEAST };
+    let longer = is_unprobed(rollout) || has_crashed(rollout);
+    let least = if policy.waits_longer && longer { LEAST_UNPROBED } else { LEAST };
     let probes = liveness_probes(rollout).map(first_verdict_of);
     let lives = rollout
         .pods
@@ -275,6 +276,18 @@ fn is_unprobed(rollout: &Rollout<'_>) -> bool {
             && container.startup_probe.is_none()
             && container.liveness_probe.is_none()
     })
+}
+
+/// Some container that keeps running has ended since we look. That its probe passes again proves little then: it passed
+/// before, and the next life may be a little longer than twice the last.
+fn has_crashed(rollout: &Rollout<'_>) -> bool {
+    let spec = &rollout.workload.spec.template.spec;
+    rollout
+        .pods
+        .iter()
+        .filter_map(|pod| rollout.memory(pod))
+        .flat_map(|memory| &memory.containers)
+        .any(|(name, memory)| memory.deaths > 0 && !spec.is_init(name))
 }
 
 /// Liveness probes of the containers that keep running.

@@ -45,6 +45,22 @@ impl World {
         Self::new(json!({"containers": [container]}))
     }
 
+    /// A world whose newest ReplicaSet has the second pod spec, and whose old one has the first.
+    pub(crate) fn updated(old: Value, new: Value) -> Self {
+        let mut world = Self::new(new);
+        let body = json!({
+            "metadata": {"name": "web-old", "namespace": "shop", "uid": "web-old",
+                "labels": {"app": "web", "pod-template-hash": "web-old"},
+                "annotations": {"deployment.kubernetes.io/revision": "0"},
+                "ownerReferences": [{"kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]},
+            "spec": {"replicas": 1, "template": {"metadata": {"labels": {"app": "web"}}, "spec": old}},
+            "status": {}});
+        let object = crate::model::decode_value(Kind::ReplicaSet, body).unwrap();
+        let stream = Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned());
+        world.observe(Observed::Applied { stream, object });
+        world
+    }
+
     /// A world with a StatefulSet or DaemonSet `web` in place of the Deployment; its uid is its name. To be
     /// followed by [`Self::workload`].
     pub(crate) fn of(kind: Kind) -> Self {

@@ -98,6 +98,7 @@ causes! {
     ConfigMapKeyMissing = "config-map-key-missing", Config;
     SecretKeyMissing = "secret-key-missing", Config;
     SubPathMissing = "sub-path-missing", Config;
+    EnvFileUnusable = "env-file-unusable", Config;
 
     LivenessProbeFailing = "liveness-probe-failing", Probe;
     StartupProbeFailing = "startup-probe-failing", Probe;

@@ -2,6 +2,7 @@
 
 mod container;
 mod culprit;
+pub(super) mod remedy;
 #[cfg(test)]
 mod tests;
 

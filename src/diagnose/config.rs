@@ -1,6 +1,7 @@
 #![doc = include_str!("config.md")]
 
 mod advice;
+mod env_file;
 mod gap;
 mod patch;
 mod sub_path;
@@ -21,6 +22,7 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         for status in pod.statuses() {
             if status.waiting_reason() == Some(reason::CREATE_CONTAINER_CONFIG_ERROR) {
                 environment(rollout, pod, status, diagnosis);
+                env_file::rule(rollout, pod, status, diagnosis);
             }
             sub_path::rules(rollout, pod, status, diagnosis);
         }

@@ -13,6 +13,10 @@ pub(super) struct Ended<'a> {
     pub(super) container: Option<&'a Container>,
     /// Ends that count.
     pub(super) count: i64,
+    /// Restarts in the whole life of the pod, in kubelet's own number, which `kubectl get pods` shows.
+    restarts: i64,
+    /// We have not seen them all: kubelet's back-off tells that there were so many in a row, or more.
+    is_estimate: bool,
 }
 
 /// A container that runs this long after its last start, in a pod that is Ready, has recovered.
@@ -36,6 +40,18 @@ impl<'a> Ended<'a> {
         self.pod.is_ready()
             && lives_since.is_none_or(|life| life > RECOVERED_AFTER)
             && seen_since.is_none_or(|seen| seen > RECOVERED_AFTER.unsigned_abs())
+    }
+
+    /// How often it ended, as words of a sentence: ` 4 times`; nothing for one end or an unknown number. What counts may
+    /// be less than kubelet's own number, which is then said beside it.
+    pub(super) fn times(&self) -> String {
+        let (count, restarts) = (self.count, self.restarts);
+        match count {
+            ..2 => String::new(),
+            _ if restarts <= count => format!(" {count} times"),
+            _ if self.is_estimate => format!(" at least {count} times in a row (restartCount {restarts})"),
+            _ => format!(" {count} times since this watch began (restartCount {restarts})"),
+        }
     }
 
     /// How the pod's status calls the list this container is in.
@@ -71,8 +87,10 @@ impl<'a> Ended<'a> {
             for group in &mut groups {
                 group.sort_by_key(|ended| std::cmp::Reverse(ended.finished_at()));
                 let all = group.iter().map(|ended| ended.count.max(1)).sum();
+                let restarts = group.iter().map(|ended| ended.restarts).sum();
                 if let Some(latest) = group.first_mut() {
                     latest.count = all;
+                    latest.restarts = restarts;
                 }
             }
         }
@@ -86,7 +104,14 @@ impl<'a> Ended<'a> {
             return None;
         }
         let container = pod.spec.container(&status.name);
-        let ended = Self { pod, status, container, count: count(rollout, pod, status) };
+        let ended = Self {
+            pod,
+            status,
+            container,
+            count: count(rollout, pod, status),
+            restarts: status.restart_count,
+            is_estimate: in_a_row(status) > seen(rollout, pod, status),
+        };
         let dead_now = status.state.running.is_none();
         let shown = (dead_now || ended.count > 0) && !ended.has_recovered(rollout);
         shown.then_some(ended)
@@ -105,9 +130,17 @@ pub(super) fn status_list(pod: &Pod, container: &str) -> &'static str {
 /// Ends of a container that count: those since our first look, or more if kubelet's own back-off shows that it
 /// was looping before. Restarts of days ago do not count.
 pub(super) fn count(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus) -> i64 {
-    let seen = rollout.container_memory(pod, &status.name).map_or(0, |memory| memory.deaths);
-    let in_a_row = ends_by_back_off_text(status).max(ends_by_back_off_gap(status));
-    seen.max(in_a_row.min(status.deaths()))
+    seen(rollout, pod, status).max(in_a_row(status))
+}
+
+/// Ends since our first look.
+fn seen(rollout: &Rollout<'_>, pod: &Pod, status: &ContainerStatus) -> i64 {
+    rollout.container_memory(pod, &status.name).map_or(0, |memory| memory.deaths)
+}
+
+/// Ends in a row that kubelet's back-off shows; it grows no more after the seventh.
+fn in_a_row(status: &ContainerStatus) -> i64 {
+    ends_by_back_off_text(status).max(ends_by_back_off_gap(status)).min(status.deaths())
 }
 
 /// From `back-off 40s restarting failed container=app …`.
@@ -207,6 +240,36 @@ mod tests {
 
     fn counts(world: &World) -> Vec<i64> {
         Ended::by_container(&world.rollout()).iter().flatten().map(|ended| ended.count).collect()
+    }
+
+    fn times(world: &World) -> String {
+        Ended::by_container(&world.rollout())[0][0].times()
+    }
+
+    #[test]
+    fn the_number_that_is_said_never_contradicts_kubelets_own() {
+        let looping = |restarts: i64, text: &str| {
+            found(&json!({"name": "app", "restartCount": restarts,
+                "state": {"waiting": {"reason": "CrashLoopBackOff",
+                    "message": format!("back-off {text} restarting failed container=app pod=web-1_shop(x)")}},
+                "lastState": {"terminated": {"exitCode": 1}}}))
+        };
+        // An old crash loop: the back-off tells of seven ends, kubelet of 37 restarts.
+        assert_eq!(times(&looping(37, "5m0s")), " at least 7 times in a row (restartCount 37)");
+        assert_eq!(times(&looping(3, "40s")), " 4 times");
+        assert_eq!(times(&looping(4, "40s")), " 4 times");
+        // Restarts of days ago, and two ends before our eyes.
+        let mut world = found(&json!({"name": "app", "restartCount": 9, "state": {"running": {}}}));
+        for (restarts, at) in [(9, "10:00:05"), (10, "10:00:06")] {
+            world.at(world.now.as_secs() + 5);
+            world.pod(
+                "web-1",
+                json!({"phase": "Running", "containerStatuses": [{"name": "app", "restartCount": restarts,
+                    "state": {"terminated": {"exitCode": 1, "containerID": at,
+                        "finishedAt": format!("2026-11-24T{at}Z")}}}]}),
+            );
+        }
+        assert_eq!(times(&world), " 2 times since this watch began (restartCount 10)");
     }
 
     #[test]

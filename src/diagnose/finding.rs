@@ -178,6 +178,22 @@ impl Finding {
         self
     }
 
+    /// Puts advice before all other, and its command before the others.
+    pub(crate) fn put_first(&mut self, help: impl Into<String>, command: impl Into<String>) {
+        self.help.insert(0, sentence(&help.into()));
+        self.commands.insert(0, command.into());
+    }
+
+    pub(crate) fn with_first_help(mut self, help: impl Into<String>) -> Self {
+        self.help.insert(0, sentence(&help.into()));
+        self
+    }
+
+    pub(crate) fn with_first(mut self, help: impl Into<String>, command: impl Into<String>) -> Self {
+        self.put_first(help, command);
+        self
+    }
+
     /// Takes in the same cause seen on another pod: one finding, more pods, the more urgent hold.
     pub(crate) fn merge(&mut self, other: Self) {
         self.pods.extend(other.pods);

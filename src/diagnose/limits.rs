@@ -8,7 +8,7 @@ mod range;
 mod tests;
 
 use super::refusal::{self, Refusal, may_pass};
-use super::{CauseCode, Diagnosis, Finding, Hold, Prognosis, admission, quota};
+use super::{CauseCode, Diagnosis, Finding, Prognosis, admission, quota};
 use crate::model::{Creator, Quantity, Rollout};
 use crate::observation::{Correction, Request, Want};
 
@@ -50,7 +50,11 @@ fn judge(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>, diagno
     }
     // The fallback for what no family knows.
     if !quota::knows(refusal.text) && !admission::knows(refusal.text) {
-        diagnosis.add(refusal.finish(rollout, refused(rollout, set, refusal)));
+        diagnosis.add(if may_pass(refusal.text) {
+            refusal.heals(rollout, not_asked(set, refusal))
+        } else {
+            refusal.finish(rollout, refused(rollout, set, refusal))
+        });
     }
 }
 
@@ -93,9 +97,25 @@ fn limit_ranges(rollout: &Rollout<'_>) -> Want {
     Want::LimitRanges { namespace: rollout.namespace().to_owned() }
 }
 
+/// The API server, or something it asks, is not well: the pods themselves were not judged, so nothing in them need be
+/// corrected.
+fn not_asked(set: &Creator<'_>, refusal: &Refusal<'_>) -> Finding {
+    Finding::new(
+        CauseCode::PodInvalid,
+        refusal.key(),
+        set.object_ref(),
+        format!("the API server cannot take the pods now: {}", super::logs::shorten(refusal.reason(), 300)),
+        refusal.evidence.clone(),
+    )
+    .with_help(
+        "This says nothing about the pods: the API server, or something it asks before it takes a pod, was late or failed. \
+         If it stays, look at the API server and its etcd.",
+    )
+    .with_command(super::place::command(&["kubectl", "get", "--raw", "/readyz?verbose"]))
+}
+
 /// A refusal that no rule reads: its own words.
 fn refused(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>) -> Finding {
-    let passing = may_pass(refusal.text);
     Finding::new(
         CauseCode::PodInvalid,
         refusal.key(),
@@ -103,8 +123,7 @@ fn refused(rollout: &Rollout<'_>, set: &Creator<'_>, refusal: &Refusal<'_>) -> F
         format!("the API server refuses the pods: {}", super::logs::shorten(refusal.reason(), 300)),
         refusal.evidence.clone(),
     )
-    .with_prognosis(if passing { Prognosis::Transient } else { Prognosis::Permanent })
-    .with_hold(if passing { Hold::Announce } else { Hold::Tolerance })
+    .with_prognosis(Prognosis::Permanent)
     .with_help(format!(
         "Correct what the message names, in {} or in what it refers to.",
         rollout.workload.command_target()

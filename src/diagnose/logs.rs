@@ -118,6 +118,20 @@ impl Log<'_> {
         }
     }
 
+    /// The last lines, oldest first.
+    pub(super) fn lines(&self) -> &[String] {
+        match self {
+            Self::Lines { lines, .. } => lines,
+            _ => &[],
+        }
+    }
+
+    /// Whether some line has one of these texts, which are in lower case.
+    pub(super) fn has_any(&self, texts: &[&str]) -> bool {
+        let mut lines = self.lines().iter().map(|line| line.to_lowercase());
+        lines.any(|line| texts.iter().any(|text| line.contains(text)))
+    }
+
     /// The line that says most about why the process ended, short enough for a headline.
     pub(super) fn telling_line(&self) -> Option<String> {
         let Self::Lines { lines, .. } = self else { return None };

@@ -23,12 +23,18 @@ use message::{Group, Sentence};
 /// Pods of one template wait for the same reason: the events of so many are read.
 const PODS_ASKED: usize = 2;
 
+/// An error of the scheduler passes with the trouble of whatever it asked.
+const SCHEDULER_ERROR_STANDS: Duration = Duration::from_secs(120);
+
 /// Every rule of this family: pods that no node takes.
 pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
     let mut asked = 0;
     for pod in rollout.live_pods().filter(|pod| pod.node().is_none()) {
         let Some(scheduled) = pod.condition(condition::POD_SCHEDULED) else {
-            waiting::scheduler_missing(rollout, pod, diagnosis);
+            // What keeps a pod out of the scheduler's queue is written nowhere but in the scheduler's own log.
+            if !waiting::grouped(rollout, pod, diagnosis) {
+                waiting::scheduler_missing(rollout, pod, diagnosis);
+            }
             continue;
         };
         if !scheduled.is_false() {
@@ -36,6 +42,10 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         }
         match scheduled.reason.as_str() {
             reason::SCHEDULING_GATED => waiting::gated(rollout, pod, diagnosis),
+            reason::SCHEDULER_ERROR => failing(rollout, pod, &scheduled.message, diagnosis),
+            reason::UNSCHEDULABLE if waiting::is_about_a_group(&scheduled.message) => {
+                waiting::grouped(rollout, pod, diagnosis);
+            }
             reason::UNSCHEDULABLE => {
                 diagnosis.ask(Request::every(60, Want::Nodes));
                 if asked < PODS_ASKED {
@@ -201,6 +211,30 @@ fn hold(rollout: &Rollout<'_>, pod: &Pod, code: CauseCode, finding: Finding) -> 
             .with_evidence(Evidence::absence("pods of this rollout that are about to go will make room"));
     }
     finding.with_command(kubectl(rollout.namespace(), &["describe", "pod", &pod.metadata.name]))
+}
+
+/// The scheduler found a node, or was looking for one, and something it needs failed: it says `SchedulerError` in place
+/// of `Unschedulable` and tries again (`pkg/scheduler/schedule_one.go`, `handleSchedulingFailure`).
+fn failing(rollout: &Rollout<'_>, pod: &Pod, message: &str, diagnosis: &mut Diagnosis) {
+    if super::volume::topic(message).is_some() {
+        super::volume::unplaced(rollout, pod, message, &[], &scheduled_evidence(pod), diagnosis);
+        return;
+    }
+    let headline = format!(
+        "the scheduler fails to place the pods: {}",
+        super::logs::shorten(message.trim_end_matches('.'), 300)
+    );
+    let evidence = scheduled_evidence(pod);
+    let finding = Finding::new(CauseCode::Unknown, "scheduler-error", pod.object_ref(), headline, evidence)
+        .on_pod(&pod.metadata.name)
+        .with_confidence(Confidence::Possible)
+        .with_prognosis(Prognosis::Transient)
+        .with_tolerance(SCHEDULER_ERROR_STANDS)
+        .with_evidence(Evidence::field(pod.object_ref(), "status.conditions[PodScheduled].reason", reason::SCHEDULER_ERROR))
+        .with_help("The fault is not in the pod's own demands: the API server refused or was late, or a plugin or extender of the scheduler failed. The scheduler tries again by itself; its log says more.")
+        .with_command(kubectl(rollout.namespace(), &["describe", "pod", &pod.metadata.name]))
+        .with_command(kubectl("kube-system", &["logs", "-l", "component=kube-scheduler", "--tail=50"]));
+    diagnosis.add(finding);
 }
 
 /// Words of the scheduler that no rule reads: shown as they are. Volumes have a chain of their own.

@@ -2,6 +2,7 @@
 
 mod action;
 mod application_log;
+mod changed;
 mod event;
 mod flapping;
 mod gate;
@@ -14,6 +15,7 @@ mod tests;
 
 use jiff::SignedDuration;
 
+use super::companions::with_companions;
 use super::crash::who;
 use super::ends::Ended;
 use super::{Confidence, Diagnosis, Evidence, Finding, Prognosis, logs};
@@ -178,6 +180,10 @@ impl Seen<'_> {
         for help in &opinion.help {
             finding = finding.with_help(help.clone());
         }
+        let output = self.failure(kind, false).map_or("", |failure| failure.output);
+        if let Some(remedy) = changed::remedy(self, kind, opinion, output) {
+            finding = finding.with_first(remedy.help, remedy.command);
+        }
         match action::of(self.container, kind) {
             Some(probe) => finding.with_evidence(self.probe_evidence(kind, probe)),
             None => finding,
@@ -219,10 +225,11 @@ impl Seen<'_> {
         } else {
             logs::of_end(self.rollout, self.pod, self.status)
         };
-        match log.evidence(self.pod, &self.status.name) {
+        let finding = match log.evidence(self.pod, &self.status.name) {
             Some(evidence) => finding.with_evidence(evidence),
             None => finding,
-        }
+        };
+        with_companions(self.pod, self.events, log, finding)
     }
 
     fn ask_for_log(&self, diagnosis: &mut Diagnosis) {

@@ -31,6 +31,7 @@ pub(super) fn rules(rollout: &Rollout<'_>, diagnosis: &mut Diagnosis) {
         | Status::Unjudgeable { .. }
         | Status::Complete => {}
     }
+    remaining::ask_for_events(rollout, diagnosis);
     for pod in rollout.live_pods() {
         for status in pod.statuses() {
             unknown_waiting(rollout, pod, status, diagnosis);

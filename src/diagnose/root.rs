@@ -124,6 +124,7 @@ const fn rank(code: CauseCode) -> u8 {
         | C::SecretMissing
         | C::ConfigMapKeyMissing
         | C::SecretKeyMissing
+        | C::EnvFileUnusable
         | C::RunAsRootRefused => 4,
         C::SubPathMissing => 5,
         C::CommandNotFound

@@ -85,3 +85,99 @@ pub(super) fn revisions_of(workload: &Workload, expect: &Expectations, in_troubl
         Request::once(Want::Watch(stream))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::World;
+
+    fn asks(revision: i64) -> Policy {
+        let expect = Expectations { revision: Some(revision), ..Expectations::default() };
+        Policy { expect, ..Policy::default() }
+    }
+
+    /// A StatefulSet, which names its newest revision, or a DaemonSet, whose newest is the highest.
+    fn set(kind: Kind, newest: &str) -> World {
+        let mut world = World::of(kind);
+        world
+            .workload(json!({}), json!({"observedGeneration": 1, "updateRevision": format!("web-{newest}")}));
+        world
+    }
+
+    #[test]
+    fn the_revision_of_a_set_is_the_number_of_its_newest_controller_revision() {
+        for kind in [Kind::StatefulSet, Kind::DaemonSet] {
+            let mut world = set(kind, "b");
+            assert_eq!(world.rollout().revision(), None, "{kind}: none has been read");
+            world.controller_revision("a", 1);
+            world.controller_revision("b", 2);
+            assert_eq!(world.rollout().revision(), Some(2), "{kind}");
+            // `kubectl rollout undo` gives the old object a new number.
+            let status = json!({"observedGeneration": 1, "updateRevision": "web-a"});
+            world.workload(json!({}), status);
+            world.controller_revision("a", 3);
+            assert_eq!(world.rollout().revision(), Some(3), "{kind}");
+            world.workload(json!({}), json!({"observedGeneration": 0, "updateRevision": "web-a"}));
+            assert_eq!(world.rollout().revision(), None, "{kind}: the controller has not looked");
+        }
+    }
+
+    #[test]
+    fn the_revision_that_is_asked_for_is_waited_for_and_a_later_one_is_another_rollout() {
+        for kind in [Kind::StatefulSet, Kind::DaemonSet] {
+            let mut world = set(kind, "b");
+            assert_eq!(Guard::compare(&world.rollout(), &asks(2)), Ordering::Less, "{kind}");
+            assert_eq!(Guard::awaited(&world.rollout(), &asks(2)).as_deref(), Some("revision 2"), "{kind}");
+            world.controller_revision("a", 1);
+            world.controller_revision("b", 2);
+            let rollout = world.rollout();
+            let compared = |revision| Guard::compare(&rollout, &asks(revision));
+            assert_eq!(
+                [compared(3), compared(2), compared(1)],
+                [Ordering::Less, Ordering::Equal, Ordering::Greater]
+            );
+            assert_eq!(
+                Guard::compare(&rollout, &Policy { follow: true, ..asks(1) }),
+                Ordering::Equal,
+                "{kind}"
+            );
+            assert_eq!(
+                Guard::awaited(&rollout, &asks(3)).as_deref(),
+                Some("revision 3 (it is at 2)"),
+                "{kind}"
+            );
+            assert_eq!(Guard::awaited(&rollout, &asks(2)), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_has_been_passed_by_says_which_revision_is_there() {
+        for kind in [Kind::StatefulSet, Kind::DaemonSet] {
+            let mut world = set(kind, "b");
+            world.controller_revision("a", 1);
+            world.controller_revision("b", 2);
+            let guard = Guard::new(Stream::of(kind, "shop", "web"));
+            let found = guard.taken_over(&world.rollout(), &asks(1));
+            assert_eq!(
+                found.the(CauseCode::RolloutSuperseded).headline,
+                format!(
+                    "revision 1 was asked for, and {kind} web is at 2: another template was rolled out after it"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn the_controller_revisions_of_a_stateful_set_are_read_where_a_number_is_asked_for() {
+        let world = set(Kind::StatefulSet, "b");
+        let workload = world.rollout().workload;
+        assert!(revisions_of(workload, &asks(2).expect, false).is_some());
+        assert!(revisions_of(workload, &Expectations::default(), true).is_some());
+        assert!(revisions_of(workload, &Expectations::default(), false).is_none());
+        // Those of a DaemonSet are always watched.
+        let world = set(Kind::DaemonSet, "b");
+        assert!(revisions_of(world.rollout().workload, &asks(2).expect, true).is_none());
+    }
+}

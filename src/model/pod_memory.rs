@@ -178,8 +178,8 @@ impl ContainerMemory {
         }
         let waiting = status.state.waiting.as_ref();
         let reason_now = waiting.map_or("", |waiting| waiting.reason.as_str());
-        if let Some(waiting) = waiting.filter(|waiting| waiting.reason == reason::ERR_IMAGE_PULL) {
-            if self.waiting_reason != reason::ERR_IMAGE_PULL {
+        if let Some(waiting) = waiting.filter(|waiting| is_failed_pull(&waiting.reason)) {
+            if self.waiting_reason != waiting.reason {
                 self.failed_pulls += 1;
             }
             self.pull_error.clone_from(&waiting.message);
@@ -200,6 +200,11 @@ impl ContainerMemory {
         }
         self.terminations.push(Termination { at: now, state: state.clone() });
     }
+}
+
+/// Shown until the pause before the next attempt begins, which is `ImagePullBackOff`.
+fn is_failed_pull(waiting: &str) -> bool {
+    matches!(waiting, reason::ERR_IMAGE_PULL | reason::REGISTRY_UNAVAILABLE)
 }
 
 #[cfg(test)]
@@ -288,10 +293,11 @@ mod tests {
         let mut memory = PodMemory::new(Duration::ZERO, false, false);
         let failed = r#"{"waiting":{"reason":"ErrImagePull","message":"not found"}}"#;
         let waiting = r#"{"waiting":{"reason":"ImagePullBackOff"}}"#;
-        for (at, state) in [failed, failed, waiting, failed].into_iter().enumerate() {
+        let unavailable = r#"{"waiting":{"reason":"RegistryUnavailable","message":"refused"}}"#;
+        for (at, state) in [failed, failed, waiting, failed, waiting, unavailable].into_iter().enumerate() {
             memory.observe(&pod(false, 0, state), SECOND * u32::try_from(at).unwrap());
         }
         let app = memory.container("app").unwrap();
-        assert_eq!((app.failed_pulls, app.pull_error.as_str()), (2, "not found"));
+        assert_eq!((app.failed_pulls, app.pull_error.as_str()), (3, "refused"));
     }
 }

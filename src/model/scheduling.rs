@@ -83,6 +83,13 @@ pub(crate) struct SchedulingGate {
     pub(crate) name: String,
 }
 
+/// `spec.schedulingGroup`: the pod group of which enough pods must be there before one is placed (alpha in 1.36).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SchedulingGroup {
+    pub(crate) pod_group_name: String,
+}
+
 /// One entry of `spec.topologySpreadConstraints`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::compact::{exact, shared};
+use super::environment::{EnvFrom, EnvVar};
 use super::quantity::Quantity;
-use super::scheduling::{Affinity, SchedulingGate, SpreadConstraint, Toleration};
+use super::scheduling::{Affinity, SchedulingGate, SchedulingGroup, SpreadConstraint, Toleration};
 
 /// `spec.template` of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -53,6 +54,7 @@ pub(crate) struct PodSpec {
     pub(crate) tolerations: Vec<Toleration>,
     pub(crate) scheduling_gates: Vec<SchedulingGate>,
     pub(crate) topology_spread_constraints: Vec<SpreadConstraint>,
+    pub(crate) scheduling_group: Option<SchedulingGroup>,
 }
 
 /// What the ServiceAccount admission plugin calls the volume that it adds to every pod, before a random suffix.
@@ -166,40 +168,6 @@ pub(crate) struct Lifecycle {
 /// Marks that a lifecycle hook is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Hook {}
-
-/// An environment variable: its name and, if it is not a literal, where its value comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct EnvVar {
-    pub(crate) name: String,
-    pub(crate) value_from: Option<EnvSource>,
-}
-
-/// `valueFrom` of a variable.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct EnvSource {
-    pub(crate) config_map_key_ref: Option<ConfigReference>,
-    pub(crate) secret_key_ref: Option<ConfigReference>,
-}
-
-/// One entry of `envFrom`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct EnvFrom {
-    pub(crate) prefix: Option<String>,
-    pub(crate) config_map_ref: Option<ConfigReference>,
-    pub(crate) secret_ref: Option<ConfigReference>,
-}
-
-/// A reference to a ConfigMap or Secret, with a key where one is named.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(crate) struct ConfigReference {
-    pub(crate) name: String,
-    pub(crate) key: String,
-    pub(crate) optional: bool,
-}
 
 /// A declared port.
 #[expect(clippy::struct_field_names, reason = "the API's own names")]

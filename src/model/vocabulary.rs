@@ -54,6 +54,7 @@ pub(crate) mod reason {
     // PodScheduled: pkg/scheduler.
     pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
     pub(crate) const SCHEDULING_GATED: &str = "SchedulingGated";
+    pub(crate) const SCHEDULER_ERROR: &str = "SchedulerError";
 
     // Events.
     pub(crate) const FAILED: &str = "Failed";

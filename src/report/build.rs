@@ -264,7 +264,9 @@ fn causes(store: &Store, guard: &Guard, total: usize, changes: &[Change]) -> Vec
     let open = store.undone(guard.stream()).is_none_or(|undone| undone.outcome == UndoOutcome::DryRun);
     if let (Some(root), Some(command), true) = (causes.first_mut(), way_back(guard), open) {
         root.help.push("The old revision still serves: going back to it buys time.".to_owned());
-        root.commands.push(command);
+        if !root.commands.contains(&command) {
+            root.commands.push(command);
+        }
     }
     causes
 }

@@ -104,7 +104,42 @@ fn a_crash_makes_the_pod_young_and_doubles_what_it_must_show() {
     world.at(9);
     world.pod("web-1", running(1, "2026-11-24T10:00:09Z"));
     let (state, _) = settling.update(&world.rollout(), true, &auto());
-    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(9 + 16)), "{state:?}");
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(9 + 30)), "{state:?}");
+    // A longer life counts double.
+    world.at(34);
+    world.pod("web-1", dead(1, "2026-11-24T10:00:09Z", "2026-11-24T10:00:34Z"));
+    settling.update(&world.rollout(), false, &auto());
+    world.at(35);
+    world.pod("web-1", running(2, "2026-11-24T10:00:35Z"));
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(35 + 50)), "{state:?}");
+}
+
+#[test]
+fn after_a_crash_a_probe_that_passes_is_not_enough_for_a_short_wait() {
+    // Lives of 3 s and of 11 s: twice the first would believe the second.
+    let crashed = |policy: &Policy| {
+        let mut world = World::with_app(probed());
+        world.pod("web-1", running(0, START));
+        complete(&mut world);
+        let healthy = required_age(&world.rollout(), policy).as_secs();
+        world.at(3);
+        world.pod("web-1", dead(0, START, "2026-11-24T10:00:03Z"));
+        world.at(4);
+        world.pod("web-1", running(1, "2026-11-24T10:00:04Z"));
+        (healthy, required_age(&world.rollout(), policy).as_secs())
+    };
+    assert_eq!(crashed(&auto()), (10, 30));
+    assert_eq!(crashed(&Policy { waits_longer: false, ..auto() }), (10, 10));
+    assert_eq!(crashed(&Policy { stable_for: StableFor::For(seconds(5)), ..auto() }), (5, 5));
+}
+
+#[test]
+fn restarts_before_this_rollout_make_nobody_wait_longer() {
+    let mut world = World::with_app(probed());
+    complete(&mut world);
+    world.listed_pod("web-1", running(9, START));
+    assert_eq!(required_age(&world.rollout(), &auto()).as_secs(), 10);
 }
 
 #[test]

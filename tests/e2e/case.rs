@@ -11,6 +11,8 @@ pub(crate) enum Need {
     PrivateRegistry,
     /// The program that pushes images, on a node that shares this machine's loopback.
     ClusterProgram,
+    /// What kubelet does since Kubernetes 1.35.
+    Kubernetes135,
     /// The servers of the suite, which nodes and the API server reach at this machine's addresses.
     Servers,
 }

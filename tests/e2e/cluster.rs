@@ -19,6 +19,8 @@ pub(crate) struct Cluster {
     late: LateRegistry,
     /// Or why there are none.
     servers: Result<Servers, String>,
+    /// `36` of 1.36.
+    minor: u32,
     /// Different in each run, for image tags that must be new to the nodes.
     run: String,
 }
@@ -35,8 +37,9 @@ impl Cluster {
         let registry = variable("ROLLOUT_GUARD_TEST_REGISTRY")
             .ok_or("ROLLOUT_GUARD_TEST_REGISTRY is not set (a registry with the test images)")?;
         let version =
-            call(Command::new("kubectl").args(["--request-timeout=10s", "get", "--raw", "/readyz"]), "");
-        version.map_err(|problem| format!("the cluster of KUBECONFIG does not answer: {problem}"))?;
+            call(Command::new("kubectl").args(["--request-timeout=10s", "get", "--raw", "/version"]), "");
+        let version =
+            version.map_err(|problem| format!("the cluster of KUBECONFIG does not answer: {problem}"))?;
         let late = LateRegistry::reserve(&registry)?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
@@ -46,6 +49,7 @@ impl Cluster {
             late,
             servers: node_address().and_then(|node| Servers::start(&node)),
             registry,
+            minor: minor_of(&version),
         })
     }
 
@@ -57,7 +61,8 @@ impl Cluster {
             }
             Need::ClusterProgram if self.program.is_none() => Some("ROLLOUT_GUARD_TEST_CLUSTER is not set"),
             Need::Servers if self.servers.is_err() => Some("nodes do not share this machine's addresses"),
-            Need::PrivateRegistry | Need::ClusterProgram | Need::Servers => None,
+            Need::Kubernetes135 if self.minor < 35 => Some("the cluster is older than Kubernetes 1.35"),
+            Need::PrivateRegistry | Need::ClusterProgram | Need::Servers | Need::Kubernetes135 => None,
         }
     }
 
@@ -258,6 +263,13 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// The minor version in the answer of `/version`; some clouds write `36+`.
+fn minor_of(version: &str) -> u32 {
+    let version: Value = serde_json::from_str(version).unwrap_or_default();
+    let digits = version.get("minor").and_then(Value::as_str).unwrap_or_default().trim_end_matches('+');
+    digits.parse().unwrap_or(u32::MAX)
 }
 
 /// An address of a node, which is this machine's where `tests/cluster` made it.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, apply};
-use crate::manifest::{app, config_map, one, secret, web};
+use crate::case::{Case, Need, apply};
+use crate::manifest::{app, config_map, container, one, secret, web};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = environment();
@@ -32,8 +32,36 @@ fn volume(volume: Value, mount: Value) -> Value {
     }))
 }
 
+/// A container with a variable from a file that an init container writes, in those words.
+fn from_file(line: &str, key: &str) -> Value {
+    let writer = container(
+        "write",
+        json!({
+            "command": ["sh", "-c", format!("echo \"{line}\" > /conf/app.env")],
+            "volumeMounts": [{"name": "conf", "mountPath": "/conf"}],
+        }),
+    );
+    let file = json!({"volumeName": "conf", "path": "app.env", "key": key});
+    web(json!({
+        "volumes": [{"name": "conf", "emptyDir": {}}],
+        "initContainers": [writer],
+        "containers": [app(json!({"env": [{"name": "APP_MODE", "valueFrom": {"fileKeyRef": file}}]}))],
+    }))
+}
+
 fn environment() -> Vec<Case> {
     vec![
+        // Kubernetes 1.35 and later.
+        Case::fails("config", "env-file-without-key", "env-file-unusable")
+            .object(from_file("MODE='fast'", "MODUS"))
+            .says(&["app.env", "no key MODUS", "APP_MODE", "-c write"])
+            .needs(Need::Kubernetes135)
+            .lasts(40),
+        Case::fails("config", "env-file-without-quotes", "env-file-unusable")
+            .object(from_file("MODE=fast", "MODE"))
+            .says(&["app.env", "cannot be read", "APP_MODE", "-c write"])
+            .needs(Need::Kubernetes135)
+            .lasts(40),
         // The article's own example (3a).
         Case::fails("config", "config-map-missing-for-variable", "config-map-missing")
             .object(config_map("special-confg", json!({"special.how": "very"})))
@@ -156,6 +184,9 @@ fn healthy() -> Vec<Case> {
         }))],
     });
     vec![
+        Case::passes("config", "env-file-near-miss")
+            .object(from_file("MODE='fast'", "MODE"))
+            .needs(Need::Kubernetes135),
         Case::passes("config", "config-map-created-late-near-miss")
             .object(variable("SPECIAL_LEVEL_KEY", "configMapKeyRef", "special-config", "special.how"))
             .args("--patience 4")

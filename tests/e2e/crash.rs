@@ -9,6 +9,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = exits();
     cases.extend(late_deaths());
     cases.extend(commands());
+    cases.extend(changed_by_the_rollout());
     cases.extend(around_the_application());
     cases.extend(healthy());
     cases
@@ -139,6 +140,33 @@ fn commands() -> Vec<Case> {
             .object(web(one(app(json!({"workingDir": "/bin/sh"})))))
             .says(&["/bin/sh", "not a directory"])
             .lasts(25),
+    ]
+}
+
+/// What this rollout changed of the thing that fails comes first, with the command that sets it back.
+fn changed_by_the_rollout() -> Vec<Case> {
+    let script =
+        "[ -n \"$DATABASE_URL\" ] || { echo 'panic: DATABASE_URL is not set'; exit 1; }; exec sleep 3600";
+    let with_env = |env: Value| web(one(app(json!({"command": shell(script), "env": env}))));
+    vec![
+        Case::fails("crash", "command-changed", "command-not-found")
+            .before(apply(web(one(app(json!({}))))))
+            .before(rolled_out("deploy/web"))
+            .object(web(one(app(json!({"command": ["slep", "3600"]})))))
+            .says(&[
+                "This rollout changed command of container app from sleep 3600 to slep 3600: set it",
+                "patch deployment/web",
+            ])
+            .lasts(35),
+        Case::fails("crash", "variable-removed", "container-crashing")
+            .before(apply(with_env(json!([{"name": "DATABASE_URL", "value": "db"}]))))
+            .before(rolled_out("deploy/web"))
+            .object(with_env(json!([])))
+            .says(&[
+                "This rollout removed variable DATABASE_URL of container app",
+                "set env deployment/web -c app DATABASE_URL=VALUE",
+            ])
+            .lasts(60),
     ]
 }
 

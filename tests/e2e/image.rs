@@ -67,6 +67,15 @@ fn private_image(secrets: &[&str]) -> Value {
     }))
 }
 
+/// The same, pulled only where the node has no copy.
+fn pulled_once(secrets: &[&str]) -> Value {
+    let names: Vec<Value> = secrets.iter().map(|name| json!({ "name": name })).collect();
+    web(json!({
+        "containers": [app(json!({"image": "$PRIVATE/private/app:1", "imagePullPolicy": "IfNotPresent"}))],
+        "imagePullSecrets": names,
+    }))
+}
+
 fn pull_secret(name: &str, password: &str) -> Step {
     let user = crate::cluster::variable("ROLLOUT_GUARD_TEST_PRIVATE_USER").unwrap_or_default();
     Step::Kubectl(vec![
@@ -100,6 +109,15 @@ fn private() -> Vec<Case> {
             .object(private_image(&["regcred"]))
             .says(&["$PRIVATE/private/app:1", "regcred", "$NS"])
             .lasts(100),
+        // The node has the image; the new pods may not use it, and must be told why.
+        Case::fails("image", "private-copy-of-another-pods", "image-access-denied")
+            .before(pull_secret("regcred", &password))
+            .before(apply(pulled_once(&["regcred"])))
+            .before(rolled_out("deploy/web"))
+            .object(pulled_once(&[]))
+            .says(&["$PRIVATE/private/app:1", "runs in the old pods", "Since Kubernetes 1.35"])
+            .needs(Need::Kubernetes135)
+            .lasts(110),
         Case::passes("image", "private-with-pull-secret-near-miss")
             .before(pull_secret("regcred", &password))
             .object(private_image(&["regcred"])),

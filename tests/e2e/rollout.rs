@@ -104,6 +104,8 @@ fn failures() -> Vec<Case> {
             .says(&[
                 "app: readinessProbe GET http://:8080/healthz → GET http://:8080/readyz (by this rollout)",
                 "changed: app: environment variable VERSION was removed",
+                "This rollout changed the readiness probe: set path back to /healthz",
+                r#""readinessProbe":{"httpGet":{"path":"/healthz"}}"#,
             ])
             .field(
                 "/targets/0/causes/0/changes/0",

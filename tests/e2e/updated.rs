@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Step, apply, kubectl, rolled_out};
-use crate::manifest::{app, config_map, deployment, one, ready, server, stateful_set, with_spec};
+use crate::manifest::{app, config_map, daemon_set, deployment, one, ready, server, stateful_set, with_spec};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = not_updated();
@@ -94,6 +94,15 @@ fn overtaken() -> Vec<Case> {
             .names("rollout-superseded")
             .says(&["generation 1 was asked for, and Deployment web is at 2"])
             .lasts(5),
+        Case::ends("updated", "revision-of-a-set-passed-by", 6, "superseded", "rollout-superseded")
+            .target("sts/web")
+            .before(apply(set("1")))
+            .before(rolled_out("sts/web"))
+            .object(set("2"))
+            .args("--revision 1")
+            .names("rollout-superseded")
+            .says(&["revision 1 was asked for, and StatefulSet web is at 2"])
+            .lasts(10),
         Case::ends("updated", "revision-to-come", 3, "timed-out", "progressing")
             .object(image("$REGISTRY/busy:1"))
             .args("--revision 2")
@@ -107,6 +116,12 @@ fn overtaken() -> Vec<Case> {
 fn set(version: &str) -> Value {
     let env = json!([{"name": "VERSION", "value": version}]);
     stateful_set(1, one(server(json!({"env": env, "readinessProbe": ready()}))))
+}
+
+/// The same on every node.
+fn set_of_nodes(version: &str) -> Value {
+    let env = json!([{"name": "VERSION", "value": version}]);
+    daemon_set(one(server(json!({"env": env, "readinessProbe": ready()}))))
 }
 
 /// The same, never Ready.
@@ -147,6 +162,13 @@ fn healthy() -> Vec<Case> {
             .before(rolled_out("sts/web"))
             .args("--revision 2")
             .once("statefulset/web:", apply(set("2"))),
+        passes("revision-of-a-daemon-set-near-miss")
+            .target("ds/web")
+            .before(apply(set_of_nodes("1")))
+            .before(rolled_out("ds/web"))
+            .args("--revision 2")
+            .once("daemonset/web:", apply(set_of_nodes("2")))
+            .field("/targets/0/revision", "2"),
         // Nothing starts the pods anew, so they go on with the old values.
         passes("config-map-changed-only-near-miss")
             .before(apply(config_map("settings", json!({"MODE": "a"}))))

@@ -63,3 +63,22 @@ fn every_cause_has_its_row_with_a_case_that_shows_it_or_a_sentence_why_not() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn every_variant_has_a_recording_that_says_that_it_is_written_by_hand() {
+    let text = fs::read_to_string(root().join("docs/causes.md")).expect("a checkout");
+    let recorded = cases();
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, _, _, name, why, _] = cells.as_slice() else { continue };
+        let Some(name) = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else { continue };
+        let case = recorded.iter().find(|case| case.name == name);
+        assert!(case.is_some_and(|case| case.file.why.starts_with("By hand")), "{name}");
+        assert!(!why.is_empty(), "{name}: why it is written by hand");
+        names.push(name);
+    }
+    for case in recorded.iter().filter(|case| case.file.why.starts_with("By hand")) {
+        assert!(names.contains(&case.name.as_str()), "{} is in no row of docs/causes.md", case.name);
+    }
+}

@@ -71,7 +71,8 @@ fn suspects(code: CauseCode) -> (&'static [Part], &'static [Part]) {
         | C::SecretMissing
         | C::ConfigMapKeyMissing
         | C::SecretKeyMissing
-        | C::SubPathMissing => (&[P::Variables, P::Volumes, P::Mounts, P::Container], &[]),
+        | C::SubPathMissing
+        | C::EnvFileUnusable => (&[P::Variables, P::Volumes, P::Mounts, P::Container], &[]),
         C::LivenessProbeFailing => (&[P::Liveness, P::Ports], APPLICATION),
         C::StartupProbeFailing => (&[P::Startup, P::Ports], APPLICATION),
         C::ReadinessProbeFailing | C::ReadinessFlapping => (&[P::Readiness, P::Ports], APPLICATION),

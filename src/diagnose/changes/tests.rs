@@ -1,5 +1,4 @@
 //! What changed between two ReplicaSets, and what of it is suspected.
-#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
 
 use serde_json::{Value, json};
 
@@ -9,24 +8,8 @@ use crate::model::{Kind, ObjectRef};
 use crate::observation::{Observed, Stream};
 use crate::testing::World;
 
-/// A world whose newest ReplicaSet has the second pod spec, and whose old one has the first.
-fn world(old: Value, new: Value) -> World {
-    let mut world = World::new(new);
-    let body = json!({
-        "metadata": {"name": "web-old", "namespace": "shop", "uid": "web-old",
-            "labels": {"app": "web", "pod-template-hash": "web-old"},
-            "annotations": {"deployment.kubernetes.io/revision": "0"},
-            "ownerReferences": [{"kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]},
-        "spec": {"replicas": 1, "template": {"metadata": {"labels": {"app": "web"}}, "spec": old}},
-        "status": {}});
-    let object = crate::model::decode_value(Kind::ReplicaSet, body).unwrap();
-    let stream = Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned());
-    world.observe(Observed::Applied { stream, object });
-    world
-}
-
 fn texts(old: Value, new: Value) -> Vec<String> {
-    changes(&world(old, new).rollout()).into_iter().map(|change| change.text).collect()
+    changes(&World::updated(old, new).rollout()).into_iter().map(|change| change.text).collect()
 }
 
 fn app(fields: Value) -> Value {
@@ -95,7 +78,7 @@ fn finding(code: CauseCode, key: &str) -> Finding {
 }
 
 fn suspected(code: CauseCode, key: &str, old: Value, new: Value) -> Vec<String> {
-    let changes = changes(&world(old, new).rollout());
+    let changes = changes(&World::updated(old, new).rollout());
     culprits(&finding(code, key), &changes).into_iter().map(|change| change.text.clone()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! What to do about an end of a container.
 
+use super::super::changes::remedy::{self, Remedy};
 use super::super::ends::Ended;
 use super::super::logs;
 use super::end::End;
@@ -38,6 +39,25 @@ impl Context<'_> {
             ));
         }
         help
+    }
+
+    /// What this rollout changed of the very thing that fails.
+    pub(super) fn remedy(&self, end: &End) -> Option<Remedy> {
+        let (rollout, name) = (self.rollout, &self.ended.status.name);
+        match end {
+            End::CannotStart(StartFailure::OutOfMemory) | End::OutOfMemory => {
+                remedy::of_memory_limit(rollout, name)
+            }
+            End::CannotStart(StartFailure::InvalidUtf8 | StartFailure::RuntimeBusy)
+            | End::HookFailed
+            | End::Killed(_) => None,
+            End::CannotStart(_) | End::ShellFoundNoCommand | End::ShellMayNotExecute | End::ExecFormat => {
+                remedy::of_command(rollout, name)
+            }
+            End::Completed | End::Crashed | End::CrashedAfterReady(_) => {
+                remedy::of_application(rollout, name, self.log.lines())
+            }
+        }
     }
 
     fn end_help(&self, end: &End) -> Vec<String> {

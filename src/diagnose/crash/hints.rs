@@ -1,5 +1,7 @@
 //! What a line of a log usually means on Kubernetes.
 
+use super::super::companions::UNRESOLVED;
+
 /// Texts, lower case, and what to look at. The first that fits counts.
 const HINTS: &[(&[&str], &str)] = &[
     (
@@ -23,14 +25,7 @@ const HINTS: &[(&[&str], &str)] = &[
         "the process ran out of memory by itself: its heap setting and the container's memory limit must fit each other",
     ),
     (
-        &[
-            "no such host",
-            "name or service not known",
-            "could not resolve",
-            "name does not resolve",
-            "enotfound",
-            "getaddrinfo",
-        ],
+        UNRESOLVED,
         "a host name did not resolve: check its spelling, its namespace (NAME.NAMESPACE.svc), and that the Service exists",
     ),
     (

@@ -1,5 +1,6 @@
 //! The sentences of the family `crash`.
 
+use super::super::companions::with_companions;
 use super::super::ends::Ended;
 use super::super::logs::{self, Log};
 use super::super::{Confidence, Evidence, Finding, Prognosis};
@@ -49,7 +50,13 @@ pub(super) fn finding(
     for command in context.commands(end) {
         finding = finding.with_command(command);
     }
-    finding
+    if !latest.could_not_start() {
+        finding = with_companions(ended.pod, events, log, finding);
+    }
+    match context.remedy(end) {
+        Some(remedy) => remedy.first(finding),
+        None => finding,
+    }
 }
 
 const fn prognosis(end: &End) -> Prognosis {
@@ -108,11 +115,6 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// ` 4 times`, or nothing for one end or an unknown number.
-    fn times(&self) -> String {
-        if self.ended.count > 1 { format!(" {} times", self.ended.count) } else { String::new() }
-    }
-
     /// `right at its start`, `5s after its start`.
     fn life(&self) -> String {
         match self.latest.life_seconds() {
@@ -141,7 +143,7 @@ impl Context<'_> {
 
     fn headline(&self, end: &End) -> String {
         let who = who(self.ended.pod, &self.ended.status.name);
-        let times = self.times();
+        let times = self.ended.times();
         let life = self.life();
         match end {
             End::CannotStart(failure) => start_headline(&who, failure, self.memory_limit().as_deref()),

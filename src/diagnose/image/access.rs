@@ -6,6 +6,7 @@ use super::advice;
 use super::pull::Pull;
 use super::pull_error::PullError;
 use super::pull_secrets::{Secrets, look_for, pull_secrets};
+use super::relatives::Relative;
 use crate::model::{Kind, Lookup, ObjectRef, Rollout};
 use crate::observation::{Request, Want};
 
@@ -16,13 +17,41 @@ pub(super) fn refused(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
         return advice::no_official_image(pull);
     }
     if named.is_empty() {
-        return without_secret(pull, diagnosis);
+        return with_copy_on_node(pull, without_secret(pull, diagnosis));
     }
-    match look_for(pull.rollout, pull.pod, &named, diagnosis) {
+    let finding = match look_for(pull.rollout, pull.pod, &named, diagnosis) {
         Secrets::Missing { names, exist_now, evidence } => secret_missing(pull, &names, exist_now, evidence),
         Secrets::Present if says_rejected(&pull.error) => secret_rejected(pull, &named),
         Secrets::Present => refused_with_secret(pull, &named),
         Secrets::Unknown => refused_with_secret(pull, &named).with_confidence(Confidence::Possible),
+    };
+    with_copy_on_node(pull, finding)
+}
+
+/// Where this very image runs.
+fn runs<'a>(pull: &'a Pull<'_>) -> Option<&'a Relative> {
+    pull.relatives.iter().find(|relative| relative.running && relative.reference == pull.reference)
+}
+
+/// The node may have an image that runs in other pods, and the pod would not have pulled it: says why the copy does not
+/// help (kubelet's `KubeletEnsureSecretPulledImages`, `pkg/kubelet/images/pullmanager`).
+fn with_copy_on_node(pull: &Pull<'_>, finding: Finding) -> Finding {
+    let container = pull.pod.spec.container(&pull.status.name);
+    let policy = container.and_then(|container| container.image_pull_policy.as_deref());
+    let Some(relative) = runs(pull).filter(|_| policy != Some("Always")) else { return finding };
+    finding.with_first_help(format!(
+        "Image {} {}, so it exists, and a node may have a copy. Since Kubernetes 1.35 kubelet lets a pod use a copy only with \
+         a pull secret that has opened the image: give this pod the one that those pods have.",
+        relative.reference.full(),
+        relative.words
+    ))
+}
+
+/// The two pulls that tell a missing permission from a wrong name; what runs has a right name.
+fn with_two_pulls(pull: &Pull<'_>, finding: Finding) -> Finding {
+    match runs(pull) {
+        Some(_) => finding,
+        None => advice::with_two_pulls(pull, advice::NO_PERMISSION, finding),
     }
 }
 
@@ -92,15 +121,11 @@ fn without_secret(pull: &Pull<'_>, diagnosis: &mut Diagnosis) -> Finding {
     }
     // While both suspects remain, finding out comes before creating anything.
     if is_ambiguous(&pull.error) {
-        finding = advice::with_two_pulls(pull, advice::NO_PERMISSION, finding);
+        finding = with_two_pulls(pull, finding);
     }
     finding = advice::with_repositories(pull, advice::with_implied_host(wanted, finding));
     finding = create_and_attach(pull, "regcred", finding);
-    if is_ambiguous(&pull.error) {
-        finding
-    } else {
-        advice::with_two_pulls(pull, advice::NO_PERMISSION, finding)
-    }
+    if is_ambiguous(&pull.error) { finding } else { with_two_pulls(pull, finding) }
 }
 
 fn no_secret_evidence() -> Evidence {
@@ -236,7 +261,7 @@ fn refused_with_secret(pull: &Pull<'_>, named: &[&str]) -> Finding {
         finding = finding.with_help(hint);
     }
     let finding = advice::with_implied_host(wanted, advice::with_repositories(pull, finding));
-    advice::with_two_pulls(pull, advice::NO_PERMISSION, finding)
+    with_two_pulls(pull, finding)
 }
 
 /// The name under which a `.dockerconfigjson` holds the credentials of a registry.

@@ -13,6 +13,8 @@ use crate::observation::{Request, Want};
 
 /// Pulls that fail for a reason without a code of its own are given the time of a remote service.
 const UNNAMED_TOLERANCE: Duration = Duration::from_secs(300);
+/// A runtime that is restarted has its image store again within this time.
+const STORE_TOLERANCE: Duration = Duration::from_secs(120);
 
 /// One failed pull with all that is known about it.
 pub(super) struct Pull<'a> {
@@ -62,9 +64,11 @@ pub(super) fn rules<'a>(
     }
     let known = shown.is_some();
     let (text, evidence) = shown.unwrap_or_else(|| (String::new(), waiting_evidence(pod, status)));
-    let error = match status.waiting_reason() {
-        Some(reason::REGISTRY_UNAVAILABLE) => PullError::Unreachable("it does not answer".to_owned()),
-        _ => PullError::of(&text),
+    let error = match (status.waiting_reason(), PullError::of(&text)) {
+        (_, error @ (PullError::ShortName | PullError::Unreachable(_))) => error,
+        (Some(reason::REGISTRY_UNAVAILABLE), _) => PullError::Unreachable("it does not answer".to_owned()),
+        (Some(reason::IMAGE_INSPECT_ERROR), _) => PullError::Store,
+        (_, error) => error,
     };
     let relatives = relatives(rollout, &status.name);
     let pull = Pull { rollout, pod, status, reference, error, evidence, relatives };
@@ -167,6 +171,8 @@ fn diagnose(pull: &Pull<'_>, diagnosis: &mut Diagnosis) {
             .with_help("Build and push the image again with current tooling; a layer or manifest it names is missing or unusable."),
         PullError::Policy => unnamed(pull, &format!("a policy of {node} forbids image {image}"))
             .with_help("Sign the image, or use one that the node's policy allows; the text above names the rule."),
+        PullError::ShortName => short_name(pull),
+        PullError::Store => store(pull),
         PullError::Other => unnamed(pull, &format!("image {image} of {} cannot be pulled", pull.container_words()))
             .with_help("The runtime's own words above are all there is; try the pull by hand.")
             .with_command(command(&["docker", "pull", &image])),
@@ -257,6 +263,46 @@ fn no_such_host(pull: &Pull<'_>) -> Finding {
             "Check the spelling of {host}, and whether the name server of {node} knows it (the node's, not the cluster's DNS)."
         )),
     }
+}
+
+/// The runtime is asked for the image before anything is pulled (`pkg/kubelet/images/image_manager.go`
+/// `imagePullPrecheck`), and again at every look of kubelet at the pod: there are no attempts to wait for.
+fn store(pull: &Pull<'_>) -> Finding {
+    let node = pull.node_words();
+    let headline =
+        format!("the container runtime of {node} cannot tell whether it has image {}", pull.reference.full());
+    let finding = unnamed(pull, &headline)
+        .with_tolerance(STORE_TOLERANCE)
+        .with_help(format!(
+            "The registry has no part in it: the image store of {node} is damaged, or its runtime is stuck. Restart the \
+             runtime there, or drain and replace the node; on another node the pod may start at once."
+        ))
+        .with_command(command(&["kubectl", "describe", "node", pull.pod.node().unwrap_or_default()]));
+    Finding { attempts: None, ..finding }
+}
+
+/// Without a registry the name could mean several images, and the runtime may not choose.
+fn short_name(pull: &Pull<'_>) -> Finding {
+    let written = written_image(pull.pod, pull.status);
+    let full = pull.reference.full();
+    Finding::new(
+        CauseCode::ImageNameInvalid,
+        written,
+        pull.pod.object_ref(),
+        format!(
+            "image name \"{written}\" of {} names no registry, and {} demands one",
+            pull.container_words(),
+            pull.node_words()
+        ),
+        pull.evidence.clone(),
+    )
+    .with_prognosis(Prognosis::Permanent)
+    .on_pod(&pull.pod.metadata.name)
+    .with_help(format!(
+        "Write the registry too; if Docker Hub is meant, the name is {full}. The runtime (CRI-O, podman) searches several \
+         registries for a short name, and more than one could have it."
+    ))
+    .with_command(super::set_image(pull.rollout, &pull.status.name, &full))
 }
 
 fn with_port(host: &str) -> String {

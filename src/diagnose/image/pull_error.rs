@@ -26,6 +26,10 @@ pub(super) enum PullError {
     NoSpace,
     /// A signature or policy on the node forbids the image.
     Policy,
+    /// No registry is written, and the runtime knows several that it could mean (CRI-O, podman).
+    ShortName,
+    /// The runtime cannot say whether it has the image; told by the waiting reason, not by the text.
+    Store,
     /// Credentials were sent and refused.
     CredentialsRejected,
     /// No credentials were sent and the registry wants some.
@@ -116,9 +120,10 @@ fn classify(text: &str) -> PullError {
         "unsupported manifest media type",
     ]) {
         PullError::BrokenImage
-    } else if has(&["signature was required", "source image rejected", "blocked pull of", "short name mode"])
-    {
+    } else if has(&["signature was required", "source image rejected", "blocked pull of"]) {
         PullError::Policy
+    } else if has(&["short name mode is enforcing", "short-name resolution enforced"]) {
+        PullError::ShortName
     } else if has(&["invalid username/password", "incorrect username or password"])
         || (has(&["fetch oauth token"]) && status(&[400, 401, 403]))
     {

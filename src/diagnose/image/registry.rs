@@ -102,7 +102,9 @@ fn question(pull: &Pull<'_>) -> Option<ImageAsk> {
         | PullError::Throttled
         | PullError::BrokenImage
         | PullError::NoSpace
-        | PullError::Policy => false,
+        | PullError::Policy
+        | PullError::ShortName
+        | PullError::Store => false,
         PullError::Platform
         | PullError::Certificate(_)
         | PullError::PlainHttp

@@ -241,6 +241,63 @@ fn an_image_that_may_not_be_pulled_and_is_absent_names_the_policy() {
 }
 
 #[test]
+fn a_short_name_that_the_runtime_may_not_choose_for_is_written_out() {
+    // CRI-O asks its image store first, so either reason may show it.
+    for reason in ["ErrImagePull", "ImageInspectError"] {
+        let mut world = world("shop/web:1");
+        world.waiting_pod(
+            "web-1",
+            reason,
+            "Failed to inspect image \"\": rpc error: code = Unknown desc = short name mode is enforcing, but image name \
+             shop/web:1 returns ambiguous list",
+        );
+        let diagnosis = world.run(rules);
+        let finding = diagnosis.the(CauseCode::ImageNameInvalid);
+        assert_eq!(
+            finding.headline,
+            "image name \"shop/web:1\" of container app names no registry, and the node demands one"
+        );
+        assert_eq!(finding.commands, ["kubectl -n shop set image deployment/web app=docker.io/shop/web:1"]);
+    }
+}
+
+#[test]
+fn a_runtime_that_cannot_look_into_its_store_is_the_nodes_trouble() {
+    let mut world = world("localhost:15000/busy:1");
+    world.waiting_pod(
+        "web-1",
+        "ImageInspectError",
+        "Failed to inspect image \"\": rpc error: code = Unknown desc = layer not known",
+    );
+    let diagnosis = world.run(rules);
+    let finding = diagnosis.the(CauseCode::Unknown);
+    assert_eq!(
+        finding.headline,
+        "the container runtime of the node cannot tell whether it has image localhost:15000/busy:1"
+    );
+    assert_eq!(finding.tolerance, Some(std::time::Duration::from_secs(120)));
+    assert!(help(finding).contains("The registry has no part in it"));
+}
+
+#[test]
+fn a_runtime_that_calls_the_registry_unavailable_says_more_where_it_can() {
+    for (message, words) in [
+        ("image pull failed for a because the registry is unavailable", "it does not answer"),
+        (
+            "image pull failed for a because the registry is unavailable: pinging container registry localhost:15000: \
+             dial tcp 127.0.0.1:15000: connect: connection refused",
+            "connection refused",
+        ),
+    ] {
+        let mut world = world("localhost:15000/busy:1");
+        world.waiting_pod("web-1", "RegistryUnavailable", message);
+        let diagnosis = world.run(rules);
+        let headline = &diagnosis.the(CauseCode::RegistryUnreachable).headline;
+        assert!(headline.ends_with(words), "{headline}");
+    }
+}
+
+#[test]
 fn while_kubelet_waits_the_last_error_is_remembered() {
     let mut world = world("localhost:15000/busy:9");
     world.waiting_pod("web-1", "ErrImagePull", &not_found("localhost:15000/busy:9"));

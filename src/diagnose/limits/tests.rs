@@ -239,8 +239,27 @@ fn a_request_above_a_limit_that_is_all_the_templates_own_is_no_default() {
 #[test]
 fn trouble_of_the_api_server_only_announces_and_other_families_have_their_own() {
     let mut world = world(&json!({}));
-    refused(&mut world, "Internal error occurred: resource quota evaluation timed out");
-    assert_eq!(world.run(rules).the(CauseCode::PodInvalid).hold, Hold::Announce);
+    for text in [
+        "Internal error occurred: resource quota evaluation timed out",
+        // plugin/pkg/admission/limitranger: the LimitRanges could not be read.
+        "pods \"x\" is forbidden: unable to CREATE pods at this time because there was an error enforcing limit ranges",
+    ] {
+        refused(&mut world, text);
+        let found = world.run(rules);
+        let finding = found.the(CauseCode::PodInvalid);
+        assert_eq!(finding.hold, Hold::Announce, "{text}");
+        assert!(
+            finding.headline.starts_with("the API server cannot take the pods now: "),
+            "{}",
+            finding.headline
+        );
+        assert!(!finding.help.concat().contains("Correct"), "{:?}", finding.help);
+        assert!(
+            finding.commands.iter().any(|command| command.contains("annotate")),
+            "{:?}",
+            finding.commands
+        );
+    }
     for theirs in [
         "Internal error occurred: failed calling webhook \"w\": failed to call webhook: Post \"https://w\": connection refused",
         "pods \"x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2",

@@ -86,6 +86,10 @@ fn said(reason: &str, words: &str) -> String {
         let [requested, used, capacity] = amounts.as_slice() else { return None };
         Some((resource, *requested, *used, *capacity))
     });
+    // The names of the volumes follow.
+    if reason == "VolumeAttachmentLimitExceeded" {
+        return "no more volumes can be attached to the node".to_owned();
+    }
     let Some((resource, requested, used, capacity)) = amounts else {
         let words = words.strip_prefix(&format!("Predicate {reason} failed: ")).unwrap_or(words);
         let words = words.trim_end_matches('.');
@@ -114,6 +118,9 @@ fn advice(reason: &str, words: &str) -> String {
         }
         "UnexpectedAdmissionError" if words.contains("devices unavailable") => {
             "The devices of the node are not what the scheduler was told: its device plugin has restarted or lost one; look at the plugin's pod on that node.".to_owned()
+        }
+        "VolumeAttachmentLimitExceeded" => {
+            "As many volumes are attached to the node as it takes, and its driver had told the scheduler of more room (CSINode, allocatable.count). Once kubelet has it corrected, the next pod goes elsewhere; add a node if all are full.".to_owned()
         }
         "TopologyAffinityError" | "SMTAlignmentError" => {
             "Kubelet can give CPUs and devices only as its topology or CPU policy allows: ask for whole cores, or for fewer.".to_owned()

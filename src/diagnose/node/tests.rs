@@ -53,6 +53,22 @@ fn two_rejected_pods_are_a_mishap_and_three_a_cause() {
 }
 
 #[test]
+fn a_node_to_which_no_more_volumes_can_be_attached_says_so_and_where_the_number_comes_from() {
+    // pkg/kubelet/volumemanager of 1.36.3; no driver here attaches anything.
+    let message = "Node has reached its volume attachment limit, rejecting pod. unmounted volumes=[data], unattached volumes=[data], failed to process volumes=[]: timed out waiting for the condition";
+    let mut world =
+        World::new(json!({"containers": [{"name": "app", "image": "registry.example/shop/web:1"}]}));
+    lost(&mut world, 3, "VolumeAttachmentLimitExceeded", message);
+    let finding = only(&world, CauseCode::NodeRejectedPod);
+    assert!(
+        finding.headline.ends_with(" rejected 3 pods: no more volumes can be attached to the node"),
+        "{}",
+        finding.headline
+    );
+    assert!(finding.help[0].contains("CSINode"), "{:?}", finding.help);
+}
+
+#[test]
 fn a_pod_that_was_taken_later_ends_the_matter() {
     let mut world = world(json!({}));
     lost(

@@ -340,3 +340,64 @@ fn a_pod_that_has_its_node_is_not_ours() {
     let diagnosis = world.run(rules);
     assert!(diagnosis.codes().is_empty() && diagnosis.requests.is_empty());
 }
+
+#[test]
+fn a_pod_of_a_group_waits_for_the_others_of_it() {
+    let spec = json!({"containers": [{"name": "app"}], "schedulingGroup": {"podGroupName": "train"}});
+    let mut world = World::new(spec);
+    // Kubernetes 1.36: what keeps a pod out of the queue is in no condition.
+    world.pod("web-1", json!({"phase": "Pending"}));
+    let finding = only(&world, CauseCode::SchedulingGated);
+    assert_eq!(
+        finding.headline,
+        "the pods wait for others of their pod group train: it is placed as a whole or not at all"
+    );
+    assert_eq!(finding.hold, Hold::Announce);
+    assert_eq!(finding.commands[0], "kubectl -n shop get podgroup train -o yaml");
+    // Once it is in the queue, the scheduler's own words decide.
+    waits(&mut world, "pod group is unschedulable");
+    assert_eq!(only(&world, CauseCode::SchedulingGated).hold, Hold::Announce);
+    waits(&mut world, "0/1 nodes are available: 1 Insufficient cpu.");
+    only(&world, CauseCode::InsufficientResources);
+}
+
+#[test]
+fn a_pod_without_a_group_and_without_a_word_of_the_scheduler_shows_nothing() {
+    let mut world = World::new(json!({"containers": [{"name": "app"}]}));
+    world.pod("web-1", json!({"phase": "Pending"}));
+    assert!(world.run(rules).findings.is_empty());
+}
+
+fn scheduler_error(message: &str) -> World {
+    let mut world = World::new(json!({"containers": [{"name": "app"}]}));
+    world.pod(
+        "web-1",
+        json!({"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "SchedulerError", "message": message}]}),
+    );
+    world
+}
+
+#[test]
+fn an_error_of_the_scheduler_is_shown_and_given_time() {
+    let finding = only(
+        &scheduler_error(
+            "binding rejected: Post \"https://api:6443/api/v1/bindings\": context deadline exceeded",
+        ),
+        CauseCode::Unknown,
+    );
+    assert!(finding.headline.starts_with("the scheduler fails to place the pods: binding rejected: "));
+    assert_eq!(
+        (finding.prognosis, finding.tolerance),
+        (Prognosis::Transient, Some(std::time::Duration::from_secs(120)))
+    );
+}
+
+#[test]
+fn an_error_of_the_scheduler_about_a_volume_is_a_matter_of_the_volume() {
+    let world = scheduler_error(
+        "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded",
+    );
+    assert!(!world.run(rules).codes().contains(&"unknown"));
+    assert!(!world.run(rules).findings.is_empty());
+}

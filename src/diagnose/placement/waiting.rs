@@ -3,7 +3,7 @@
 use super::{Waiting, kubectl};
 use crate::diagnose::place::command;
 use crate::diagnose::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
-use crate::model::{Pod, Rollout};
+use crate::model::{Pod, Rollout, condition};
 
 /// `no-nodes`.
 pub(super) fn no_nodes(waiting: &Waiting<'_, '_>) -> Finding {
@@ -43,6 +43,43 @@ pub(super) fn gated(rollout: &Rollout<'_>, pod: &Pod, diagnosis: &mut Diagnosis)
     .with_help(owner)
     .with_command(kubectl(rollout.namespace(), &["get", "pod", &pod.metadata.name, "-o", "yaml"]));
     diagnosis.add(finding);
+}
+
+/// Whether the scheduler's words are about the group of a pod and not about nodes
+/// (pkg/scheduler/framework/plugins/gangscheduling, `pkg/scheduler/schedule_one_podgroup.go`).
+pub(super) fn is_about_a_group(message: &str) -> bool {
+    ["pods from a gang", "pods's pod group", "pod group is "].iter().any(|sign| message.contains(sign))
+}
+
+/// `scheduling-gated`, by the group that the pod belongs to: none of its pods is placed before enough of them can be.
+/// Whether the pod belongs to one.
+pub(super) fn grouped(rollout: &Rollout<'_>, pod: &Pod, diagnosis: &mut Diagnosis) -> bool {
+    let scheduled = pod.condition(condition::POD_SCHEDULED);
+    let group = pod.spec.scheduling_group.as_ref().map(|group| group.pod_group_name.as_str());
+    if group.is_none() && scheduled.is_none() {
+        return false;
+    }
+    let name = group.unwrap_or("which spec.schedulingGroup names");
+    let evidence = match scheduled {
+        Some(_) => super::scheduled_evidence(pod),
+        None => Evidence::absence(
+            "the pod is Pending and has no condition PodScheduled: it is not in the scheduler's queue",
+        ),
+    };
+    let headline =
+        format!("the pods wait for others of their pod group {name}: it is placed as a whole or not at all");
+    let mut finding = Finding::new(CauseCode::SchedulingGated, format!("group {name}"), pod.object_ref(), headline, evidence)
+        .on_pod(&pod.metadata.name)
+        .with_hold(Hold::Announce)
+        .with_help("The PodGroup must exist, have as many pods as its minCount, and room for all of them at the same time: lower minCount, make the pods that are missing, or add nodes.");
+    if let Some(group) = group {
+        finding = finding
+            .with_evidence(Evidence::field(pod.object_ref(), "spec.schedulingGroup.podGroupName", group))
+            .with_command(kubectl(rollout.namespace(), &["get", "podgroup", group, "-o", "yaml"]));
+    }
+    diagnosis
+        .add(finding.with_command(kubectl(rollout.namespace(), &["describe", "pod", &pod.metadata.name])));
+    true
 }
 
 /// `scheduler-missing`: the pod waits and no scheduler has said anything about it.

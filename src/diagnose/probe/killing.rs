@@ -95,7 +95,10 @@ fn finding(
     };
     let consequence = match (count, seen.status.latest_termination()) {
         (1.., Some(latest)) => {
+            let restarts = seen.status.restart_count;
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+            // Earlier restarts, which may have had other reasons, are in kubelet's number too.
+            let times = if restarts > count { format!("{times} (restartCount {restarts})") } else { times };
             format!(
                 "Kubernetes killed it {times}, the last time {}s after its start; it did not crash",
                 latest.life_seconds()

@@ -178,3 +178,21 @@ fn a_missing_pull_secret_does_not_matter_while_the_image_is_pulled() {
     }
     assert!(world.run(rules).codes().is_empty());
 }
+
+#[test]
+fn a_copy_that_other_pods_pulled_with_their_secret_does_not_help_and_is_explained() {
+    let refused = |running: i64, policy: &str| {
+        let mut world =
+            World::with_app(json!({"image": "localhost:15001/busy:1", "imagePullPolicy": policy}));
+        old_revision(&mut world, "web-old", "1", "localhost:15001/busy:1", running);
+        world.waiting_pod("web-1", "ErrImagePull", UNAUTHORIZED);
+        help(world.run(rules).the(CauseCode::ImageAccessDenied))
+    };
+    assert!(refused(1, "IfNotPresent").starts_with(
+        "Image localhost:15001/busy:1 runs in the old pods, so it exists, and a node may have a copy. Since Kubernetes 1.35"
+    ));
+    assert!(!refused(1, "IfNotPresent").contains("Two pulls"), "it exists");
+    // Nobody has pulled it, or the copy is not looked at in any version.
+    assert!(!refused(0, "IfNotPresent").contains("1.35"));
+    assert!(!refused(1, "Always").contains("1.35"));
+}

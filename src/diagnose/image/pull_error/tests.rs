@@ -96,6 +96,9 @@ fn other_runtimes_and_registries_are_told_apart() {
         ("failed to extract layer sha256:1: write /x: no space left on device", PullError::NoSpace),
         ("could not fetch content descriptor sha256:404 from remote: not found", PullError::BrokenImage),
         ("Source image rejected: A signature was required, but no signature exists", PullError::Policy),
+        // CRI-O and containers/image.
+        ("short name mode is enforcing, but image name nginx:1 returns ambiguous list", PullError::ShortName),
+        ("short-name resolution enforced but cannot prompt without a TTY", PullError::ShortName),
         (
             "no image found in image index for architecture \"arm64\", variant \"\", OS \"linux\"",
             PullError::Platform,
