@@ -85,6 +85,13 @@ impl Settling {
         let Some(pods) = self.cohort_pods(rollout, complete) else {
             return (Settled::NotComplete, Vec::new());
         };
+        if complete && counters_are_ahead(rollout) {
+            let until = rollout.now() + Duration::from_secs(1);
+            return (
+                Settled::Waiting { until, reason: "its pods and its counters to agree".to_owned() },
+                Vec::new(),
+            );
+        }
         let required = required_age(rollout, policy);
         let mut requests = Vec::new();
         if has_liveness_probe(rollout) {
@@ -142,15 +149,19 @@ impl Settling {
             }
             self.cohort = None;
         }
-        // Streams are unordered: the counters may be ahead of the pods we have seen.
-        let seen = i64::try_from(live.len() + rollout.excused.pods().filter(|(_, is_new)| *is_new).count())
-            .unwrap_or(i64::MAX);
-        if !complete || seen < rollout.workload.status.updated_replicas {
+        if !complete || counters_are_ahead(rollout) {
             return None;
         }
         self.cohort = Some(live.iter().map(|pod| pod.metadata.uid.clone()).collect());
         Some(live)
     }
+}
+
+/// Streams are unordered: the counters may tell of pods that we have not seen yet, or that we have seen go.
+fn counters_are_ahead(rollout: &Rollout<'_>) -> bool {
+    let excused = rollout.excused.pods().filter(|(_, is_new)| *is_new).count();
+    let seen = i64::try_from(rollout.live_pods().count() + excused).unwrap_or(i64::MAX);
+    seen < rollout.workload.status.updated_replicas
 }
 
 /// Pods of an older template are there again though all had gone: somebody scales an old ReplicaSet, or etcd was

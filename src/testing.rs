@@ -223,6 +223,12 @@ impl World {
         self.observe(Observed::Applied { stream: Self::pods_stream(), object });
     }
 
+    /// Deletes a pod of the current ReplicaSet.
+    pub(crate) fn delete_pod(&mut self, name: &str) {
+        let object = self.pod_object("web-new", name, json!({}));
+        self.observe(Observed::Deleted { stream: Self::pods_stream(), object });
+    }
+
     fn pod_object(&self, replica_set: &str, name: &str, status: Value) -> Object {
         let body = json!({
             "metadata": {"name": name, "namespace": "shop", "uid": name,

@@ -254,3 +254,21 @@ fn pods_of_an_older_template_that_are_there_again_are_no_shortage() {
     world.deployment(status(2));
     assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::NotComplete);
 }
+
+#[test]
+fn a_pod_that_goes_while_the_counters_still_have_it_is_waited_for() {
+    let mut world = World::with_app(probed());
+    let mut settling = Settling::default();
+    let two = json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
+    world.deployment(two);
+    world.pod("web-1", running(0, START));
+    world.at(8);
+    world.pod("web-2", running(0, "2026-11-24T10:00:08Z"));
+    settling.update(&world.rollout(), true, &auto());
+    world.at(12);
+    world.delete_pod("web-2");
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(13)), "{state:?}");
+    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
+    assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::Settled, "evicted");
+}

@@ -191,6 +191,8 @@ pub(crate) struct Watch<T> {
     confirmed_at: Option<Duration>,
     /// The read under way, or about to begin, is that proof.
     proves: bool,
+    /// When the read ended whose end is where the watch begins.
+    read_at_position: Option<Duration>,
     /// The watch was opened where another was lost: only a read tells whether its server has the same history.
     doubted: bool,
     /// Lists are forbidden, GET may not be.
@@ -244,6 +246,7 @@ impl<T> Watch<T> {
             behind: 0,
             confirmed_at: None,
             proves: false,
+            read_at_position: None,
             doubted: false,
             by_name: false,
             no_rereads: false,

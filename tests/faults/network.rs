@@ -38,6 +38,17 @@ pub(crate) fn faults() -> Vec<Fault> {
             quick,
         ),
         staged(
+            "f00_nothing_by_pages",
+            "nothing, on a server that does not stream lists",
+            || Stage::new(completing(500, serve).without_streamed_lists()),
+            20,
+            0,
+            |run, stage| {
+                assert!(run.took < Duration::from_secs(4), "{:?}", run.took);
+                budget(run, stage, 8);
+            },
+        ),
+        staged(
             "f00_nothing_but_a_broken_rollout",
             "nothing: the image name is invalid",
             broken,
@@ -285,7 +296,7 @@ fn quick(run: &Run, stage: &Stage) {
 /// The budget of requests: what one run may ask.
 fn budget(_: &Run, stage: &Stage, most: usize) {
     let requests = stage.server.requests();
-    assert!(requests.len() <= most, "{} requests", requests.len());
+    assert!(requests.len() <= most, "{} requests: {requests:#?}", requests.len());
 }
 
 fn broken() -> Stage {

@@ -41,13 +41,17 @@ impl<T> Watch<T> {
                 self.feed =
                     Feed::Initial { opened: now, last: now, items: std::collections::BTreeMap::new() };
             }
-            Feed::Opening { .. } => {
+            Feed::Opening { since, .. } => {
+                // A watch that begins right where a read has ended shows no past.
+                let is_present = self.read_at_position == Some(since) && now < since + SHORT;
                 self.feed = Feed::Following { opened: now, last: now, lines: false };
                 self.accepted();
                 // An API server behind a restored etcd accepts a version that it has not reached, and brings nothing
                 // until it has.
                 self.doubted |= self.loss.is_some();
-                out.push(Output::Behind);
+                if !is_present {
+                    out.push(Output::Behind);
+                }
                 self.found(out);
             }
             _ => {}

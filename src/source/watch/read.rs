@@ -88,6 +88,7 @@ impl<T> Watch<T> {
             self.pace.reset();
         } else if !resource_version.is_empty() {
             self.position = Some(resource_version);
+            self.read_at_position = Some(now);
             self.begin(now, out);
         }
         self.plan_read(now);

@@ -119,6 +119,16 @@ fn pages_are_shown_as_one_list() {
 }
 
 #[test]
+fn a_watch_that_begins_where_a_list_has_just_ended_shows_no_past() {
+    for (opened, expected) in [(0, vec![]), (5, vec![Output::Behind])] {
+        let mut machine = Machine::new("pods", false, false, 7);
+        machine.step(at(0), Input::Time);
+        machine.step(at(3), page(vec![item("a", 5)], 10));
+        assert_eq!(machine.step(at(3 + opened), Input::Opened), expected);
+    }
+}
+
+#[test]
 fn gone_as_an_http_status_reads_anew_once() {
     let mut machine = following();
     machine.step(at(300), Input::Ended);
