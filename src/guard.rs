@@ -7,6 +7,8 @@ mod kinds;
 mod meant;
 mod movement;
 mod pinned;
+#[cfg(test)]
+mod proofs;
 mod sight;
 mod starting;
 mod unchanged;

@@ -458,3 +458,23 @@ fn the_clock_of_the_runner_decides_nothing() {
         Ok(())
     });
 }
+
+/// No `Date` header, as behind some proxies: nobody knows that the clock is wrong.
+#[test]
+fn a_wrong_clock_that_nobody_notices_makes_no_pass() {
+    for_every_recording(|tape| {
+        let before = tape.replay();
+        for seconds in [-600, 600] {
+            let mut skewed = tape.clone().prolonged();
+            let started: jiff::Timestamp = skewed.lines[0]["started"].as_str().unwrap().parse().unwrap();
+            let started = started + jiff::SignedDuration::from_secs(seconds);
+            skewed.lines[0]["started"] = json!(started.to_string());
+            for server in skewed.lines.iter_mut().filter_map(|line| line["what"].get_mut("connected")) {
+                server["clockOffsetMillis"] = json!(0);
+                server["clockUnknown"] = json!(true);
+            }
+            never_green(&before, &skewed, &format!("a clock {seconds} s off"))?;
+        }
+        Ok(())
+    });
+}

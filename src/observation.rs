@@ -74,6 +74,9 @@ pub(crate) struct Server {
     pub(crate) version: String,
     /// Server clock minus our wall clock, in milliseconds, from the `Date` header.
     pub(crate) clock_offset_millis: i64,
+    /// It has not told the time: it has not answered yet, or something on the way takes the `Date` header away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) clock_unknown: bool,
 }
 
 /// Which objects a list/watch stream shows.

@@ -16,6 +16,14 @@ pub(crate) enum Bug {
     ShowStale,
     /// A history that moved back is shown.
     FollowHistoryBack,
+    /// A server that starts, and refuses everything meanwhile, is believed.
+    BelieveRefusals,
+    /// After an outage every stream waits for its own next attempt.
+    NeverWake,
+    /// A failure is not read anew: a line that was lost may have told of the cure.
+    NeverReread,
+    /// What a watch that was opened anew shows is rested on at once.
+    TrustReopened,
     /// The status is believed whatever generation it is of.
     IgnoreObservedGeneration,
     /// Another object of the same name is taken for the target.
@@ -30,6 +38,8 @@ pub(crate) enum Bug {
     NoTimeout,
     /// Control characters reach the terminal and the XML.
     Unescaped,
+    /// Text of the cluster is markup in the XML and the HTML.
+    Markup,
     /// Secrets are shown.
     Unredacted,
 }

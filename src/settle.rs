@@ -210,7 +210,11 @@ fn settles(rollout: &Rollout<'_>, pod: &Pod, required: Duration, policy: &Policy
     let reason = format!("pod {name} to have run for {}s", required.as_secs());
     let Some(memory) = rollout.memory(pod) else { return PodSettles { at: now + second, reason } };
     let margin = if policy.instant { Duration::ZERO } else { TRUST_MARGIN };
-    if !memory.change_seen && server_age(rollout, pod).is_some_and(|age| age >= required + margin) {
+    let knows_age = policy.instant || rollout.store().knows_server_clock();
+    if knows_age
+        && !memory.change_seen
+        && server_age(rollout, pod).is_some_and(|age| age >= required + margin)
+    {
         return PodSettles { at: memory.changed, reason };
     }
     PodSettles { at: memory.changed + required, reason }

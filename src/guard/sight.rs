@@ -121,7 +121,7 @@ impl Guard {
         let mut proofs = self.unproved(store, workload, policy, |stream| {
             if few && stream.kind == Kind::Pod { PROVED_WITHIN } else { OTHERS_PROVED_WITHIN }
         });
-        let rereads = policy.rereads && !policy.instant && few;
+        let rereads = policy.rereads && !policy.instant && few && !planted::is(Bug::NeverReread);
         if let Some(since) = self.deciding_since.filter(|_| rereads) {
             proofs.extend(self.unread(store, workload, since));
         }
@@ -162,7 +162,7 @@ impl Guard {
         let old = |(stream, within): (Stream, Duration)| {
             let sight = store.sight(&stream)?;
             let age = store.now().saturating_sub(sight.proved?);
-            if policy.rereads && sight.behind {
+            if policy.rereads && sight.behind && !planted::is(Bug::TrustReopened) {
                 return Some(Request::proof(stream, AT_ONCE));
             }
             (age > within).then(|| Request::proof(stream, within))

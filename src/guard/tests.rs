@@ -8,7 +8,7 @@ use crate::observation::{Observed, StreamHealth};
 use crate::testing::World;
 
 /// A complete Deployment with one pod that has been Ready since before we looked.
-fn complete() -> World {
+pub(super) fn complete() -> World {
     let mut world = World::with_app(json!({}));
     let since = "2026-11-24T09:50:00Z";
     world.deployment(
@@ -23,7 +23,7 @@ fn complete() -> World {
     world
 }
 
-fn reason(guard: &Guard) -> &'static str {
+pub(super) fn reason(guard: &Guard) -> &'static str {
     guard.verdict().map_or("none", |(verdict, _)| verdict.reason())
 }
 
@@ -182,116 +182,6 @@ fn a_failure_is_told_once_the_server_has_proved_that_it_is_still_so() {
     }
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "image-name-invalid");
-}
-
-/// A rollout whose image name is wrong, proved a second ago by lines of its watches.
-fn failing() -> (World, Stream) {
-    let mut world = World::with_app(json!({}));
-    let message = "couldn't parse image name \"Web\": invalid reference format";
-    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
-    for stream in [World::target(), pods.clone(), Stream { kind: Kind::ReplicaSet, ..pods.clone() }] {
-        world.observe(Observed::Listed { stream: stream.clone(), objects: Vec::new() });
-        world.observe(Observed::Seen { stream });
-    }
-    world.replica_set("web-new", "1", json!({"replicas": 1}));
-    world.at(39);
-    world.waiting_pod("web-1", "InvalidImageName", message);
-    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-    world.at(40);
-    (world, pods)
-}
-
-fn read_anew(outlook: &Outlook) -> usize {
-    outlook.requests.iter().filter(|request| request.anew).count()
-}
-
-#[test]
-fn a_failure_is_read_anew_before_it_is_told_though_lines_have_come() {
-    let (mut world, pods) = failing();
-    let mut guard = Guard::new(World::target());
-    guard.look(&world.store, &Policy::default());
-    world.at(55);
-    world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
-    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-    let outlook = guard.look(&world.store, &Policy::default());
-    assert_eq!((reason(&guard), read_anew(&outlook)), ("none", 2));
-    for stream in [World::target(), pods] {
-        world.observe(Observed::Seen { stream });
-    }
-    guard.look(&world.store, &Policy::default());
-    assert_eq!(reason(&guard), "image-name-invalid");
-}
-
-#[test]
-fn a_failure_that_cannot_be_read_anew_is_told_three_seconds_later() {
-    let (mut world, _) = failing();
-    let mut guard = Guard::new(World::target());
-    let mut told = None;
-    for at in 40..70 {
-        world.at(at);
-        world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
-        world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-        let outlook = guard.look(&world.store, &Policy::default());
-        told = told.or((read_anew(&outlook) > 0).then_some(at));
-        if reason(&guard) != "none" {
-            assert_eq!((reason(&guard), Some(at)), ("image-name-invalid", told.map(|at| at + 3)));
-            return;
-        }
-    }
-    panic!("never told");
-}
-
-#[test]
-fn a_recording_that_was_judged_without_such_reads_still_is() {
-    let (mut world, _) = failing();
-    let policy = Policy { rereads: false, ..Policy::default() };
-    let mut guard = Guard::new(World::target());
-    guard.look(&world.store, &policy);
-    world.at(55);
-    world.waiting_pod("web-1", "InvalidImageName", "couldn't parse");
-    world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-    guard.look(&world.store, &policy);
-    assert_eq!(reason(&guard), "image-name-invalid");
-}
-
-#[test]
-fn nothing_rests_on_any_stream_that_was_opened_anew_before_its_next_proof() {
-    let mut world = complete();
-    let sets = Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned());
-    for stream in [World::target(), sets.clone()] {
-        world.observe(Observed::Seen { stream });
-    }
-    world.observe(Observed::Behind { stream: sets.clone() });
-    world.at(2);
-    let mut guard = Guard::new(World::target());
-    let outlook = guard.look(&world.store, &Policy::default());
-    assert_eq!(reason(&guard), "none");
-    let proof = outlook
-        .requests
-        .iter()
-        .find(|request| request.want == Want::Watch(sets.clone()) && request.refresh.is_some());
-    assert!(proof.is_some() && outlook.wake > Duration::from_secs(2), "{:?}", outlook.wake);
-    world.observe(Observed::Seen { stream: sets });
-    guard.look(&world.store, &Policy::default());
-    assert_eq!(reason(&guard), "complete");
-}
-
-#[test]
-fn where_pods_count_for_nothing_those_seen_before_they_were_refused_do_not_count() {
-    let mut world = complete();
-    world.listed_pod(
-        "web-1",
-        json!({"phase": "Running", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 9,
-            "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}),
-    );
-    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
-    let refusal =
-        crate::observation::Refusal { code: 403, asked: "list pods".to_owned(), message: String::new() };
-    world.observe(Observed::Health { stream: pods, health: StreamHealth::Refused(refusal) });
-    let policy = Policy { stable_for: crate::policy::StableFor::For(Duration::ZERO), ..Policy::default() };
-    let mut guard = Guard::new(World::target());
-    guard.look(&world.store, &policy);
-    assert_eq!(reason(&guard), "complete");
 }
 
 #[test]

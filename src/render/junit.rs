@@ -12,6 +12,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::style::Look;
 use super::terminal::{headline, target_text};
+use crate::planted::{self, Bug};
 use crate::report::{PlaceholderReport, Report, Target, Tool, VerdictName};
 use crate::untrusted::{Redactor, Untrusted};
 
@@ -183,7 +184,8 @@ fn document(suites: impl IntoIterator<Item = TestSuite>, time: Duration) -> Stri
     report.set_time(time);
     report.add_test_suites(suites);
     // Writing to memory does not fail; should it, a file that says so beats no file.
-    report.to_string().unwrap_or_else(|_| UNWRITABLE.to_owned())
+    let text = report.to_string().unwrap_or_else(|_| UNWRITABLE.to_owned());
+    if planted::is(Bug::Markup) { text.replace("&lt;", "<").replace("&gt;", ">") } else { text }
 }
 
 const UNWRITABLE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"rollout-guard\" tests=\"1\" \

@@ -1,13 +1,15 @@
 //! Each planted bug must be noticed. A check that stays silent here is worth nothing.
 
-use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::{Outcome, play};
 use crate::model::Kind;
 use crate::observation::Stream;
 use crate::planted::{Bug, with};
+use crate::source::failure::Failure;
 use crate::source::watch::{Input, Line, Output, Page, Watch};
-use crate::untrusted::{Redactor, Untrusted};
+use crate::{render, untrusted};
 
 /// Whether some seed of a few hundred runs is noticed.
 fn noticed_by_histories(bug: Bug) -> bool {
@@ -26,6 +28,8 @@ fn every_planted_bug_of_the_engine_and_of_the_judgement_is_noticed() {
         Bug::PassBlind,
         Bug::FailBlind,
         Bug::NoTimeout,
+        Bug::FollowHistoryBack,
+        Bug::BelieveRefusals,
     ];
     let unnoticed: Vec<Bug> = bugs.into_iter().filter(|bug| !noticed_by_histories(*bug)).collect();
     assert_eq!(unnoticed, []);
@@ -39,7 +43,7 @@ fn calls_when_watches_end_at_once() -> usize {
     let mut calls = 0;
     let mut inputs = vec![Input::Time];
     for millis in 0..30_000 {
-        let now = std::time::Duration::from_millis(millis);
+        let now = Duration::from_millis(millis);
         for _ in 0..20 {
             let Some(input) = inputs.pop() else { break };
             for output in machine.step(now, input) {
@@ -82,7 +86,7 @@ fn a_hot_loop_is_noticed() {
 /// Whether a history that moved back is shown.
 fn shows_the_past() -> bool {
     let mut machine: Watch<&str> = Watch::new("pods", true, false, 7);
-    let at = std::time::Duration::from_secs;
+    let at = Duration::from_secs;
     let page = |version: u64| {
         Input::Page(Page { items: Vec::new(), resource_version: version.to_string(), continue_token: None })
     };
@@ -107,12 +111,48 @@ fn a_read_that_allows_stale_answers_is_noticed() {
     assert!(with(Bug::StartAtZero, first).contains("resourceVersion=0"));
 }
 
+/// How long a stream that has failed for a while waits on after another one has found the way.
+fn waits_after_another_has_found_the_way() -> Duration {
+    let mut machine: Watch<&str> = Watch::new("pods", false, true, 7);
+    let mut now = Duration::ZERO;
+    for _ in 0..10 {
+        machine.step(now, Input::Time);
+        machine.step(now, Input::Failed(Failure::transport("connection refused")));
+        now = machine.deadline().unwrap();
+    }
+    machine.step(now, Input::Time);
+    machine.step(now, Input::Failed(Failure::transport("connection refused")));
+    machine.step(now, Input::Healed);
+    machine.deadline().unwrap().saturating_sub(now)
+}
+
+#[test]
+fn a_stream_that_nobody_wakes_is_noticed() {
+    assert!(waits_after_another_has_found_the_way() < Duration::from_secs(1));
+    assert!(with(Bug::NeverWake, waits_after_another_has_found_the_way) > Duration::from_secs(10));
+}
+
+/// A text of the cluster that acts wherever it is not made harmless, with a secret in it.
+const HOSTILE: &str = "\u{1b}[2J<b onclick=x>::error::forged</b> password=hunter2-abc";
+
+/// What is promised of every text.
+type Promises = fn(&str);
+
+fn finds_nothing(promises: Promises, text: &str) -> bool {
+    catch_unwind(AssertUnwindSafe(|| promises(text))).is_ok()
+}
+
 #[test]
 fn what_is_not_escaped_and_not_redacted_is_noticed() {
-    let redactor = Redactor::new::<&str>(&[]).unwrap();
-    let shown = || Untrusted::new("\u{1b}[2Jpassword=hunter2-abc").for_xml_text(&redactor, 1000);
-    assert!(!shown().contains('\u{1b}') && !shown().contains("hunter2"));
-    assert!(with(Bug::Unescaped, shown).contains('\u{1b}'));
-    assert!(with(Bug::Unredacted, shown).contains("hunter2"));
-    assert_eq!(json!(shown()).as_str(), Some(shown().as_str()));
+    let encoders: Promises = untrusted::oracle::encoders;
+    let documents: Promises = render::oracle::documents;
+    assert!(finds_nothing(encoders, HOSTILE) && finds_nothing(documents, HOSTILE));
+    for (bug, promises) in [
+        (Bug::Unescaped, encoders),
+        (Bug::Unredacted, encoders),
+        (Bug::Unescaped, documents),
+        (Bug::Markup, documents),
+    ] {
+        assert!(!with(bug, || finds_nothing(promises, HOSTILE)), "{bug:?}");
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use kube::client::Body;
 use tokio::time::Instant;
 
@@ -46,6 +47,8 @@ pub(super) struct Access {
     ends: Instant,
     /// An answer has come over HTTP/2: pings notice a dead connection.
     pinged: AtomicBool,
+    /// The `Date` of the last refusal.
+    refused_at: Mutex<Option<Timestamp>>,
     current: Mutex<Current>,
     renewing: tokio::sync::Mutex<()>,
 }
@@ -69,7 +72,17 @@ impl Access {
         let ends = Instant::now() + budget;
         let current = Mutex::new(Current { client, logs, generation: 0 });
         let pinged = AtomicBool::new(false);
-        Self { recipe, url, timeout, ends, pinged, current, renewing: tokio::sync::Mutex::new(()) }
+        let refused_at = Mutex::default();
+        Self {
+            recipe,
+            url,
+            timeout,
+            ends,
+            pinged,
+            refused_at,
+            current,
+            renewing: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// What the connection was made from.
@@ -86,6 +99,11 @@ impl Access {
     /// Whether a dead connection is noticed by pings, and not only by what does not come.
     pub(super) fn is_pinged(&self) -> bool {
         self.pinged.load(Ordering::Relaxed)
+    }
+
+    /// What time it was for the server when it last refused something.
+    pub(super) fn last_date(&self) -> Option<Timestamp> {
+        *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> Current {
@@ -145,6 +163,7 @@ impl Access {
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
+        *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = failure::date(&parts.headers);
         let body = self.collect(body, LONGEST_REFUSAL).await.unwrap_or_default();
         Err(failure::of_answer(parts.status.as_u16(), &parts.headers, &body))
     }

@@ -97,7 +97,7 @@ pub(crate) struct Connected {
 pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, ConnectError> {
     let recipe = Recipe { options };
     let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
-    let server = Server { context, url: url.clone(), ..Server::default() };
+    let server = Server { context, url: url.clone(), clock_unknown: true, ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
     let access = Arc::new(Access::new(recipe, [client, logs], url));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
@@ -129,7 +129,7 @@ struct VersionBody {
     git_version: String,
 }
 
-/// Asks for the version until there is an answer. Some users may not read it: then the clock is still learnt.
+/// Asks for the version until there is an answer. Some users may not read it: the refusal tells the time as well.
 async fn greet(
     access: Arc<Access>,
     mut server: Server,
@@ -143,8 +143,7 @@ async fn greet(
             Ok(whole) => {
                 let body: VersionBody = serde_json::from_slice(&whole.body).unwrap_or_default();
                 server.version = body.git_version;
-                server.clock_offset_millis =
-                    failure::date(&whole.headers).map_or(0, |date| offset(date, before, wall_clock()));
+                tell_time(&mut server, failure::date(&whole.headers), before, wall_clock());
             }
             Err(failure) if matches!(failure.class(), Class::Transient | Class::TooLarge) => {
                 let told = failure.retry_after().unwrap_or_default().min(access.patience());
@@ -152,7 +151,9 @@ async fn greet(
                 tokio::time::sleep(delay).await;
                 continue;
             }
-            Err(failure) if failure.class() == Class::Forbidden => {}
+            Err(failure) if failure.class() == Class::Forbidden => {
+                tell_time(&mut server, access.last_date(), before, wall_clock());
+            }
             // the streams report what is wrong
             Err(_) => return,
         }
@@ -160,6 +161,11 @@ async fn greet(
         drop(arrivals.send(arrival).await);
         return;
     }
+}
+
+fn tell_time(server: &mut Server, date: Option<Timestamp>, before: Timestamp, after: Timestamp) {
+    server.clock_unknown = date.is_none();
+    server.clock_offset_millis = date.map_or(0, |date| offset(date, before, after));
 }
 
 /// Server clock minus ours, in milliseconds. `Date` has whole seconds: on average it is half a second behind.

@@ -1,6 +1,7 @@
 //! The encoders for HTML and Markdown.
 
 use super::{Redactor, Untrusted};
+use crate::planted::{self, Bug};
 
 impl Untrusted<'_> {
     /// One line of text in HTML, also inside a quoted attribute.
@@ -53,6 +54,9 @@ fn is_plain(word: &str, end: &str) -> bool {
 }
 
 fn escape_html(text: &str) -> String {
+    if planted::is(Bug::Markup) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

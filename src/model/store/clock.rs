@@ -34,6 +34,12 @@ impl Store {
         self.to_server(now)
     }
 
+    /// Whether the API server has told the time. Without that its timestamps say nothing about ages: a clock that is
+    /// ten minutes fast makes a pod that has just started look old.
+    pub(crate) fn knows_server_clock(&self) -> bool {
+        self.server.as_ref().is_none_or(|server| !server.clock_unknown)
+    }
+
     fn to_server(&self, wall: Timestamp) -> Timestamp {
         let offset = self.server.as_ref().map_or(0, |server| server.clock_offset_millis);
         wall.checked_add(SignedDuration::from_millis(offset)).unwrap_or(Timestamp::MAX)

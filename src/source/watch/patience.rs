@@ -1,6 +1,7 @@
 //! How long a server is tried again: after faults, refusals, and when another stream has found the way.
 
 use super::{Duration, Failure, Feed, Output, Watch};
+use crate::planted::{self, Bug};
 
 /// A refusal of what was allowed before is believed when it has stood for so long. An API server that starts knows no
 /// roles and no accounts until it has read them, and answers 403 and 401 meanwhile.
@@ -44,6 +45,7 @@ impl Permission {
     /// The verb is refused now: whether that may be a server that starts. `worked`: what shows that it was allowed.
     pub(super) fn may_be_a_restart(&mut self, now: Duration, worked: bool) -> bool {
         let since = *self.refused_since.get_or_insert(now);
+        let worked = worked && !planted::is(Bug::BelieveRefusals);
         worked && now < since + RESTART
     }
 }
@@ -101,7 +103,7 @@ impl<T> Watch<T> {
     /// Another stream has found the way: a wait for the next attempt is over, unless the server itself set it.
     pub(super) fn healed(&mut self, now: Duration) {
         let lately = self.woken_at.is_some_and(|at| now < at + WAKE_PAUSE);
-        if lately || self.loss.is_none() {
+        if lately || self.loss.is_none() || planted::is(Bug::NeverWake) {
             return;
         }
         let spread = Duration::from_millis(self.pace.random() % WAKE_SPREAD_MILLIS);
