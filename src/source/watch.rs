@@ -189,6 +189,8 @@ pub(crate) struct Watch<T> {
     /// Consistent answers in a row that were older than what had been seen before they were asked for.
     behind: u32,
     confirmed_at: Option<Duration>,
+    /// When a read was last answered.
+    finished_at: Option<Duration>,
     /// The read under way, or about to begin, is that proof.
     proves: bool,
     /// When the read ended whose end is where the watch begins.
@@ -245,6 +247,7 @@ impl<T> Watch<T> {
             newest: None,
             behind: 0,
             confirmed_at: None,
+            finished_at: None,
             proves: false,
             read_at_position: None,
             doubted: false,
@@ -298,6 +301,9 @@ impl<T> Watch<T> {
 
     /// When [`Input::Time`] is needed, if nothing else happens before.
     pub(crate) fn deadline(&self) -> Option<Duration> {
+        if self.stopped {
+            return None;
+        }
         let feed = match &self.feed {
             Feed::None => None,
             Feed::Waiting { until } => Some(*until),

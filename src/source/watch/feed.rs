@@ -1,13 +1,12 @@
 //! The watch half of the machine: opening, the initial snapshot, following, and every way to lose it.
 
+use super::patience::SHORT;
 use super::{
     Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, Line, Output,
     PATIENCE, SILENCE, Status, Watch, not_after,
 };
 use crate::planted::{self, Bug};
 
-/// A watch that lives shorter than this counts as ended at once, whatever it brought.
-const SHORT: Duration = Duration::from_secs(1);
 /// The same for a watch that brought nothing.
 const SHORT_AND_EMPTY: Duration = Duration::from_secs(5);
 
@@ -48,7 +47,13 @@ impl<T> Watch<T> {
                 self.accepted();
                 // An API server behind a restored etcd accepts a version that it has not reached, and brings nothing
                 // until it has.
-                self.doubted |= self.loss.is_some();
+                if self.loss.is_some() {
+                    self.doubted = true;
+                    let lately = self.finished_at.is_some_and(|at| now < at + DEGRADED_REREAD);
+                    if self.named && !self.no_rereads && !lately {
+                        self.read_at = Some(now);
+                    }
+                }
                 if !is_present {
                     out.push(Output::Behind);
                 }
@@ -184,7 +189,8 @@ impl<T> Watch<T> {
                     self.short += 1;
                     if self.short > PATIENCE && !planted::is(Bug::HotWatch) {
                         delay = self.short_pace.next();
-                        let soon = now + DEGRADED_REREAD;
+                        // what it would have brought is read instead, less and less often
+                        let soon = now + delay.clamp(SHORT, DEGRADED_REREAD);
                         self.read_at = Some(self.read_at.map_or(soon, |at| at.min(soon)));
                     }
                 } else {
@@ -233,7 +239,7 @@ impl<T> Watch<T> {
             Class::Gone | Class::Unsupported => self.history_lost(),
             Class::Forbidden | Class::NotFound | Class::Final if restart => {
                 self.lose(now, failure.message(), out);
-                self.soon(failure)
+                self.soon(now, failure)
             }
             Class::Forbidden => {
                 self.polling = true;
@@ -245,7 +251,9 @@ impl<T> Watch<T> {
             Class::Transient => {
                 self.watching.is_not_refused();
                 self.lose(now, failure.message(), out);
-                self.delay(now, failure)
+                // A server that has opened a watch is there, whatever then ended it.
+                let was_open = matches!(self.feed, Feed::Following { .. });
+                if was_open { self.soon(now, failure) } else { self.delay(now, failure) }
             }
         };
         self.feed = Feed::Waiting { until: now + delay };

@@ -8,6 +8,8 @@ use crate::planted::{self, Bug};
 const RESTART: Duration = Duration::from_secs(10);
 /// The server is there: what it refuses is asked for again as soon as this.
 const SOON: Duration = Duration::from_secs(2);
+/// A watch that lives shorter than this counts as ended at once, whatever it brought.
+pub(super) const SHORT: Duration = Duration::from_secs(1);
 /// A watch that lives for so long works: what had gone wrong before counts no more.
 const STEADY: Duration = Duration::from_secs(5);
 /// A wait is cut short at this interval at most, so that one stream that comes and goes does not drive the others.
@@ -53,15 +55,21 @@ impl Permission {
 impl<T> Watch<T> {
     /// The delay after a fault that may heal.
     pub(super) fn delay(&mut self, now: Duration, failure: &Failure) -> Duration {
-        let asked = failure.retry_after().map(|wait| wait.min(self.patience));
-        self.not_before = asked.map(|wait| now + wait);
-        self.pace.next().max(asked.unwrap_or_default())
+        let asked = self.asked(now, failure);
+        self.pace.next().max(asked)
     }
 
-    /// The delay after a refusal that is not believed yet.
-    pub(super) fn soon(&mut self, failure: &Failure) -> Duration {
+    /// The delay after a refusal that is not believed yet, or after the loss of a watch that was open.
+    pub(super) fn soon(&mut self, now: Duration, failure: &Failure) -> Duration {
+        let asked = self.asked(now, failure);
+        self.pace.next().min(SOON).max(asked)
+    }
+
+    /// How long the server itself wants us to stay away, within our patience.
+    fn asked(&mut self, now: Duration, failure: &Failure) -> Duration {
         let asked = failure.retry_after().map(|wait| wait.min(self.patience));
-        self.pace.next().min(SOON).max(asked.unwrap_or_default())
+        self.not_before = asked.map(|wait| now + wait);
+        asked.unwrap_or_default()
     }
 
     /// What to do about an answer of 401: the delay before the next attempt, with credentials that are new at first
@@ -80,23 +88,25 @@ impl<T> Watch<T> {
         if self.unauthorized == 1 {
             let lately = self.renewed_at.is_some_and(|at| now < at + STEADY);
             self.renewed_at = Some(now);
-            return Some(if lately { self.soon(failure) } else { Duration::ZERO });
+            return Some(if lately { self.soon(now, failure) } else { Duration::ZERO });
         }
         if !may_be_a_restart {
             return None;
         }
         self.lose(now, failure.message(), out);
-        Some(self.soon(failure))
+        Some(self.soon(now, failure))
     }
 
-    /// Forgets what had gone wrong before, if the open watch has lived long enough.
+    /// Forgets what had gone wrong before, if the open watch has lived long enough: opened again after the shortest
+    /// pause, it makes less than a call a second, and with a list before each watch it must live longer for that.
     pub(super) fn note_steady(&mut self, now: Duration) {
-        if let Feed::Following { opened, .. } = self.feed
-            && now >= opened + STEADY
-        {
+        let Feed::Following { opened, .. } = self.feed else { return };
+        if now >= opened + SHORT {
+            self.pace.reset();
+        }
+        if now >= opened + STEADY {
             self.gone = 0;
             self.too_large = 0;
-            self.pace.reset();
         }
     }
 

@@ -34,6 +34,11 @@ impl<T> Watch<T> {
                 self.read_at = Some(now);
                 self.proves = true;
             }
+            // there is a server, though it keeps no watch open
+            Feed::Waiting { .. } if self.short > PATIENCE && self.loss.is_none() && !self.no_rereads => {
+                self.read_at = Some(now);
+                self.proves = true;
+            }
             Feed::None if self.polling => self.read_at = Some(now),
             _ => {}
         }
@@ -57,6 +62,7 @@ impl<T> Watch<T> {
         resource_version: String,
         out: &mut Vec<Output<T>>,
     ) {
+        self.finished_at = Some(now);
         self.missed = 0;
         self.unauthorized = 0;
         self.listing.granted();
@@ -174,7 +180,7 @@ impl<T> Watch<T> {
                 if baseline {
                     self.lose(now, failure.message(), out);
                 }
-                self.read_at = Some(now + self.soon(failure));
+                self.read_at = Some(now + self.soon(now, failure));
             }
             Class::Forbidden if self.named && !self.by_name => {
                 self.by_name = true;

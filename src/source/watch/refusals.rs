@@ -206,13 +206,25 @@ fn a_watch_that_brings_a_line_and_breaks_is_not_repeated_without_pause() {
     let gone = || Input::Line(Line::Error(status(410)));
     let unauthorized = || Input::Line(Line::Error(status(401)));
     for (what, most, calls) in [
-        ("reset", 60, calls_when_each_watch_ends_with(|| Input::Failed(Failure::transport("reset")))),
+        ("reset", 200, calls_when_each_watch_ends_with(|| Input::Failed(Failure::transport("reset")))),
         ("gone", 60, calls_when_each_watch_ends_with(gone)),
         ("unauthorized", 200, calls_when_each_watch_ends_with(unauthorized)),
         ("ended", 60, calls_when_each_watch_ends_with(|| Input::Ended)),
     ] {
         assert!(calls <= most, "{what}: {calls} calls in 300 s");
     }
+}
+
+#[test]
+fn a_target_is_read_as_soon_as_its_lost_watch_is_back() {
+    let mut machine = following_by_name();
+    machine.step(at(20), Input::Failed(Failure::transport("reset")));
+    let (now, _) = next_call(&mut machine, at(20));
+    assert!(machine.step(now, Input::Opened).contains(&FIRST_PAGE));
+    machine.step(now, page(vec![item("a", 5)], 10));
+    machine.step(now + at(2), Input::Failed(Failure::transport("reset")));
+    let (now, _) = next_call(&mut machine, now + at(2));
+    assert!(!machine.step(now, Input::Opened).contains(&FIRST_PAGE), "not again at once");
 }
 
 #[test]

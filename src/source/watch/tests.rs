@@ -208,8 +208,11 @@ fn a_watch_that_ends_at_once_is_repeated_with_growing_pauses() {
     let mut outputs = machine.step(now, Input::Ended);
     while now < at(400) {
         if outputs.iter().any(|output| matches!(output, Output::Watch { .. })) {
-            assert_eq!(outputs, [watch_from(10)]);
+            assert_eq!(outputs.first(), Some(&watch_from(10)));
             watches += 1;
+            if outputs.contains(&FIRST_PAGE) {
+                machine.step(now, page(vec![item("a", 5)], 10));
+            }
             machine.step(now, Input::Opened);
             outputs = machine.step(now, Input::Ended);
         } else if outputs.contains(&FIRST_PAGE) {
