@@ -8,10 +8,9 @@ use crate::planted::{self, Bug};
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 const FIRST_DELAY: Duration = Duration::from_millis(250);
-/// A pipeline waits for us as we wait for the server; the first stream that finds the way wakes the others.
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
-/// Growing delays with jitter, from 250 ms to 10 s, until a success resets them.
+/// Growing delays with jitter, from 250 ms to 30 s, until a success resets them.
 #[derive(Debug)]
 pub(super) struct Pace {
     seed: u64,
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_to_10_s_and_no_further() {
+    fn delays_grow_to_30_s_and_no_further() {
         let mut pace = Pace::new(1);
         let delays: Vec<Duration> = (0..12).map(|_| pace.next()).collect();
         assert!(delays[0] >= FIRST_DELAY && delays[0] <= FIRST_DELAY * 2);

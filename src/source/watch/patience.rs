@@ -8,6 +8,8 @@ use crate::planted::{self, Bug};
 const RESTART: Duration = Duration::from_secs(10);
 /// The server is there: what it refuses is asked for again as soon as this.
 const SOON: Duration = Duration::from_secs(2);
+/// Where there is no way to a server at all, nobody is there to be spared, and a pipeline waits for us as we wait.
+const NO_WAY: Duration = Duration::from_secs(10);
 /// A watch that lives shorter than this counts as ended at once, whatever it brought.
 pub(super) const SHORT: Duration = Duration::from_secs(1);
 /// A watch that lives for so long works: what had gone wrong before counts no more.
@@ -56,7 +58,8 @@ impl<T> Watch<T> {
     /// The delay after a fault that may heal.
     pub(super) fn delay(&mut self, now: Duration, failure: &Failure) -> Duration {
         let asked = self.asked(now, failure);
-        self.pace.next().max(asked)
+        let longest = if matches!(failure, Failure::Transport { .. }) { NO_WAY } else { Duration::MAX };
+        self.pace.next().min(longest).max(asked)
     }
 
     /// The delay after a refusal that is not believed yet, or after the loss of a watch that was open.
