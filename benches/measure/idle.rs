@@ -10,10 +10,12 @@ use crate::world::{World, ago, namespace, ready};
 
 pub(crate) async fn idle(bench: &Bench) -> Result<Section, String> {
     let (alone, many) = if bench.plan.full { (1800, 600) } else { (120, 60) };
-    let mut section =
-        Section::new("W10", format!("a rollout of 10 pods in which nothing happens for {alone} seconds"));
+    let mut section = Section::new(
+        "W10",
+        format!("a rollout of 10 pods, all Ready and not yet available, for {alone} seconds"),
+    );
     namespace(&bench.rig.client, "w10").await?;
-    let targets = stuck(bench, "w10").await?;
+    let targets = quiet(bench, "w10", 1, 10).await?;
     let start = bench.rig.audit_end();
     let taken = still(bench, "w10", &targets, alone).await?;
     let requests = bench.rig.requests_since(start, bench.ours.agent);
@@ -25,7 +27,7 @@ pub(crate) async fn idle(bench: &Bench) -> Result<Section, String> {
     section.note(format!("Requests: {}.", requests.join(", ")));
 
     namespace(&bench.rig.client, "w10-many").await?;
-    let targets = quiet(bench, "w10-many", 100).await?;
+    let targets = quiet(bench, "w10-many", 100, 1).await?;
     let start = bench.rig.audit_end();
     let taken = still(bench, "w10-many", &targets, many).await?;
     let requests = bench.rig.requests_since(start, bench.ours.agent);
@@ -37,28 +39,18 @@ pub(crate) async fn idle(bench: &Bench) -> Result<Section, String> {
     Ok(section)
 }
 
-/// A Deployment of ten pods, of which the last waits; it as a target.
-async fn stuck(bench: &Bench, space: &str) -> Result<Vec<String>, String> {
-    let world = World::new(&bench.rig.client, space, "web", 10).await?;
-    let set = world.replica_set().await?;
-    for pod in 0..9 {
-        world.pod(&set, pod, ready(&ago(600))).await?;
-    }
-    world.pod(&set, 9, serde_json::json!({"phase": "Pending"})).await?;
-    world.status(10, 9, &ago(0)).await?;
-    Ok(vec!["deploy/web".to_owned()])
-}
-
-/// That many Deployments of one pod, which has just become Ready and counts only after an hour; they as targets.
-async fn quiet(bench: &Bench, space: &str, count: usize) -> Result<Vec<String>, String> {
+/// Deployments whose pods have just become Ready and count only after an hour; they as targets.
+async fn quiet(bench: &Bench, space: &str, count: usize, pods: usize) -> Result<Vec<String>, String> {
     let mut targets = Vec::new();
     for number in 0..count {
         let name = format!("web-{number}");
-        let mut world = World::new(&bench.rig.client, space, &name, 1).await?;
+        let mut world = World::new(&bench.rig.client, space, &name, pods).await?;
         world.available_after(3600).await?;
         let set = world.replica_set().await?;
-        world.pod(&set, 0, ready(&ago(0))).await?;
-        world.status(1, 0, &ago(0)).await?;
+        for pod in 0..pods {
+            world.pod(&set, pod, ready(&ago(0))).await?;
+        }
+        world.status(pods, 0, &ago(0)).await?;
         targets.push(format!("deploy/{name}"));
     }
     Ok(targets)
