@@ -105,6 +105,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(600);
 const STALLED_NOT_BEFORE: Duration = Duration::from_secs(180);
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
+/// And this long for a controller that has a new template before it: what came is known then.
+const LOOKED_AT_WITHIN: Duration = Duration::from_secs(10);
 /// Looks are at least this frequent while nothing arrives.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -452,7 +454,8 @@ impl Guard {
         let unlooked_at = matches!(verdict, Verdict::Superseded(_))
             && store.workload(&self.target.stream).is_some_and(|workload| !workload.is_observed());
         let awaited = unlooked_at || outlook.requests.iter().any(open);
-        explained && awaited && store.now().saturating_sub(since) < EVIDENCE_WITHIN
+        let within = if unlooked_at { LOOKED_AT_WITHIN } else { EVIDENCE_WITHIN };
+        explained && awaited && store.now().saturating_sub(since) < within
     }
 
     /// Nothing will arrive any more: a verdict that waited for evidence stands without it.

@@ -33,6 +33,8 @@ const MOST: Duration = Duration::from_secs(60);
 const TRUST_MARGIN: Duration = Duration::from_secs(60);
 /// Kubelet tells of a death this late at most.
 const LATE_REPORT: Duration = Duration::from_secs(4);
+/// Kubelet's events arrive this late at most while its node is not overrun.
+const EVENT_LATE_BY: Duration = Duration::from_secs(2);
 /// Pods whose events are read while settling.
 const EVENTS_OF_PODS: usize = 8;
 /// How often these events are read, in seconds.
@@ -357,31 +359,38 @@ fn event_sample<'a>(rollout: &Rollout<'a>) -> impl Iterator<Item = &'a Pod> {
 
 /// While a failed liveness probe may still lead to a kill: until when, unless it fails again.
 ///
-/// A failure stands until failureThreshold × period + timeout pass without another one, or the container has
-/// been started anew.
+/// A failure stands until events that were read failureThreshold × period + timeout after it show no other one, or the
+/// container has been started anew; a kill that kubelet has announced, until its grace period is over, too.
 fn liveness_failure_stands(rollout: &Rollout<'_>, pod: &Pod) -> Option<Duration> {
-    let failures = rollout.events(&pod.object_ref()).into_iter().filter(|event| is_liveness_failure(event));
-    failures
-        .filter_map(|event| {
-            let container = pod.spec.container(event.container()?)?;
-            let probe = container.liveness_probe.as_ref()?;
-            let started = pod.status_of(&container.name)?.state.running.as_ref()?.started_at?;
-            let seen = event.last_seen()?;
-            let window = Duration::from_secs(
-                probe
-                    .failure_threshold
-                    .saturating_mul(probe.period_seconds)
-                    .saturating_add(probe.timeout_seconds),
-            );
-            let age = Duration::try_from(rollout.server_now().duration_since(seen)).unwrap_or_default();
-            let left = window.checked_sub(age).filter(|left| !left.is_zero())?;
-            (seen >= started).then(|| rollout.now() + left)
-        })
-        .max()
+    let object = pod.object_ref();
+    let read = rollout.events_age(&object)?;
+    let stands = |event: &Event| {
+        let container = pod.spec.container(event.container()?)?;
+        let probe = container.liveness_probe.as_ref()?;
+        let started = pod.status_of(&container.name)?.state.running.as_ref()?.started_at?;
+        let seen = event.last_seen()?;
+        let window = if is_liveness_failure(event) {
+            let next = probe.failure_threshold.saturating_mul(probe.period_seconds);
+            Duration::from_secs(next.saturating_add(probe.timeout_seconds)) + EVENT_LATE_BY
+        } else if is_liveness_kill(event) {
+            grace_period(rollout) + LATE_REPORT
+        } else {
+            return None;
+        };
+        let age = Duration::try_from(rollout.server_now().duration_since(seen)).unwrap_or_default();
+        let left = window.checked_sub(age.saturating_sub(read)).filter(|left| !left.is_zero())?;
+        (seen >= started).then(|| rollout.now() + left)
+    };
+    rollout.events(&object).into_iter().filter_map(stands).max()
 }
 
 fn is_liveness_failure(event: &Event) -> bool {
     event.reason == reason::UNHEALTHY && event.text().starts_with("Liveness probe failed")
+}
+
+/// `killContainer` of kubelet (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`: "Container %s failed %s probe").
+fn is_liveness_kill(event: &Event) -> bool {
+    event.reason == reason::KILLING && event.text().contains(" failed liveness probe")
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ fn a_template_that_changes_before_the_controller_has_looked_is_another_rollout()
     world.deployment_object(of(4, "web:3"));
     world.at(4);
     guard.look(&world.store, &Policy::default());
-    world.at(8);
+    world.at(15);
     guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "rollout-superseded");
 }

@@ -183,12 +183,37 @@ fn a_failing_liveness_probe_stands_until_it_could_have_killed() {
         "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:00:10Z"}]);
     world.events(Kind::Pod, "web-1", failure.clone());
     let (state, _) = settling.update(&world.rollout(), true, &auto());
-    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(26)), "{state:?}");
-    world.at(27);
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(28)), "{state:?}");
+    world.at(29);
     let (state, _) = settling.update(&world.rollout(), true, &auto());
     assert!(matches!(state, Settled::Waiting { .. }), "the events were read too long ago");
-    world.events(Kind::Pod, "web-1", failure);
+    world.events(Kind::Pod, "web-1", failure.clone());
     assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
+    // Read a moment before the window was over: the next failure may have come since.
+    let mut world = World::with_app(json!({"livenessProbe": probe}));
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    world.at(26);
+    world.events(Kind::Pod, "web-1", failure);
+    world.at(30);
+    let (state, _) = Settling::default().update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(32)), "{state:?}");
+}
+
+#[test]
+fn a_kill_that_kubelet_has_announced_is_waited_for() {
+    let probe = json!({"httpGet": {"port": 80}, "periodSeconds": 2, "failureThreshold": 1});
+    let mut world = World::with_app(json!({"livenessProbe": probe}));
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    let kill = json!([{"reason": "Killing", "message": "Container app failed liveness probe, will be restarted",
+        "involvedObject": {"fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-11-24T10:00:10Z"}]);
+    for (at, settles) in [(30, false), (43, false), (45, true)] {
+        world.at(at);
+        world.events(Kind::Pod, "web-1", kill.clone());
+        let (state, _) = Settling::default().update(&world.rollout(), true, &auto());
+        assert_eq!(state == Settled::Settled, settles, "{at}: {state:?}");
+    }
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(crate) fn print_codes(outcomes: &[Outcome]) {
 fn every_code() -> Vec<String> {
     let listed = Command::new(env!("CARGO_BIN_EXE_rollout-guard")).arg("explain").output();
     let text = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let words = text.lines().filter_map(|line| line.split_whitespace().next());
-    words.filter(|word| word.contains('-') || *word == "stalled").map(str::to_owned).collect()
+    let entries =
+        text.lines().filter_map(|line| line.strip_prefix("  ")).filter(|rest| !rest.starts_with(' '));
+    entries.filter_map(|entry| entry.split_whitespace().next()).map(str::to_owned).collect()
 }
