@@ -36,7 +36,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<(), String> {
         std::fs::metadata(&bench.ours.program).map_or(f64::NAN, |file| file.len() as f64 / 1_048_576.0);
     gates.push(("MiB of the program", size, 10.0));
     if let Some(instructions) = instructions(&bench.ours.program)? {
-        gates.push(("million instructions to replay a recording", instructions, 60.0));
+        gates.push(("million instructions to replay a recording", instructions, 35.0));
     } else {
         say("skipped: instructions, because valgrind is not installed");
     }
