@@ -61,6 +61,9 @@ pub(crate) struct Arguments {
     /// What the user, or a variable, has decided and no annotation of a workload can.
     #[arg(skip)]
     pub(crate) given: BTreeSet<Knob>,
+    /// What to say of variables that are probably spelt wrong.
+    #[arg(skip)]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The commands.
@@ -399,6 +402,7 @@ pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Earl
     let named = typed.get_one::<PathBuf>("config").cloned();
     let named = named.or_else(|| env.variable_os(&variables::name_of("config")).map(PathBuf::from));
     let flags = variables::flags(&command);
+    let warnings = variables::mistyped(&flags, env);
     let file = ConfigFile::read(named.as_deref(), &flags)
         .map_err(|error| Early { text: error.render(color), code: error.exit_code() })?;
     let completed = variables::complete(&command, &typed, arguments, env, &file);
@@ -409,12 +413,7 @@ pub(crate) fn parse(arguments: &[OsString], env: &Env) -> Result<Arguments, Earl
     })?;
     let given = given(&matches);
     let arguments = Arguments::from_arg_matches(&matches).map_err(|error| early(error, ""))?;
-    Ok(Arguments { given, ..arguments })
-}
-
-/// What to say of variables that are probably spelt wrong.
-pub(crate) fn warnings(env: &Env) -> Vec<String> {
-    variables::mistyped(&command(), env)
+    Ok(Arguments { given, warnings, ..arguments })
 }
 
 /// The knobs whose flag stands on the completed command line.

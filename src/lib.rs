@@ -68,7 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
             return early.code;
         }
     };
-    for warning in cli::warnings(env) {
+    for warning in &parsed.warnings {
         env.complain(&format!("warning: {warning}\n"));
     }
     let color = Display::new(parsed.color, env).stderr_color;

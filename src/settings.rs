@@ -154,7 +154,7 @@ impl Display {
 impl Settings {
     /// Resolves the arguments.
     pub(crate) fn resolve(arguments: Arguments, env: &Env) -> Result<Self, Error> {
-        let Arguments { command, connection, color, config: _, verbose, given } = arguments;
+        let Arguments { command, connection, color, config: _, verbose, given, warnings: _ } = arguments;
         let display = Display::new(color, env);
         let command = match command {
             CommandArguments::Wait(wait) => {

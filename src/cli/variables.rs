@@ -21,8 +21,8 @@ pub(super) fn name_of(flag: &str) -> String {
 
 /// A warning for each variable that stands for no flag and is spelt almost like one that does. Others are somebody
 /// else's: a pipeline may keep the version that it installs in a variable of that prefix.
-pub(super) fn mistyped(command: &Command, env: &Env) -> Vec<String> {
-    let known: Vec<String> = flags(command).into_iter().map(name_of).collect();
+pub(super) fn mistyped(flags: &[&str], env: &Env) -> Vec<String> {
+    let known: Vec<String> = flags.iter().map(|flag| name_of(flag)).collect();
     let known: Vec<&str> = known.iter().filter_map(|name| name.strip_prefix(PREFIX)).collect();
     let unknown = env.variables_with(PREFIX).into_iter().filter(|name| !known.contains(&name.as_str()));
     unknown
