@@ -24,9 +24,9 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 static COMMANDS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)##(?:\[|[a-z])|^\s*::[a-z]|\[\[[a-z]+\||SPINNAKER_").unwrap());
 
-/// Beginnings of lines that only we write.
+/// Beginnings of lines that only we write; what follows two cells is a place or a piece of evidence.
 static OURS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:error\[|warning\[|also\[|help: |note: |impact: |try:|  --> |deployment/)").unwrap()
+    Regex::new(r"^(?:error\[|warning\[|also\[|help: |note: |impact: |try:|  \S|deployment/)").unwrap()
 });
 
 /// What GitHub makes a link of in plain text, and a colon word that it makes a picture of.

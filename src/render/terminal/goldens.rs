@@ -56,7 +56,7 @@ fn image_not_found_with_old_pods_serving() {
         r#"deployment/web failed after 14s: 0 of 3 updated replicas are ready
 
 error[image-not-found]: docker.io/shop/web:1.4.2 does not exist, or reading it needs credentials:
-  the registry does not say which
+    the registry does not say which
   --> Pod shop/web-7c9d5f6b8-x2x4z (1 of 1 new pod)
   field   spec.containers[app].image = shop/web:1.4.2
   event   Failed ×3: Failed to pull image "shop/web:1.4.2": rpc error: code = NotFound desc = failed
@@ -107,7 +107,7 @@ fn crash_with_a_log() {
         r"deployment/web failed after 36s: 0 of 3 updated replicas are ready
 
 error[container-crashing]: container app terminated 4 times with exit code 1, the last time 2s after
-  it started
+    it started
   --> Pod shop/web-7c9d5f6b8-x2x4z (3 of 3 new pods)
   log     last lines of the previous container's log (container app):
           │ 2026-11-23T20:00:31Z starting web 1.4.2
@@ -181,7 +181,7 @@ fn config_map_key_missing_with_near_names() {
         r"deployment/web failed after 32s: 0 of 3 updated replicas are ready
 
 error[config-map-key-missing]: ConfigMap shop/web-config has no key DB_HOTS, which container app
-  reads as variable DATABASE_HOST
+    reads as variable DATABASE_HOST
   --> ConfigMap shop/web-config (affects 1 of 1 new pod)
   event   Pod shop/web-7c9d5f6b8-x2x4z: Failed ×5: Error: couldn't find key DB_HOTS in ConfigMap
           shop/web-config
@@ -218,7 +218,7 @@ fn liveness_probe_with_a_second_cause() {
         r"deployment/web failed after 1m 2s: 0 of 3 updated replicas are ready
 
 error[liveness-probe-failing]: the kubelet killed container app 2 times because GET
-  http://:8080/healthz answered 404
+    http://:8080/healthz answered 404
   --> Pod shop/web-7c9d5f6b8-x2x4z (1 of 1 new pod)
   event   Unhealthy ×6: Liveness probe failed: HTTP probe failed with statuscode: 404
   event   Killing ×2: Container app failed liveness probe, will be restarted
@@ -273,7 +273,7 @@ fn limit_range_with_no_pod_at_all() {
         r#"deployment/web failed after 11s: 0 of 3 pods could be created
 
 error[limit-range-exceeded]: container app asks for 5Gi of memory, LimitRange shop/small allows at
-  most 100Mi (51 times less)
+    most 100Mi (51 times less)
   --> ReplicaSet shop/web-7c9d5f6b8
   event   FailedCreate ×9: Error creating: Pod "web-7c9d5f6b8-l8kzm" is invalid:
           spec.containers[0].resources.requests: Invalid value: "5Gi": must be less than or equal to
@@ -388,7 +388,7 @@ fn complete_is_one_line_and_its_warnings() {
     assert_eq!(
         shown(&one(target)),
         "deployment/web complete in 12s: 3 of 3 replicas updated and available\n\
-         warning[no-readiness-probe]: container app has no readiness probe; this pass means only that it kept\n  \
+         warning[no-readiness-probe]: container app has no readiness probe; this pass means only that it kept\n    \
            running for 10s\n"
     );
 }
@@ -423,7 +423,7 @@ deployment/web -n batch    failed after 14s: 0 of 3 updated replicas are ready
 
 deployment/worker -n shop:
 error[image-not-found]: docker.io/shop/web:1.4.2 does not exist, or reading it needs credentials:
-  the registry does not say which
+    the registry does not say which
   --> Pod shop/web-7c9d5f6b8-x2x4z (1 of 1 new pod)
   field   spec.containers[app].image = shop/web:1.4.2
   event   Failed ×3: Failed to pull image "shop/web:1.4.2": rpc error: code = NotFound desc = failed
@@ -442,7 +442,7 @@ more: rollout-guard explain image-not-found
 
 deployment/web -n batch:
 error[image-not-found]: docker.io/shop/web:1.4.2 does not exist, or reading it needs credentials:
-  the registry does not say which
+    the registry does not say which
   --> Pod shop/web-7c9d5f6b8-x2x4z (1 of 1 new pod), for the same reason as deployment/worker -n shop above
 impact: nothing serves
 

@@ -34,10 +34,11 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// `label: text`, wrapped; under a short label the text is aligned.
+    /// `label: text`, wrapped; under a short label the text is aligned. Under a long one it stands further right than
+    /// the lines of ours that begin with two cells, so that no word of it can pass for one.
     pub(super) fn labelled(&mut self, label: &str, tone: Tone, text: &str) {
         let lead = label.chars().count() + 2;
-        let hang = if lead <= EVIDENCE_COLUMN { lead } else { 2 };
+        let hang = if lead <= EVIDENCE_COLUMN { lead } else { 4 };
         let text = wrap(text, self.look.width, lead, hang);
         let label = tone.paint(&format!("{label}:"), self.look.color);
         self.line(&format!("{label} {text}"));
