@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::model::{Kind, ObjectMeta};
 use crate::observation::{Object, Observed, Stream, StreamHealth};
 use crate::source::failure::{Failure, Status};
-use crate::source::watch::{Input, Item, Line, Output, Page, Read, Watch};
+use crate::source::watch::{Input, Item, Line, Output, Page, Read, Revision, Watch};
 
 /// An answer to a read takes this long at most, in seconds.
 pub(super) const SLOWEST_ANSWER: u64 = 3;
@@ -76,6 +76,8 @@ pub(super) struct Scene<'a> {
     pub(super) refusing: Option<u16>,
     /// Items of a page.
     pub(super) page: usize,
+    /// What the streams have learnt of the history.
+    pub(super) revision: &'a mut Option<Revision>,
     /// Everything works.
     pub(super) calm: bool,
     pub(super) random: &'a mut Random,
@@ -192,7 +194,9 @@ impl Client {
             self.watch = None;
             self.lines.clear();
         }
+        self.machine.revision = *scene.revision;
         let outputs = self.machine.step(now, input);
+        *scene.revision = self.machine.revision;
         Some(outputs.into_iter().flat_map(|output| self.carry_out(output, scene)).collect())
     }
 

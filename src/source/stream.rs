@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::frame::{Decoder, Shown};
 use super::pace::{self, Pace};
 use super::request;
-use super::watch::{Input, Output, Page, Read, Watch};
+use super::watch::{Input, Output, Page, Read, Revision, Watch};
 use crate::model::{Kind, Siblings};
 use crate::observation::{Observed, Scope, Stream};
 
@@ -28,9 +28,26 @@ pub(super) struct Shared {
     pub(super) keep_raw: bool,
     /// Whether the server is believed to stream lists.
     pub(super) streaming_list: AtomicBool,
+    /// How far the history had come when a consistent list was last asked for.
+    pub(super) revision: Mutex<Option<(u64, Instant)>>,
     pub(super) siblings: Arc<Mutex<Siblings>>,
     /// Counts how often a stream has found the way to the server again.
     pub(super) healed: watch::Sender<u64>,
+}
+
+impl Shared {
+    /// The newest of all streams, in the time of one that began then.
+    fn revision_since(&self, begun: Instant) -> Option<Revision> {
+        let revision = *self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        revision.map(|(version, at)| Revision { version, at: at.saturating_duration_since(begun) })
+    }
+
+    fn advance(&self, version: u64, at: Instant) {
+        let mut revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        if revision.is_none_or(|(_, before)| before <= at) {
+            *revision = Some((version, at));
+        }
+    }
 }
 
 /// The connection of the watch.
@@ -94,7 +111,13 @@ pub(super) async fn run(
         machine.streaming_list &= driver.shared.streaming_list.load(Ordering::Relaxed);
         machine.patience = driver.shared.access.patience();
         machine.pinged = driver.shared.access.is_pinged();
-        for output in machine.step(begun.elapsed(), input) {
+        machine.revision = driver.shared.revision_since(begun);
+        let known = machine.revision;
+        let outputs = machine.step(begun.elapsed(), input);
+        if let Some(revision) = machine.revision.filter(|_| machine.revision != known) {
+            driver.shared.advance(revision.version, begun + revision.at);
+        }
+        for output in outputs {
             if !driver.carry_out(output).await {
                 return;
             }
@@ -189,8 +212,9 @@ impl Driver {
     }
 
     fn watch(&mut self, resource_version: Option<&str>) -> Call<Lines> {
-        // spread, so that the streams of many runs do not end together
-        let timeout_seconds = 240 + self.pace.random() % 61;
+        // As long as the API server itself keeps a watch open; a dead one is noticed otherwise. Spread, so that the
+        // streams of many runs do not end together.
+        let timeout_seconds = 1500 + self.pace.random() % 301;
         let path = request::watch(&self.stream, resource_version, timeout_seconds);
         let (access, renewal) = self.begin_call();
         Box::pin(async move {

@@ -28,7 +28,8 @@ use patience::Permission;
 
 /// Without an end bookmark in this time after the last item, the server does not stream lists.
 const INITIAL_SILENCE: Duration = Duration::from_secs(10);
-/// Bookmarks come about every 60 s; a connection silent for longer than this is dead.
+/// Bookmarks come about every 60 s where anything happens at all; a watch silent for longer than this is dead, unless
+/// a read shows that there was nothing to tell.
 const SILENCE: Duration = Duration::from_secs(90);
 /// An answer to a watch that comes later than this is being held back on the way.
 const LATE_HEADERS: Duration = Duration::from_secs(10);
@@ -130,6 +131,14 @@ pub(crate) enum Read {
     Object,
 }
 
+/// How far the history of all objects had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Revision {
+    pub(crate) version: u64,
+    /// No earlier than this: when the list was asked for.
+    pub(crate) at: Duration,
+}
+
 /// The connection that brings changes.
 #[derive(Debug)]
 enum Feed<T> {
@@ -175,12 +184,15 @@ pub(crate) struct Watch<T> {
     pub(crate) streaming_list: bool,
     /// Whether pings notice a dead connection; set by whoever drives this.
     pub(crate) pinged: bool,
+    /// What a consistent list has shown last; shared by all streams through whoever drives this.
+    pub(crate) revision: Option<Revision>,
     /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
     pub(crate) patience: Duration,
     feed: Feed<T>,
     /// What has been read so far, while a read is under way.
     reading: Option<Vec<Item<T>>>,
     read_at: Option<Duration>,
+    read_begun: Duration,
     /// The newest version seen when the read under way, or the watch that begins with a snapshot, was begun: no
     /// consistent answer is older.
     floor: Option<u64>,
@@ -212,7 +224,9 @@ pub(crate) struct Watch<T> {
     position: Option<String>,
     pace: Pace,
     short_pace: Pace,
+    /// Watches in a row that ended at once, and when the first of them did.
     short: u32,
+    short_since: Duration,
     gone: u32,
     too_large: u32,
     /// Answers of 401 in a row, and when one of them was first met by new credentials.
@@ -239,10 +253,12 @@ impl<T> Watch<T> {
             plural,
             streaming_list,
             pinged: true,
+            revision: None,
             patience: LONGEST_RETRY_AFTER,
             feed: Feed::Waiting { until: Duration::ZERO },
             reading: None,
             read_at: None,
+            read_begun: Duration::ZERO,
             floor: None,
             newest: None,
             behind: 0,
@@ -261,6 +277,7 @@ impl<T> Watch<T> {
             pace: Pace::new(seed),
             short_pace: Pace::new(!seed),
             short: 0,
+            short_since: Duration::ZERO,
             gone: 0,
             too_large: 0,
             unauthorized: 0,
@@ -330,7 +347,7 @@ impl<T> Watch<T> {
             self.tell(StreamHealth::Interrupted { message }, out);
         }
         if self.reading.is_none() && self.read_at.is_some_and(|at| at <= now) {
-            self.read(out);
+            self.read(now, out);
         }
     }
 

@@ -12,6 +12,7 @@ const SHORT_AND_EMPTY: Duration = Duration::from_secs(5);
 
 impl<T> Watch<T> {
     pub(super) fn feed_due(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        self.excuse_silence();
         match &mut self.feed {
             Feed::Waiting { until } if *until <= now => self.begin(now, out),
             Feed::Opening { since, initial: true, .. } if *since + INITIAL_SILENCE <= now => {
@@ -31,6 +32,15 @@ impl<T> Watch<T> {
             }
             Feed::Initial { last, .. } if *last + INITIAL_SILENCE <= now => self.list_instead(now, out),
             _ => {}
+        }
+    }
+
+    /// A list that has come no further than this watch proves that there was nothing to bring until then. Without it a
+    /// control plane in which nothing happens, and which therefore sends no bookmarks, would be asked again and again.
+    fn excuse_silence(&mut self) {
+        let (Feed::Following { last, .. }, Some(revision)) = (&mut self.feed, self.revision) else { return };
+        if self.position.as_deref().and_then(super::number) == Some(revision.version) {
+            *last = revision.at.max(*last);
         }
     }
 
@@ -186,11 +196,13 @@ impl<T> Watch<T> {
                 let lived = now.saturating_sub(opened);
                 let mut delay = Duration::ZERO;
                 if lived < SHORT || (!lines && lived < SHORT_AND_EMPTY) {
+                    if self.short == 0 {
+                        self.short_since = now;
+                    }
                     self.short += 1;
                     if self.short > PATIENCE && !planted::is(Bug::HotWatch) {
                         delay = self.short_pace.next();
-                        // what it would have brought is read instead, less and less often
-                        let soon = now + delay.clamp(SHORT, DEGRADED_REREAD);
+                        let soon = now + self.substitute(now);
                         self.read_at = Some(self.read_at.map_or(soon, |at| at.min(soon)));
                     }
                 } else {

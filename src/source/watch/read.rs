@@ -1,15 +1,17 @@
 //! The reading half of the machine: snapshots by page, polling, and the slow second look at named objects.
 
+use super::patience::SHORT;
 use super::{
     CONFIRM_PAUSE, Class, DEGRADED_REREAD, Duration, Failure, Feed, Item, Output, PATIENCE, Page, REREAD,
-    Read, UNPINGED_REREAD, Watch, not_after, number,
+    Read, Revision, UNPINGED_REREAD, Watch, not_after, number,
 };
 use crate::planted::{self, Bug};
 
 impl<T> Watch<T> {
-    pub(super) fn read(&mut self, out: &mut Vec<Output<T>>) {
+    pub(super) fn read(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
         self.reading = Some(Vec::new());
         self.read_at = None;
+        self.read_begun = now;
         self.floor = self.newest;
         out.push(Output::Read(if self.by_name { Read::Object } else { Read::Page { continue_token: None } }));
     }
@@ -74,6 +76,9 @@ impl<T> Watch<T> {
             return;
         }
         self.proves = false;
+        if let Some(version) = number(&resource_version).filter(|_| !self.by_name) {
+            self.revision = Some(Revision { version, at: self.read_begun });
+        }
         if baseline {
             self.found(out);
         }
@@ -138,13 +143,23 @@ impl<T> Watch<T> {
         let wanted = matches!(self.feed, Feed::None) || ((self.named || degraded) && !self.no_rereads);
         self.read_at = wanted.then(|| {
             now + self.pace.about(if degraded || matches!(self.feed, Feed::None) {
-                DEGRADED_REREAD
+                self.substitute(now)
             } else if self.pinged {
                 REREAD
             } else {
                 UNPINGED_REREAD
             })
         });
+    }
+
+    /// How long after one read the next stands in for a watch. For one that ends at once, soon at first and then less
+    /// and less often: what happens is seen later by a third of the time that this has been going on.
+    pub(super) fn substitute(&self, now: Duration) -> Duration {
+        if self.short > PATIENCE {
+            (now.saturating_sub(self.short_since) / 3).clamp(SHORT, DEGRADED_REREAD)
+        } else {
+            DEGRADED_REREAD
+        }
     }
 
     pub(super) fn read_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {

@@ -1,7 +1,7 @@
 //! One test per fault, on a scripted server and a clock that only the script moves.
 
 use super::super::failure::{Failure, Status};
-use super::{Duration, Input, Item, Line, Output, Page, Read, Watch};
+use super::{Duration, Input, Item, Line, Output, Page, Read, Revision, Watch};
 use crate::observation::StreamHealth;
 
 pub(super) type Machine = Watch<&'static str>;
@@ -362,6 +362,64 @@ fn a_connection_silent_for_90_s_is_replaced() {
     machine.step(at(60), bookmark(40, false));
     assert!(machine.step(at(149), Input::Time).is_empty());
     assert_eq!(machine.step(at(150), Input::Time), [Output::HangUp, watch_from(40)]);
+}
+
+#[test]
+fn silence_is_no_fault_where_a_list_shows_that_there_was_nothing_to_bring() {
+    let mut machine = following();
+    for second in [70, 130, 190] {
+        machine.revision = Some(Revision { version: 10, at: at(second) });
+        assert!(machine.step(at(second + 20), Input::Time).is_empty());
+    }
+    machine.revision = Some(Revision { version: 11, at: at(250) });
+    assert_eq!(machine.step(at(280), Input::Time), [Output::HangUp, watch_from(10)]);
+}
+
+#[test]
+fn a_list_tells_how_far_the_history_had_come_when_it_was_asked_for() {
+    let mut machine = following_by_name();
+    assert_eq!(machine.revision, Some(Revision { version: 10, at: at(0) }));
+    let (now, _) = next_call(&mut machine, at(1));
+    machine.step(now + at(3), page(vec![item("a", 5)], 10));
+    assert_eq!(machine.revision, Some(Revision { version: 10, at: now }));
+    assert!(machine.deadline().unwrap() > at(92), "its own watch is excused too");
+}
+
+#[test]
+fn a_single_object_tells_nothing_of_the_history() {
+    let mut machine = Machine::new("deployments", true, false, 7);
+    machine.step(at(0), Input::Time);
+    machine.step(at(0), Input::Unread(answered(403)));
+    machine.step(at(0), page(vec![item("a", 5)], 5));
+    assert_eq!(machine.revision, None);
+}
+
+#[test]
+fn what_a_watch_that_ends_at_once_cannot_bring_is_read_soon_and_then_less_often() {
+    let mut machine = following_by_name();
+    let (mut now, mut reads) = (at(1), Vec::new());
+    let mut outputs = machine.step(now, Input::Ended);
+    while now < at(61) {
+        match outputs.pop() {
+            Some(Output::Watch { .. }) => {
+                outputs.extend(machine.step(now, Input::Opened));
+                outputs.extend(machine.step(now, Input::Ended));
+            }
+            Some(Output::Read(_)) => {
+                reads.push(now.as_secs());
+                outputs.extend(machine.step(now, page(vec![item("a", 5)], 10)));
+            }
+            Some(_) => {}
+            None => {
+                now = machine.deadline().expect("it waits for ever");
+                outputs = machine.step(now, Input::Time);
+            }
+        }
+    }
+    let gaps: Vec<u64> = reads.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps[..3].iter().all(|gap| *gap <= 2), "{reads:?}");
+    assert!(gaps[gaps.len() - 2..].iter().all(|gap| (9..=11).contains(gap)), "{reads:?}");
+    assert!(reads.len() <= 20, "{reads:?}");
 }
 
 #[test]
