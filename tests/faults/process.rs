@@ -236,7 +236,7 @@ fn in_namespace(stage: &Stage, options: &str, then: &str) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--map-root-user", "sh", "-c"]);
     command.arg(format!(
-        "mount -t tmpfs -o {options} none '{folder}' && {then}\n{} --json '{folder}/report.json'; code=$?; cat '{folder}/report.json'; exit $code",
+        "mount -t tmpfs -o {options} none '{folder}' && {then}\n{} --json '{folder}/report.json'; code=$?; : >'{folder}.ended'; cat '{folder}/report.json'; exit $code",
         line.join(" ").replace(&format!("'--json' '{}'", stage.file("report.json").display()), "")
     ));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -245,9 +245,11 @@ fn in_namespace(stage: &Stage, options: &str, then: &str) -> Command {
 
 fn disk_full() -> &'static str {
     let stage = Stage::new(completing(900, serve));
-    // a background writer fills the disk once the placeholder stands
+    // A background writer fills the disk once the placeholder stands, and again when a report that is replaced has
+    // made room.
     let fill = format!(
-        "(until [ -s '{0}/report.json' ]; do sleep 0.02; done; cat /dev/zero >'{0}/fill' 2>/dev/null) &",
+        "(until [ -s '{0}/report.json' ]; do sleep 0.02; done; \
+          until [ -e '{0}.ended' ]; do cat /dev/zero >>'{0}/fill' 2>/dev/null; sleep 0.02; done) &",
         stage.file("small").display()
     );
     let output = in_namespace(&stage, "size=64k", &fill).output().expect("unshare");
