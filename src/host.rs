@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::cli::CiWhen;
 use crate::env::Env;
 use crate::error::Error;
-use crate::outputs::{OutputPath, ReportFormat};
+use crate::outputs::{OutputPath, ReportFormat, overwrite};
 use crate::render::{self, CiHost, CiLog};
 use crate::report::Report;
 use crate::untrusted::{Redactor, within};
@@ -171,7 +171,7 @@ impl Host {
         }
         if let Some(path) = &self.termination_log {
             let text = render::termination(report, TERMINATION_LIMIT, redactor);
-            note("the termination log", path, fs::write(path, text));
+            note("the termination log", path, overwrite(path, text.as_bytes()));
         }
         warnings
     }
@@ -180,7 +180,7 @@ impl Host {
     pub(crate) fn write_error(&self, error: &Error) {
         if let Some(path) = &self.termination_log {
             // The same text goes to stderr: nothing is lost where this fails.
-            drop(fs::write(path, within(error.render(false), TERMINATION_LIMIT)));
+            drop(overwrite(path, within(error.render(false), TERMINATION_LIMIT).as_bytes()));
         }
     }
 

@@ -60,11 +60,14 @@ impl Outputs {
         files: &[OutputPath],
         placeholder: impl Fn(ReportFormat) -> Vec<u8>,
     ) -> Result<Self, Error> {
-        for file in files {
-            prepare(&file.path)
-                .and_then(|()| write_whole(&file.path, &placeholder(file.format)))
-                .map_err(|problem| problem.before_start(&file.path, file.format.flag()))?;
-        }
+        let each = |act: &dyn Fn(&OutputPath) -> Result<(), Problem>| {
+            files.iter().try_for_each(|file| {
+                act(file).map_err(|problem| problem.before_start(&file.path, file.format.flag()))
+            })
+        };
+        // All first: a run that cannot begin should leave no file that says it has.
+        each(&|file| prepare(&file.path))?;
+        each(&|file| write_whole(&file.path, &placeholder(file.format)))?;
         Ok(Self { files: files.to_vec() })
     }
 
@@ -91,10 +94,31 @@ impl Outputs {
 pub(crate) fn open_stream(path: &Path, flag: &str) -> Result<BufWriter<File>, Error> {
     let open = || {
         prepare(path)?;
-        OpenOptions::new().write(true).create(true).truncate(true).open(path).map_err(Problem::Io)
+        open_itself(OpenOptions::new().write(true).create(true).truncate(true), path)
     };
     open().map(BufWriter::new).map_err(|problem| problem.before_start(path, flag))
 }
+
+/// Puts `bytes` in a file that has to stay the same file, as it may be a mount of its own. A link is not followed.
+pub(crate) fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let opened = open_itself(OpenOptions::new().write(true).create(true).truncate(true), path);
+    opened.map_err(|problem| io::Error::other(problem.what()))?.write_all(bytes)
+}
+
+/// Opens what stands at the path itself: no link is followed, even if it was planted since we looked, and no pipe
+/// without a reader is waited for.
+fn open_itself(options: &mut OpenOptions, path: &Path) -> Result<File, Problem> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.open(path).map_err(|error| match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => LINK,
+        _ => Problem::Io(error),
+    })
+}
+
+// In a shared folder a link may have been planted to have another file overwritten.
+const LINK: Problem =
+    Problem::NotAFile("it is a symbolic link", "name the file it points to, or - for stdout");
 
 /// Why a path cannot be written.
 #[derive(Debug)]
@@ -147,10 +171,7 @@ fn prepare(path: &Path) -> Result<(), Problem> {
         fs::create_dir_all(folder).map_err(|error| Problem::Folder(folder.to_owned(), error))?;
     }
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => {
-            // In a shared folder a link may have been planted to have another file overwritten.
-            Err(Problem::NotAFile("it is a symbolic link", "name the file it points to, or - for stdout"))
-        }
+        Ok(metadata) if metadata.is_symlink() => Err(LINK),
         Ok(metadata) if metadata.is_dir() => Err(Problem::NotAFile("it is a folder", "name a file in it")),
         Ok(metadata) if !metadata.is_file() => {
             Err(Problem::NotAFile("it is not a regular file", "name a file, or - for stdout"))
@@ -163,8 +184,24 @@ fn prepare(path: &Path) -> Result<(), Problem> {
 
 /// Makes `path` hold exactly `bytes`, or leaves it as it was.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    write_and_settle(path, bytes, File::sync_data)
+}
+
+/// Some file systems (over a network, with quotas) say only when the data is settled that there is no room for it.
+/// Measured: a millisecond a file on ext4 with all cores busy, seven at most.
+fn write_and_settle(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl Fn(&File) -> io::Result<()>,
+) -> Result<(), Problem> {
     let (temporary, mut file) = create_beside(path).map_err(Problem::Io)?;
-    let written = file.write_all(bytes).and_then(|()| file.flush());
+    let written = file.write_all(bytes).and_then(|()| match settle(&file) {
+        // One that cannot settle anything has nothing to say.
+        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput) => {
+            Ok(())
+        }
+        settled => settled,
+    });
     drop(file);
     written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
         // The error that counts is the first one.
@@ -239,6 +276,47 @@ mod tests {
         assert_eq!(error.exit_code().number(), 2);
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         assert!(open_stream(&link, "--record").unwrap_err().message.starts_with("cannot write --record "));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_was_planted_since_we_looked_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, link) = (folder.path().join("victim"), folder.path().join("log"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let opened = open_itself(OpenOptions::new().write(true).truncate(true), &link);
+        assert_eq!(opened.unwrap_err().what(), "it is a symbolic link");
+        assert_eq!(overwrite(&link, b"text").unwrap_err().to_string(), "it is a symbolic link");
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        overwrite(&victim, b"text").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_only_when_the_data_settles_keeps_the_last_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "whole").unwrap();
+        let full = |_: &File| Err(io::ErrorKind::QuotaExceeded.into());
+        assert!(write_and_settle(&path, b"lost", full).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(folder.path()), ["report.json"]);
+        let unable = |_: &File| Err(io::ErrorKind::InvalidInput.into());
+        write_and_settle(&path, b"new", unable).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_run_that_cannot_begin_leaves_no_placeholder() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = folder.path().join("report.xml");
+        let files = [
+            OutputPath { format: ReportFormat::JUnit, path: good.clone() },
+            OutputPath { format: ReportFormat::Json, path: folder.path().to_owned() },
+        ];
+        assert!(Outputs::open(&files, |_| b"placeholder".to_vec()).is_err());
+        assert!(!good.exists());
     }
 
     #[cfg(unix)]
