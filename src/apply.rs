@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::observation::{CommandEnd, Signal};
+use crate::signals::Signals;
 
 /// Errors beyond this are passed on and not read.
 const MOST_KEPT: usize = 256 << 10;
+/// What it has left running may hold its errors open; so long after its end they are read.
+const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 /// A command that was asked to end has that long.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,7 @@ pub(crate) async fn run(
     words: &[OsString],
     output_is_taken: bool,
     stderr: &mut dyn Write,
+    signals: &mut Signals,
 ) -> Result<Ended, Error> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command after --"))?;
     let shown = program.to_string_lossy().into_owned();
@@ -48,12 +52,12 @@ pub(crate) async fn run(
     if output_is_taken {
         command.stdout(Stdio::from(io::stderr()));
     }
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut child = command.spawn().map_err(failed)?;
     let mut errors = child.stderr.take();
     let mut kept = Vec::new();
     let mut asked = None;
+    let mut status = None;
+    let mut drained_at = None;
     let mut buffer = [0_u8; 8192];
     loop {
         let read = async {
@@ -62,9 +66,16 @@ pub(crate) async fn run(
                 None => std::future::pending().await,
             }
         };
+        let drained = async {
+            match drained_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             read = read => match read {
-                Ok(0) | Err(_) => break,
+                // It may go on without a word.
+                Ok(0) | Err(_) => errors = None,
                 Ok(length) => {
                     let bytes = buffer.get(..length).unwrap_or_default();
                     drop(stderr.write_all(bytes).and_then(|()| stderr.flush()));
@@ -72,21 +83,25 @@ pub(crate) async fn run(
                     kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
                 }
             },
-            Some(()) = interrupt.recv(), if asked.is_none() => {
-                // A terminal sends it to the command as well.
-                asked = Some(Signal::Interrupt);
-                end(&mut child).await;
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended.map_err(failed)?);
+                drained_at = Some(Instant::now() + DRAINED_WITHIN);
             }
-            Some(()) = terminate.recv(), if asked.is_none() => {
-                asked = Some(Signal::Terminate);
+            () = drained => break,
+            signal = signals.next(), if status.is_none() => {
+                // A terminal sends it to the command as well.
+                asked = Some(signal);
                 end(&mut child).await;
             }
         }
-        if asked.is_some() {
+        if asked.is_some() || (status.is_some() && errors.is_none()) {
             break;
         }
     }
-    let status = child.wait().await.map_err(failed)?;
+    let status = match status {
+        Some(status) => status,
+        None => child.wait().await.map_err(failed)?,
+    };
     let end = CommandEnd {
         command: name(words),
         exit_code: status.code(),
@@ -125,7 +140,8 @@ mod tests {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let mut passed = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let ended = runtime.block_on(run(&words, true, &mut passed));
+        let mut signals = Signals::install().unwrap();
+        let ended = runtime.block_on(run(&words, true, &mut passed, &mut signals));
         (ended, String::from_utf8(passed).unwrap())
     }
 
@@ -139,6 +155,16 @@ mod tests {
         assert_eq!(ended.end.command, "sh");
         let (ended, _) = run_words(&["true"]);
         assert_eq!(ended.unwrap().end.exit_code, Some(0));
+    }
+
+    #[test]
+    fn what_a_command_leaves_running_holds_nobody_up_and_silence_is_no_end() {
+        let begun = Instant::now();
+        let (ended, passed) = run_words(&["sh", "-c", "echo left >&2; sleep 20 & exit 0"]);
+        assert_eq!((ended.unwrap().end.exit_code, passed.as_str()), (Some(0), "left\n"));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        let (ended, _) = run_words(&["sh", "-c", "exec 2>&-; sleep 0.2; exit 3"]);
+        assert_eq!(ended.unwrap().end.exit_code, Some(3));
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod stream;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,22 +25,48 @@ const STDERR_STANDSTILL: Duration = Duration::from_secs(1);
 /// What a run knows of, and does to, the process around it.
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
-    pub(crate) stdin: Box<dyn Read>,
+    pub(crate) stdin: Box<dyn Read + Send>,
     pub(crate) stdout: Box<dyn Write>,
     pub(crate) stderr: Box<dyn Write>,
     pub(crate) stdin_is_terminal: bool,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
     terminal_size_now: TerminalSize,
+    diagnostics: Diagnostics,
     wall: Box<dyn Fn() -> Timestamp>,
 }
 
 /// Asks for the width and height of the terminal, in cells, at this moment; `None` without a terminal.
 pub(crate) type TerminalSize = Arc<dyn Fn() -> Option<(usize, usize)> + Send + Sync>;
 
-/// Says the last words of a process that cannot go on, past the streams of its [`Env`].
+/// Takes lines for stderr from any thread, and holds up nobody for longer than [`Env::complain`] does.
+pub(crate) type Diagnostics = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Says the last words of a process that cannot go on, past the streams of its [`Env`]: whoever was writing to those
+/// may be the one that stopped. Nobody who does not read keeps the process from ending.
 pub(crate) fn last_words(words: &str) {
-    drop(io::stderr().write_all(words.as_bytes()));
+    let (tell, told) = mpsc::channel();
+    let words = words.to_owned();
+    let speaker = thread::Builder::new().spawn(move || {
+        drop(io::stderr().write_all(words.as_bytes()));
+        let _ = tell.send(());
+    });
+    if speaker.is_ok() {
+        let _ = told.recv_timeout(STDERR_STANDSTILL);
+    }
+}
+
+/// A stream that more than one writes to.
+struct Shared<W>(Arc<Mutex<W>>);
+
+impl<W: Write> Write for Shared<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
 }
 
 impl Env {
@@ -51,11 +78,13 @@ impl Env {
     /// The environment of this process.
     #[expect(clippy::disallowed_methods, reason = "this is the one door to clocks and variables")]
     pub fn of_process() -> Self {
+        let stderr = Arc::new(Mutex::new(Stream::new(io::stderr(), STDERR_STANDSTILL).telling_losses()));
+        let lines = Arc::clone(&stderr);
         Self {
             variables: std::env::vars_os().collect(),
             stdin: Box::new(io::stdin()),
             stdout: Box::new(Stream::new(io::stdout(), STDOUT_STANDSTILL)),
-            stderr: Box::new(Stream::new(io::stderr(), STDERR_STANDSTILL)),
+            stderr: Box::new(Shared(stderr)),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -64,8 +93,16 @@ impl Env {
                 let size = terminal_size::terminal_size_of(io::stdout()).or_else(of_stderr);
                 size.map(|(width, height)| (usize::from(width.0), usize::from(height.0)))
             }),
+            diagnostics: Arc::new(move |text| {
+                drop(lines.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes()));
+            }),
             wall: Box::new(Timestamp::now),
         }
+    }
+
+    /// For what libraries say, on whatever thread.
+    pub(crate) fn diagnostics(&self) -> Diagnostics {
+        Arc::clone(&self.diagnostics)
     }
 
     /// A variable that is set and not empty. One that is not UTF-8 is read lossily, so that it is an error
@@ -167,6 +204,7 @@ mod by_hand {
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
                 terminal_size_now: Arc::new(|| None),
+                diagnostics: Arc::new(|_| {}),
                 wall: Box::new(|| Timestamp::UNIX_EPOCH),
             };
             (env, out, err)

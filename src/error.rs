@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use crate::exit_code::ExitCode;
+use crate::observation::Signal;
+use crate::signals;
+use crate::untrusted::{Redactor, Untrusted};
 
 /// Why the program could not do what it was asked to, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(crate) enum ErrorKind {
     Output,
     /// The command before the wait failed.
     Refused,
+    /// A signal came before there was anything to judge.
+    Stopped(Signal),
     /// Ours.
     Internal,
 }
@@ -63,37 +68,43 @@ impl Error {
             ErrorKind::Cluster | ErrorKind::Internal => ExitCode::Indeterminate,
             ErrorKind::Refused => ExitCode::Failed,
             ErrorKind::Output => ExitCode::ReportNotWritten,
+            ErrorKind::Stopped(signal) => signals::code(signal),
         }
+    }
+
+    /// Without what the user calls a secret.
+    #[must_use]
+    pub(crate) fn without_secrets(self, redactor: &Redactor) -> Self {
+        let Self { kind, message, hints } = self;
+        let hidden = |text: String| redactor.redact(&text).into_owned();
+        Self { kind, message: hidden(message), hints: hints.into_iter().map(hidden).collect() }
     }
 
     /// `error: …` and `hint: …`, ending in a newline.
     ///
-    /// Control characters are shown escaped: a message may quote an argument or an answer of the server.
+    /// A message may quote an argument, a page of a balancer, what a credential plugin said: it can command neither
+    /// the terminal nor a CI system, and known secrets are hidden.
     pub(crate) fn render(&self, color: bool) -> String {
         let (red, cyan) = if color {
             (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold())
         } else {
             (Style::new(), Style::new())
         };
-        let mut text = format!("{red}error:{red:#} {}\n", visible(&self.message));
+        // Without patterns of the user there is nothing that could be wrong with them.
+        let redactor = Redactor::new::<&str>(&[]).ok();
+        let shown =
+            |text: &str| redactor.as_ref().map_or_else(String::new, |redactor| visible(text, redactor));
+        let mut text = format!("{red}error:{red:#} {}\n", shown(&self.message));
         for hint in &self.hints {
-            let _ = writeln!(text, "{cyan}hint:{cyan:#} {}", visible(hint));
+            let _ = writeln!(text, "{cyan}hint:{cyan:#} {}", shown(hint));
         }
         text
     }
 }
 
-/// Line breaks stay, indented below their label; any other control character becomes its escape.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => shown.push_str("\n  "),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
+/// Line breaks stay, indented below their label.
+fn visible(text: &str, redactor: &Redactor) -> String {
+    Untrusted::new(text).for_terminal_lines(redactor).join("\n  ")
 }
 
 #[cfg(test)]
@@ -110,7 +121,21 @@ mod tests {
     #[test]
     fn control_characters_in_a_message_cannot_reach_the_terminal() {
         let error = Error::usage("bad \u{1b}[2J name\r");
-        assert_eq!(error.render(false), "error: bad \\u{1b}[2J name\\r\n");
+        assert_eq!(error.render(false), "error: bad  name\n");
+    }
+
+    #[test]
+    fn words_of_a_server_or_a_plugin_command_no_ci_system_and_show_no_secret() {
+        let error = Error::usage(
+            "it said: ##vso[task.setvariable variable=a]b\n::error::c\npassword: hunter2hunter2",
+        )
+        .hint("##[error]d")
+        .render(false);
+        assert_eq!(
+            error,
+            "error: it said: #\\#vso[task.setvariable variable=a]b\n  :\\:error::c\n  password: [redacted]\n\
+             hint: #\\#[error]d\n"
+        );
     }
 
     #[test]

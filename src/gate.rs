@@ -4,21 +4,19 @@
 //! contains all that a decision rested on.
 
 mod clock;
-mod signals;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use clock::Clock;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use signals::Signals;
-
 use crate::observation::{Observation, Observed};
 use crate::progress::News;
 use crate::recording::{Recording, Writer};
 use crate::session::Session;
+use crate::signals::Signals;
 use crate::source::{Arrival, Live, LogFeed};
 
 /// A look follows the one before after this time at the earliest, so that a burst is judged once.
@@ -28,21 +26,18 @@ const BURST: usize = 20_000;
 
 /// Drives a session from a live source until it is done. Progress is shown after each judgement, and at least
 /// every `frame`; lines of logs as they come, after everything else.
-///
-/// # Errors
-/// The process cannot install signal handlers.
 pub(crate) async fn drive<W: Write>(
     session: &mut Session,
     live: &mut Live,
     recorder: &mut Option<Writer<W>>,
+    signals: &mut Signals,
     frame: Duration,
     show: &mut dyn FnMut(News<'_>),
-) -> io::Result<()> {
+) {
     let start = Instant::now();
     let mut logs = live.log_feed();
     let wall_clock = live.wall_clock();
     let mut clock = Clock::new(wall_clock());
-    let mut signals = Signals::install()?;
     let mut take = |session: &mut Session, at: Duration, what: Observed, objects: &[Value]| {
         if let Some(recorder) = recorder {
             recorder.write(at, &what, objects);
@@ -63,7 +58,7 @@ pub(crate) async fn drive<W: Write>(
         }
         show(News::Progress(&step.progress));
         if step.done {
-            return Ok(());
+            return;
         }
         if live.follows() {
             live.follow(&session.starting());

@@ -35,6 +35,7 @@ mod run;
 mod session;
 mod settings;
 mod settle;
+mod signals;
 #[cfg(test)]
 mod simulation;
 mod source;
@@ -73,7 +74,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
     }
     let color = Display::new(parsed.color, env).stderr_color;
     let ended = Settings::resolve(parsed, env).and_then(|settings| dispatch(settings, env));
-    ended.unwrap_or_else(|error| fail(&error, color, env))
+    let code = ended.unwrap_or_else(|error| fail(&error, color, env));
+    // What libraries said last has been waited for by nobody.
+    env.complain("");
+    code
 }
 
 /// From now on a fault of ours ends the process like every other error: one clear text, and the exit code for what
@@ -93,9 +97,11 @@ pub fn end_on_panic() {
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
-    trace::start(settings.verbosity);
     match settings.command {
-        Command::Gate(gate) => return run::gate(&gate, display, env),
+        Command::Gate(gate) => {
+            trace::start(settings.verbosity, &gate.reports.redactor, env.diagnostics());
+            return run::gate(&gate, display, env);
+        }
         Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),
         Command::Explain { code } => {
             env.print(&explain::explain(code.as_deref(), display.width, display.stdout_color)?)?;

@@ -1,31 +1,40 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
 mod before;
+mod draft;
 mod targets;
 mod undo;
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::thread;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use self::draft::Draft;
 use self::targets::Chosen;
+use crate::cli::Selection;
 use crate::demo;
 use crate::diagnose::nearest;
+use crate::duration;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind};
 use crate::exit_code::ExitCode;
 use crate::gate;
-use crate::observation::{Observation, Observed};
+use crate::observation::{Observation, Observed, Signal};
 use crate::outputs::{Outputs, ReportFormat, open_stream};
+use crate::policy::Policy;
 use crate::progress::News;
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
-use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
 use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
+use crate::signals::Signals;
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, RegistryOptions, connect};
 use crate::ui::Ui;
 
-/// Preparing a connection may run a credential plugin; one that hangs must not hang us.
+/// Preparing a connection may run a credential plugin; one that hangs must not hang us. Time for the whole run is
+/// less at times.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
 /// A kubeconfig without a namespace and no `--namespace`.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -37,32 +46,32 @@ const MOST_RECORDING_BYTES: u64 = 512 << 20;
 /// # Errors
 /// The settings or the connection cannot be used: nothing was judged.
 pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
-    let judged = judge(gate, display, env);
+    let started = env.now();
+    let judged = Draft::open(&gate.reports, started).and_then(|mut draft| {
+        judge(gate, display, env, started, &mut draft).map_err(|error| {
+            let error = error.without_secrets(&gate.reports.redactor);
+            draft.end(&error);
+            error
+        })
+    });
     if let Err(error) = &judged {
         gate.reports.host.write_error(error);
     }
     judged
 }
 
-fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error> {
+fn judge(
+    gate: &Gate,
+    display: Display,
+    env: &mut Env,
+    started: jiff::Timestamp,
+    draft: &mut Draft<'_>,
+) -> Result<ExitCode, Error> {
     let redactor = &gate.reports.redactor;
-    let started = env.now();
-    let chosen = targets::choose(&gate.selection, &mut env.stdin)?;
-    let placeholder = placeholder(gate, &chosen, started);
-    let outputs = Outputs::open(&gate.reports.files, |format| match format {
-        ReportFormat::Json => render::placeholder_json(&placeholder).into_bytes(),
-        ReportFormat::JUnit => render::placeholder_junit(&placeholder, redactor).into_bytes(),
-        ReportFormat::Html => render::placeholder_html(&placeholder, redactor).into_bytes(),
-        ReportFormat::Markdown => render::placeholder_markdown(&placeholder, redactor).into_bytes(),
-        ReportFormat::Dotenv => render::placeholder_dotenv(&placeholder).into_bytes(),
-        ReportFormat::Links => b"{}\n".to_vec(),
-        ReportFormat::CodeQuality => b"[]\n".to_vec(),
-    })?;
     let recording = gate.record.as_deref().map(|path| open_stream(path, "--record")).transpose()?;
     let options = connect_options(gate, env);
-    if let Some(note) = chosen.note().filter(|_| !gate.quiet) {
-        env.complain(&note);
-    }
+    let mut signals = Signals::install()
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("no signal handlers: {error}")))?;
 
     // A fault of ours leaves the placeholders as they are (`end_on_panic`).
     let session = {
@@ -71,10 +80,21 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("no event loop: {error}")))?;
         let session = runtime.block_on(async {
-            let ended = before::command(gate, env).await?;
-            let Connected { mut live, default_namespace } = connected(options).await?;
+            let chosen = unless_stopped(&mut signals, choose(gate, env)).await?;
+            draft.name(chosen.declared(), gate.connection.namespace.as_deref());
+            let outputs = &draft.outputs;
+            if let Some(note) = chosen.note().filter(|_| !gate.quiet) {
+                env.complain(&note);
+            }
+            let ended = before::command(gate, env, &mut signals).await?;
+            let begun = Instant::now();
+            // A single look takes its own time, and the way to the server another.
+            let limit = if gate.policy.instant { CONNECT_WITHIN } else { gate.policy.timeout };
+            let Connected { mut live, default_namespace } =
+                unless_stopped(&mut signals, connected(options, limit)).await?;
             let namespace = if default_namespace.is_empty() { DEFAULT_NAMESPACE } else { &default_namespace };
-            let targets = chosen.targets(gate, &live, namespace).await?;
+            let targets =
+                unless_stopped(&mut signals, chosen.targets(gate, &live, namespace, begun + limit)).await?;
             if targets.is_empty() && ended.is_some() {
                 return Err(before::failed(gate));
             }
@@ -82,11 +102,11 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
                 return Err(chosen.nothing(gate, namespace));
             }
             gate.check_number_of(targets.len())?;
-            let mut recorder =
-                recording.map(|file| Writer::new(file, started, &targets, gate.policy.clone()));
-            let mut session = Session::new(started, targets, gate.policy.clone());
-            if let Some(facts) = ended {
-                if let Err(error) = before::judge(&mut session, recorder, facts) {
+            let policy = what_is_left(&gate.policy, begun.elapsed());
+            let mut recorder = recording.map(|file| Writer::new(file, started, &targets, policy.clone()));
+            let mut session = Session::new(started, targets, policy);
+            if let Some(end) = ended {
+                if let Err(error) = before::judge(&mut session, recorder, end) {
                     env.complain(&format!("warning: the recording is not complete: {error}\n"));
                 }
                 return Ok(session);
@@ -96,20 +116,19 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
             if gate.follow_logs {
                 live.allow_following();
             }
-            let driven =
-                gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |news| match news {
-                    News::Progress(progress) => ui.update(progress, progress.elapsed, stderr),
-                    News::Log(log, at) => ui.log(log, at, stderr),
-                })
-                .await;
+            let show = &mut |news: News<'_>| match news {
+                News::Progress(progress) => ui.update(progress, progress.elapsed, stderr),
+                News::Log(log, at) => ui.log(log, at, stderr),
+            };
+            gate::drive(&mut session, &mut live, &mut recorder, &mut signals, Ui::FRAME, show).await;
             ui.finish(stderr);
-            driven.map_err(|error| no_signals(&error))?;
-            if gate.undo != Undo::No {
+            // Who asks us to end wants nothing more changed.
+            if gate.undo != Undo::No && signals.received().is_none() {
                 // Whatever becomes of the way back, what failed is on disk before it begins.
                 drop(outputs.replace(|format| rendered(&session, format, &gate.reports).into_bytes()));
                 let judged_at = session.store.now();
-                let undone = undo::failed_rollouts(&session, &live, gate, display, env).await;
-                for undone in undone.map_err(|error| no_signals(&error))? {
+                let undone = undo::failed_rollouts(&session, &live, gate, display, env, &mut signals).await;
+                for undone in undone {
                     let at = judged_at + Duration::from_millis(undone.millis);
                     let what = Observed::Undone(undone);
                     if let Some(recorder) = &mut recorder {
@@ -127,11 +146,53 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
         runtime.shutdown_background();
         session?
     };
-    Ok(finish(&session, &gate.reports, &outputs, gate.quiet, display, env))
+    Ok(finish(&session, &gate.reports, &draft.outputs, gate.quiet, display, env))
 }
 
-fn no_signals(error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Internal, format!("no signal handlers: {error}"))
+/// What comes of the work, unless we are asked to end first.
+async fn unless_stopped<T>(
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        signal = signals.next() => Err(stopped(signal)),
+        done = work => done,
+    }
+}
+
+fn stopped(signal: Signal) -> Error {
+    let name = match signal {
+        Signal::Interrupt => "SIGINT",
+        Signal::Terminate => "SIGTERM",
+    };
+    Error::new(
+        ErrorKind::Stopped(signal),
+        format!("stopped by {name} before the wait began; nothing was judged"),
+    )
+}
+
+/// [`targets::choose`]; whoever writes to our standard input may take its time, and a folder may be one of a network.
+async fn choose(gate: &Gate, env: &mut Env) -> Result<Chosen, Error> {
+    let selection = gate.selection.clone();
+    if !matches!(selection, Selection::Files { .. }) {
+        return targets::choose(&selection, &mut io::empty());
+    }
+    let mut stdin = std::mem::replace(&mut env.stdin, Box::new(io::empty()));
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let reader = thread::Builder::new().name("manifests".to_owned());
+    let started = reader.spawn(move || drop(tell.send(targets::choose(&selection, &mut stdin))));
+    let no_reader = |why: String| Error::new(ErrorKind::Internal, format!("no thread to read -f: {why}"));
+    drop(started.map_err(|error| no_reader(error.to_string()))?);
+    told.await.map_err(|error| no_reader(error.to_string()))?
+}
+
+/// The policy of a wait that has used some of its time on the way to the server. A part of a second does not count:
+/// whoever asked for ten minutes reads ten minutes.
+fn what_is_left(policy: &Policy, used: Duration) -> Policy {
+    let used = if policy.instant { Duration::ZERO } else { Duration::from_secs(used.as_secs()) };
+    let timeout = policy.timeout.saturating_sub(used).max(Duration::from_secs(1).min(policy.timeout));
+    Policy { timeout, ..policy.clone() }
 }
 
 fn rendered(session: &Session, format: ReportFormat, reports: &Reports) -> String {
@@ -163,16 +224,26 @@ pub(crate) fn replay(
         env.print(&demo::list())?;
         return Ok(ExitCode::Complete);
     }
-    let text = recorded(source, env)?;
-    let recording = recording::read(&text).map_err(|error| {
-        Error::config(error.to_string()).hint("recordings are made with: rollout-guard wait … --record FILE")
-    })?;
+    let draft = Draft::open(reports, env.now())?;
+    let recording = recorded(source, env).and_then(|text| {
+        recording::read(&text).map_err(|error| {
+            Error::config(error.to_string())
+                .hint("recordings are made with: rollout-guard wait … --record FILE")
+        })
+    });
+    let recording = match recording {
+        Ok(recording) => recording,
+        Err(error) => {
+            let error = error.without_secrets(&reports.redactor);
+            draft.end(&error);
+            return Err(error);
+        }
+    };
     if recording.truncated {
         env.complain("warning: the recording ends in the middle of a line; what is before it is replayed\n");
     }
     let session = gate::replay(recording);
-    let outputs = Outputs::open(&reports.files, |_| Vec::new())?;
-    Ok(finish(&session, reports, &outputs, false, display, env))
+    Ok(finish(&session, reports, &draft.outputs, false, display, env))
 }
 
 fn recorded(source: &ReplaySource, env: &mut Env) -> Result<String, Error> {
@@ -208,31 +279,6 @@ fn no_demo(name: &str) -> Error {
         |near| format!("did you mean {near}?"),
     );
     Error::usage(format!("there is no demo {name:?}")).hint(hint)
-}
-
-/// What stands on disk until there is a verdict.
-fn placeholder(gate: &Gate, chosen: &Chosen, started: jiff::Timestamp) -> PlaceholderReport {
-    PlaceholderReport {
-        schema_version: SCHEMA_VERSION,
-        tool: report::tool(),
-        verdict: VerdictName::Interrupted,
-        exit_code: None,
-        reason: "not-finished".to_owned(),
-        started_at: report::timestamp(started),
-        targets: chosen
-            .declared()
-            .iter()
-            .map(|target| PlaceholderTarget {
-                kind: target.kind.to_string(),
-                namespace: target
-                    .namespace
-                    .clone()
-                    .or_else(|| gate.connection.namespace.clone())
-                    .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-                name: target.name.clone(),
-            })
-            .collect(),
-    }
 }
 
 fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
@@ -282,13 +328,14 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
     options
 }
 
-async fn connected(options: ConnectOptions) -> Result<Connected, Error> {
-    let prepared = tokio::time::timeout(CONNECT_WITHIN, connect(options)).await;
+async fn connected(options: ConnectOptions, limit: Duration) -> Result<Connected, Error> {
+    let limit = limit.min(CONNECT_WITHIN);
+    let prepared = tokio::time::timeout(limit, connect(options)).await;
     prepared
         .map_err(|_| {
             Error::new(
                 ErrorKind::Cluster,
-                format!("no connection could be prepared within {}s", CONNECT_WITHIN.as_secs()),
+                format!("no connection could be prepared within {}", duration::short(limit)),
             )
             .hint("a credential plugin of the kubeconfig may be waiting for input; run it by hand")
         })?

@@ -20,6 +20,7 @@ mod pace;
 mod proxy;
 mod registry;
 mod request;
+mod retry;
 #[cfg(test)]
 mod scripted;
 mod select;
@@ -198,12 +199,12 @@ impl Live {
         });
     }
 
-    /// What a type is that only the server knows.
+    /// What a type is that only the server knows. What heals is asked again until `ends`.
     ///
     /// # Errors
     /// The server has no such type, or nothing can be waited for in it, or it does not answer.
-    pub(crate) async fn discover(&self, name: &KindName) -> Result<Kind, DiscoveryError> {
-        discovery::discover(name, &self.shared.access).await
+    pub(crate) async fn discover(&self, name: &KindName, ends: Instant) -> Result<Kind, DiscoveryError> {
+        discovery::discover(name, &self.shared.access, ends).await
     }
 
     /// The next fact. May be dropped and called again; pending for as long as nothing happens.

@@ -21,6 +21,8 @@ pub(super) struct Stream<W> {
     sent: u64,
     /// Pieces written when the reader was found to have stopped; until there are more, nobody waits for it.
     stuck_at: Option<u64>,
+    /// Lines that were not sent since, where that is to be told.
+    lost: Option<usize>,
     progress: Arc<Progress>,
 }
 
@@ -44,7 +46,36 @@ impl Progress {
 
 impl<W: Write + Send + 'static> Stream<W> {
     pub(super) fn new(inner: W, limit: Duration) -> Self {
-        Self { limit, idle: Some(inner), queue: None, sent: 0, stuck_at: None, progress: Arc::default() }
+        let progress = Arc::default();
+        Self { limit, idle: Some(inner), queue: None, sent: 0, stuck_at: None, lost: None, progress }
+    }
+
+    /// Says where lines are missing once the reader reads again.
+    pub(super) fn telling_losses(mut self) -> Self {
+        self.lost = Some(0);
+        self
+    }
+
+    /// Whether it is in the queue; otherwise it is lost.
+    fn send(&mut self, piece: Vec<u8>) -> bool {
+        let mut next = piece;
+        while let Some(queue) = &self.queue {
+            match queue.try_send(next) {
+                Ok(()) => {
+                    self.sent += 1;
+                    return true;
+                }
+                Err(TrySendError::Full(back)) => {
+                    next = back;
+                    let room = self.sent.saturating_sub(u64::try_from(WAITING).unwrap_or(0));
+                    if !self.wait_for(room) {
+                        return false;
+                    }
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
+        false
     }
 
     fn start(&mut self) {
@@ -88,22 +119,16 @@ impl<W: Write + Send + 'static> Write for Stream<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.start();
         let piece = bytes.get(..PIECE).unwrap_or(bytes);
-        let mut next = piece.to_vec();
-        while let Some(queue) = &self.queue {
-            match queue.try_send(next) {
-                Ok(()) => {
-                    self.sent += 1;
-                    break;
-                }
-                Err(TrySendError::Full(back)) => {
-                    next = back;
-                    let room = self.sent.saturating_sub(u64::try_from(WAITING).unwrap_or(0));
-                    if !self.wait_for(room) {
-                        break;
-                    }
-                }
-                Err(TrySendError::Disconnected(_)) => break,
+        if let Some(lost) = self.lost.filter(|lost| *lost > 0) {
+            let plural = if lost == 1 { " is" } else { "s are" };
+            let note = format!("\n({lost} line{plural} missing here: nobody was reading)\n");
+            if self.send(note.into_bytes()) {
+                self.lost = Some(0);
             }
+        }
+        if !self.send(piece.to_vec()) {
+            let lines = piece.iter().filter(|byte| **byte == b'\n').count();
+            self.lost = self.lost.map(|lost| lost + lines);
         }
         Ok(piece.len())
     }
@@ -183,6 +208,25 @@ mod tests {
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert!(text.starts_with("one two lost ") && text.ends_with("lost three"), "{text}");
         assert!(text.len() < 64 * 10, "at most the queue is kept");
+    }
+
+    #[test]
+    fn what_a_reader_missed_is_counted() {
+        let (permit, permitted) = mpsc::channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let inner = Stopping(0, permitted, Arc::clone(&written));
+        let mut stream = Stream::new(inner, Duration::from_millis(50)).telling_losses();
+        // one is being written, the queue is full, and the rest is lost
+        for _ in 0..WAITING + 1 + 30 {
+            stream.write_all(b"line\n").unwrap();
+        }
+        drop(permit);
+        while stream.progress.state().written < stream.sent {
+            thread::yield_now();
+        }
+        say(&mut stream, "last\n").unwrap();
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert!(text.ends_with("line\n\n(30 lines are missing here: nobody was reading)\nlast\n"), "{text}");
     }
 
     #[test]

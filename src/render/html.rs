@@ -46,7 +46,16 @@ pub(crate) fn placeholder_html(report: &PlaceholderReport, redactor: &Redactor) 
     let mut page = Page::new(redactor);
     head("rollout not judged", &mut page);
     page.push(&format!("<main>\n<h1>{} no verdict</h1>\n", badge(report.verdict)));
-    page.push("<p>rollout-guard ended before it had a verdict, or is still waiting.</p>\n<ul>\n");
+    match &report.message {
+        None => page.push("<p>rollout-guard ended before it had a verdict, or is still waiting.</p>\n"),
+        Some(message) => {
+            for line in std::iter::once(message).chain(&report.help) {
+                let line = page.text(line);
+                page.push(&format!("<p>{line}</p>\n"));
+            }
+        }
+    }
+    page.push("<ul>\n");
     for target in &report.targets {
         let name = page.text(&format!("{} {}/{}", target.kind, target.namespace, target.name));
         page.push(&format!("<li>{name}</li>\n"));

@@ -31,7 +31,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::render::sample::{kitchen_sink, placeholder, redactor};
+    use crate::render::sample::{ended_by_an_error, kitchen_sink, placeholder, redactor};
     use crate::render::schema_check::problems;
 
     fn schema() -> Value {
@@ -49,6 +49,9 @@ mod tests {
         let value: Value = serde_json::from_str(&placeholder_json(&placeholder(&[("shop", "web")]))).unwrap();
         assert_eq!(problems(&schema(), &value), [""; 0]);
         assert_eq!(value["exitCode"], Value::Null);
+        let value: Value = serde_json::from_str(&placeholder_json(&ended_by_an_error())).unwrap();
+        assert_eq!(problems(&schema(), &value), [""; 0]);
+        assert_eq!((&value["exitCode"], &value["verdict"]), (&4.into(), &"indeterminate".into()));
     }
 
     #[test]

@@ -50,17 +50,21 @@ pub(crate) fn junit(report: &Report, redactor: &Redactor) -> String {
 /// A report without a verdict: every target is an error, so that a killed job leaves no green case.
 pub(crate) fn placeholder_junit(report: &PlaceholderReport, redactor: &Redactor) -> String {
     let writer = Writer { redactor, started_at: &report.started_at };
-    let message = "rollout-guard ended before it had a verdict";
-    let new_suite = |name: &str| writer.suite(name, &report.tool, &[("verdict", report.verdict.as_str())]);
+    let message = report.message.as_deref().unwrap_or("rollout-guard ended before it had a verdict");
+    let hints = report.help.iter().map(|hint| format!("\nhint: {hint}"));
+    let text = std::iter::once(message.to_owned()).chain(hints).collect::<String>();
+    let exit_code = report.exit_code.map_or_else(String::new, |code| code.to_string());
+    let properties = [("verdict", report.verdict.as_str()), ("exit-code", exit_code.as_str())];
+    let new_suite = |name: &str| writer.suite(name, &report.tool, &properties);
     let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
     for target in &report.targets {
         let suite = suites.entry(&target.namespace).or_insert_with(|| new_suite(&target.namespace));
-        let status = writer.non_success(NonSuccessKind::Error, &report.reason, message, message.to_owned());
+        let status = writer.non_success(NonSuccessKind::Error, &report.reason, message, text.clone());
         suite.add_test_case(writer.case(&target.namespace, &target.kind, &target.name, status));
     }
     if suites.is_empty() {
         let mut suite = new_suite(TOOL);
-        let status = writer.non_success(NonSuccessKind::Error, &report.reason, message, message.to_owned());
+        let status = writer.non_success(NonSuccessKind::Error, &report.reason, message, text);
         suite.add_test_case(writer.case("", TOOL, "targets", status));
         suites.insert(TOOL, suite);
     }

@@ -47,9 +47,15 @@ pub(crate) fn markdown_within(report: &Report, limit: usize, redactor: &Redactor
 /// What stands until there is a verdict.
 pub(crate) fn placeholder_markdown(report: &PlaceholderReport, redactor: &Redactor) -> String {
     let writer = Writer { redactor, limit: LIMIT };
-    let mut out = String::from(
-        "## No verdict\n\nrollout-guard ended before it had a verdict, or is still waiting.\n\n",
-    );
+    let mut out = String::from("## No verdict\n\n");
+    match &report.message {
+        None => out.push_str("rollout-guard ended before it had a verdict, or is still waiting.\n\n"),
+        Some(message) => {
+            for line in std::iter::once(message).chain(&report.help) {
+                let _ = writeln!(out, "{}\n", writer.text(line));
+            }
+        }
+    }
     for target in report.targets.iter().take(MAX_ROWS) {
         let name = format!("{}/{}", target.kind.to_lowercase(), target.name);
         let _ = writeln!(out, "- {} in {}", writer.code(&name), writer.code(&target.namespace));

@@ -42,6 +42,8 @@ pub(super) fn placeholder(targets: &[(&str, &str)]) -> PlaceholderReport {
         verdict: VerdictName::Interrupted,
         exit_code: None,
         reason: "not-finished".to_owned(),
+        message: None,
+        help: Vec::new(),
         started_at: "2026-11-23T20:00:00Z".to_owned(),
         targets: targets
             .iter()
@@ -51,6 +53,19 @@ pub(super) fn placeholder(targets: &[(&str, &str)]) -> PlaceholderReport {
                 name: (*name).to_owned(),
             })
             .collect(),
+    }
+}
+
+/// A run that ended before its wait.
+#[cfg(test)]
+pub(super) fn ended_by_an_error() -> PlaceholderReport {
+    PlaceholderReport {
+        verdict: VerdictName::Indeterminate,
+        exit_code: Some(4),
+        reason: "not-prepared".to_owned(),
+        message: Some("cannot list deployments: <b>502</b>\n::error::x".to_owned()),
+        help: vec!["grant the verb list".to_owned()],
+        ..placeholder(&[("shop", "web")])
     }
 }
 

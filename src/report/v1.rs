@@ -49,18 +49,23 @@ pub(crate) struct Report {
     pub(crate) targets: Vec<Target>,
 }
 
-/// The report that stands on disk until a verdict exists.
+/// The report that stands on disk until a verdict exists, and that stays where there was nothing to judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PlaceholderReport {
     pub(crate) schema_version: u32,
     pub(crate) tool: Tool,
-    /// Always `interrupted`.
+    /// `interrupted`, until an error says otherwise.
     pub(crate) verdict: VerdictName,
-    /// Always null.
+    /// Null while the run goes on, or if it was killed.
     pub(crate) exit_code: Option<u8>,
-    /// Always `not-finished`.
+    /// `not-finished`, or why nothing was judged.
     pub(crate) reason: String,
+    /// The error that ended the run, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) help: Vec<String>,
     pub(crate) started_at: String,
     /// The targets as the user named them, `Kind`, namespace and name where known.
     pub(crate) targets: Vec<PlaceholderTarget>,

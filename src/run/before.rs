@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::stopped;
 use crate::apply;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind};
@@ -10,33 +11,40 @@ use crate::observation::{CommandEnd, Observation, Observed};
 use crate::recording::Writer;
 use crate::session::Session;
 use crate::settings::{Document, Gate};
+use crate::signals::Signals;
 
-/// Runs the command, if there is one. What comes back ends the run: it failed, or we were asked to end.
-pub(super) async fn command(gate: &Gate, env: &mut Env) -> Result<Option<Vec<Observed>>, Error> {
+/// Runs the command, if there is one. What comes back ends the run: it failed.
+///
+/// # Errors
+/// It cannot be run, or we were asked to end meanwhile.
+pub(super) async fn command(
+    gate: &Gate,
+    env: &mut Env,
+    signals: &mut Signals,
+) -> Result<Option<CommandEnd>, Error> {
     if gate.command.is_empty() {
         return Ok(None);
     }
     let output_is_taken = gate.reports.stdout != Document::Text;
-    let ended = apply::run(&gate.command, output_is_taken, &mut env.stderr).await?;
+    let ended = apply::run(&gate.command, output_is_taken, &mut env.stderr, signals).await?;
+    if let Some(signal) = ended.signal {
+        return Err(stopped(signal));
+    }
+    if ended.end.exit_code == Some(0) {
+        return Ok(None);
+    }
     let stderr = without_objects(&ended.end.stderr);
     let stderr = gate.reports.redactor.redact(&stderr).into_owned();
-    let succeeded = ended.end.exit_code == Some(0);
-    let facts: Vec<Observed> = ended
-        .signal
-        .map(Observed::Signal)
-        .into_iter()
-        .chain((!succeeded).then_some(Observed::Command(CommandEnd { stderr, ..ended.end })))
-        .collect();
-    Ok((!facts.is_empty()).then_some(facts))
+    Ok(Some(CommandEnd { stderr, ..ended.end }))
 }
 
 /// Judges a run that ended before its wait.
 pub(super) fn judge<W: Write>(
     session: &mut Session,
     mut recorder: Option<Writer<W>>,
-    facts: Vec<Observed>,
+    end: CommandEnd,
 ) -> io::Result<()> {
-    for what in facts.into_iter().chain([Observed::Tick]) {
+    for what in [Observed::Command(end), Observed::Tick] {
         if let Some(recorder) = &mut recorder {
             recorder.write(Duration::ZERO, &what, &[]);
         }

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 mod resolve;
 
 use crate::cli::{Selection, TypeName};
@@ -81,7 +83,8 @@ impl Chosen {
         Some(format!("-f: {workloads} workload{plural}; not rollouts and left out: {left_out}{how}\n"))
     }
 
-    /// The targets, each once, in the order in which they were named or, where they were asked for, by name.
+    /// The targets, each once, in the order in which they were named or, where they were asked for, by name. What
+    /// heals is asked again until the time is up.
     ///
     /// # Errors
     /// The API server refuses to list, or a file names another namespace than `-n`.
@@ -90,12 +93,13 @@ impl Chosen {
         gate: &Gate,
         live: &Live,
         namespace: &str,
+        ends: Instant,
     ) -> Result<Vec<Target>, Error> {
         match self {
             Self::Declared(manifest) => {
                 let mut workloads = Vec::new();
                 for workload in &manifest.workloads {
-                    workloads.push((resolve::kind(&workload.kind, live).await?, workload));
+                    workloads.push((resolve::kind(&workload.kind, live, ends).await?, workload));
                 }
                 let mut targets = declared(&workloads, gate.connection.namespace.as_deref(), namespace)?;
                 for origin in targets.iter_mut().filter_map(|target| target.origin.as_mut()) {
@@ -108,16 +112,15 @@ impl Chosen {
                 let namespace = if *all_namespaces { "" } else { namespace };
                 let mut known = Vec::new();
                 for kind in kinds {
-                    known.push(resolve::kind(kind, live).await?);
+                    known.push(resolve::kind(kind, live, ends).await?);
                 }
-                let until =
-                    tokio::time::Instant::now() + gate.policy.wait_for_create.min(gate.policy.timeout);
+                let until = ends.min(Instant::now() + gate.policy.wait_for_create);
                 loop {
-                    let targets = matching(live, &known, namespace, selector.as_deref()).await?;
-                    if !targets.is_empty() || tokio::time::Instant::now() >= until {
+                    let targets = matching(live, &known, namespace, selector.as_deref(), ends).await?;
+                    if !targets.is_empty() || Instant::now() >= until {
                         return Ok(targets);
                     }
-                    tokio::time::sleep(AGAIN).await;
+                    tokio::time::sleep_until(until.min(Instant::now() + AGAIN)).await;
                 }
             }
         }
@@ -208,11 +211,12 @@ async fn matching(
     kinds: &[Kind],
     namespace: &str,
     selector: Option<&str>,
+    ends: Instant,
 ) -> Result<Vec<Target>, Error> {
     let mut targets = Vec::new();
     for kind in kinds {
         let found = live
-            .select(*kind, namespace, selector)
+            .select(*kind, namespace, selector, ends)
             .await
             .map_err(|refusal| refused(*kind, &refusal, selector))?;
         targets.extend(

@@ -11,16 +11,18 @@ use crate::diagnose::CauseCode;
 use crate::env::Env;
 use crate::gate;
 use crate::model::{Kind, LabelSelector};
-use crate::observation::{Observation, Observed, Refusal, Stream, Target, UndoOutcome, Undone};
+use crate::observation::{Observation, Observed, Refusal, Server, Stream, Target, UndoOutcome, Undone};
 use crate::policy::Policy;
 use crate::progress::News;
 use crate::recording::Writer;
 use crate::report::{Report, VerdictName};
 use crate::session::Session;
 use crate::settings::{Display, Gate, Undo};
+use crate::signals::Signals;
 use crate::source::Live;
 use crate::ui::Ui;
 use crate::undo::{Plan, history_kind, plan};
+use crate::untrusted::Untrusted;
 use crate::verdict::Verdict;
 
 /// A StatefulSet's status may change between our look and our patch; so often we look again.
@@ -39,7 +41,8 @@ pub(super) async fn failed_rollouts(
     gate: &Gate,
     display: Display,
     env: &mut Env,
-) -> std::io::Result<Vec<Undone>> {
+    signals: &mut Signals,
+) -> Vec<Undone> {
     let began = Instant::now();
     let (mut undone, mut sent) = (Vec::new(), Vec::new());
     for (stream, uid, generation) in candidates(session) {
@@ -51,7 +54,16 @@ pub(super) async fn failed_rollouts(
             note,
             millis: millis(began.elapsed()),
         };
-        match go_back(live, &stream, &uid, generation, gate.undo).await {
+        let went = tokio::select! {
+            biased;
+            _ = signals.next() => {
+                let why = "a signal came while it was being sent back: look whether it was".to_owned();
+                undone.push(one(UndoOutcome::Unknown, None, why, None));
+                break;
+            }
+            went = go_back(live, &stream, &uid, generation, gate.undo) => went,
+        };
+        match went {
             Err(why) => undone.push(one(UndoOutcome::Refused, None, why, None)),
             Ok((plan, None)) => {
                 let message = format!("would go back to {}", named(&plan));
@@ -65,17 +77,19 @@ pub(super) async fn failed_rollouts(
         }
     }
     if sent.is_empty() {
-        return Ok(undone);
+        return undone;
     }
     for SentBack { target, plan } in &sent {
         let Stream { kind, .. } = &target.stream;
         let name = target.stream.name().unwrap_or_default();
         if !gate.quiet {
-            env.complain(&format!("going back: {}/{name} to {}\n", kind.command_word(), named(plan)));
+            let text = format!("going back: {}/{name} to {}", kind.command_word(), named(plan));
+            env.complain(&(Untrusted::new(&text).for_terminal(&gate.reports.redactor) + "\n"));
         }
     }
-    undone.extend(watched(sent, session, live, gate, display, env, began).await?);
-    Ok(undone)
+    let seen = (session.store.server().cloned(), began);
+    undone.extend(watched(sent, seen, live, gate, display, env, signals).await);
+    undone
 }
 
 /// The targets whose rollout failed or timed out, with the uid and generation that were judged.
@@ -153,35 +167,34 @@ fn named(plan: &Plan) -> String {
 /// Watches what was sent back to its end, within a budget like that of the rollout.
 async fn watched(
     sent: Vec<SentBack>,
-    before: &Session,
+    (server, began): (Option<Server>, Instant),
     live: &Live,
     gate: &Gate,
     display: Display,
     env: &mut Env,
-    began: Instant,
-) -> std::io::Result<Vec<Undone>> {
+    signals: &mut Signals,
+) -> Vec<Undone> {
     let policy = Policy { follow: false, fail_fast: false, ..gate.policy.clone() };
     let started = env.now();
     let targets: Vec<Target> = sent.iter().map(|sent| sent.target.clone()).collect();
     let mut session = Session::new(started, targets, policy);
-    if let Some(server) = before.store.server() {
-        let what = Observed::Connected(server.clone());
+    if let Some(server) = server {
+        let what = Observed::Connected(server);
         session.observe(Observation { at: Duration::ZERO, what });
     }
     let mut ui = Ui::new(gate.ui, started, env.terminal_size(), display.stderr_color, &gate.reports.redactor);
     let stderr = &mut env.stderr;
     let nobody: &mut Option<Writer<std::io::Sink>> = &mut None;
-    let driven = gate::drive(&mut session, &mut live.again(), nobody, Ui::FRAME, &mut |news| {
+    let show = &mut |news: News<'_>| {
         if let News::Progress(progress) = news {
             ui.update(progress, progress.elapsed, stderr);
         }
-    })
-    .await;
+    };
+    gate::drive(&mut session, &mut live.again(), nobody, signals, Ui::FRAME, show).await;
     ui.finish(stderr);
-    driven?;
     let report = session.report();
     let millis = millis(began.elapsed());
-    Ok(sent.into_iter().enumerate().map(|(index, sent)| ended(sent, index, &report, millis)).collect())
+    sent.into_iter().enumerate().map(|(index, sent)| ended(sent, index, &report, millis)).collect()
 }
 
 /// How one of them ended, by the report of the second wait.

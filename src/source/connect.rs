@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
 
 use super::call::{Access, JSON};
 use super::connect_error::ConnectError;
@@ -95,10 +96,12 @@ pub(crate) struct Connected {
 /// # Errors
 /// There is no usable configuration, or its credentials cannot be had.
 pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, ConnectError> {
-    let recipe = Recipe { options };
+    let begun = Instant::now();
+    let mut recipe = Recipe { options };
     let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
     let server = Server { context, url: url.clone(), clock_unknown: true, ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
+    recipe.options.budget = recipe.options.budget.saturating_sub(begun.elapsed());
     let access = Arc::new(Access::new(recipe, [client, logs], url));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.

@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Duration, Instant};
 
 use super::call::{Access, JSON};
-use super::failure::{Class, Failure};
+use super::failure::Failure;
 use super::frame::unreadable;
-use super::pace::{self, Pace};
+use super::retry;
 use crate::model::{Kind, KindName};
 
-/// Faults of the way are retried for this long.
-const RETRIED_FOR: Duration = Duration::from_secs(30);
+/// A group of types that does not answer is asked again for this long: the type may well be of another.
+const GROUP_WITHIN: Duration = Duration::from_secs(10);
 /// All groups in one answer, or the plain list of them from servers that do not aggregate.
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
@@ -44,11 +44,15 @@ struct Resource {
 }
 
 /// Looks a type up.
-pub(super) async fn discover(name: &KindName, access: &Access) -> Result<Kind, DiscoveryError> {
+pub(super) async fn discover(
+    name: &KindName,
+    access: &Access,
+    ends: Instant,
+) -> Result<Kind, DiscoveryError> {
     let unanswered = |failure: &Failure| DiscoveryError::Unanswered { message: failure.message() };
-    let mut resources = core(access).await.map_err(|failure| unanswered(&failure))?;
+    let mut resources = core(access, ends).await.map_err(|failure| unanswered(&failure))?;
     if find(name, &resources).is_none() {
-        resources.extend(groups(name, access).await.map_err(|failure| unanswered(&failure))?);
+        resources.extend(groups(name, access, ends).await.map_err(|failure| unanswered(&failure))?);
     }
     let Some(found) = find(name, &resources) else {
         let names = resources.into_iter().filter(|resource| resource.watchable).map(|found| found.singular);
@@ -76,13 +80,13 @@ fn find<'a>(name: &KindName, resources: &'a [Resource]) -> Option<&'a Resource> 
     meant().find(full).or_else(|| meant().find(|found| found.short_names.contains(&name.name)))
 }
 
-async fn core(access: &Access) -> Result<Vec<Resource>, Failure> {
-    let list: ResourceList = get("/api/v1", JSON, access).await?;
+async fn core(access: &Access, ends: Instant) -> Result<Vec<Resource>, Failure> {
+    let list: ResourceList = get("/api/v1", JSON, access, ends).await?;
     Ok(list.resources("", "v1"))
 }
 
-async fn groups(name: &KindName, access: &Access) -> Result<Vec<Resource>, Failure> {
-    let answer: Groups = get("/apis", AGGREGATED, access).await?;
+async fn groups(name: &KindName, access: &Access, ends: Instant) -> Result<Vec<Resource>, Failure> {
+    let answer: Groups = get("/apis", AGGREGATED, access, ends).await?;
     if answer.kind == "APIGroupDiscoveryList" {
         return Ok(answer.items.into_iter().flat_map(GroupDiscovery::resources).collect());
     }
@@ -97,7 +101,9 @@ async fn groups(name: &KindName, access: &Access) -> Result<Vec<Resource>, Failu
             name.is_of(&group.name, version) && (name.qualifier.contains(version) || *version == preferred)
         });
         for version in named {
-            match get::<ResourceList>(&format!("/apis/{}/{version}", group.name), JSON, access).await {
+            let path = format!("/apis/{}/{version}", group.name);
+            let ends = ends.min(Instant::now() + GROUP_WITHIN);
+            match get::<ResourceList>(&path, JSON, access, ends).await {
                 Ok(list) => resources.extend(list.resources(&group.name, &version)),
                 // A group whose server is down (an aggregated API) says nothing about the others.
                 Err(failure) => tracing::debug!("{}/{version}: {}", group.name, failure.message()),
@@ -107,23 +113,14 @@ async fn groups(name: &KindName, access: &Access) -> Result<Vec<Resource>, Failu
     Ok(resources)
 }
 
-async fn get<T: DeserializeOwned>(path: &str, accept: &str, access: &Access) -> Result<T, Failure> {
-    let begun = Instant::now();
-    let mut pace = Pace::new(pace::seed());
-    loop {
-        let failure = match access.get_renewed(path, accept).await {
-            Ok(whole) => {
-                return serde_json::from_slice(&whole.body).map_err(|error| unreadable(&error, &whole.body));
-            }
-            Err(failure) => failure,
-        };
-        let delay = pace.next().max(failure.retry_after().unwrap_or_default());
-        let heals = matches!(failure.class(), Class::Transient | Class::TooLarge);
-        if !heals || begun.elapsed() + delay > RETRIED_FOR {
-            return Err(failure);
-        }
-        tokio::time::sleep(delay).await;
-    }
+async fn get<T: DeserializeOwned>(
+    path: &str,
+    accept: &str,
+    access: &Access,
+    ends: Instant,
+) -> Result<T, Failure> {
+    let whole = retry::until(ends, async || access.get_renewed(path, accept).await).await?;
+    serde_json::from_slice(&whole.body).map_err(|error| unreadable(&error, &whole.body))
 }
 
 /// `APIGroupDiscoveryList`, or `APIGroupList`.

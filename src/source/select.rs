@@ -1,21 +1,15 @@
 //! Which objects there are: a list of names, asked once before the run.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Live;
 use super::call::{Access, METADATA_LIST};
-use super::failure::{Class, Failure};
+use super::failure::Failure;
 use super::fetch::pages;
-use super::pace::{self, Pace};
-use super::request;
+use super::{request, retry};
 use crate::model::{Kind, OwnerReference};
 use crate::observation::{Answer, Refusal};
-
-/// An API server that cannot be reached for this long is not asked again: a list is the first thing a run does.
-const RETRIED_FOR: Duration = Duration::from_secs(30);
 
 /// Of 500 names each: more than a cluster can hold.
 const MOST_PAGES: usize = 1000;
@@ -36,7 +30,7 @@ struct SelectedMeta {
 
 impl Live {
     /// Namespace and name of every object of a kind that the labels select, in that order. An empty namespace
-    /// stands for all. Jobs that a `CronJob` starts are no rollout and left out.
+    /// stands for all. Jobs that a `CronJob` starts are no rollout and left out. What heals is asked again until `ends`.
     ///
     /// # Errors
     /// The server refuses, or could not be reached (code 0).
@@ -45,21 +39,10 @@ impl Live {
         kind: Kind,
         namespace: &str,
         labels: Option<&str>,
+        ends: Instant,
     ) -> Result<Vec<(String, String)>, Refusal> {
-        let begun = Instant::now();
-        let mut pace = Pace::new(pace::seed());
-        loop {
-            let failure = match selected(kind, namespace, labels, &self.shared.access).await {
-                Ok(found) => return Ok(found),
-                Err(failure) => failure,
-            };
-            let delay = pace.next().max(failure.retry_after().unwrap_or_default());
-            let heals = matches!(failure.class(), Class::Transient | Class::TooLarge | Class::Gone);
-            if !heals || begun.elapsed() + delay > RETRIED_FOR {
-                return Err(failure.refusal(format!("list {}", kind.plural())));
-            }
-            tokio::time::sleep(delay).await;
-        }
+        let found = retry::until(ends, async || selected(kind, namespace, labels, &self.shared.access).await);
+        found.await.map_err(|failure| failure.refusal(format!("list {}", kind.plural())))
     }
 }
 

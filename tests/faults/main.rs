@@ -31,6 +31,7 @@ mod objects;
 mod process;
 mod proxy;
 mod server;
+mod signals;
 mod stage;
 mod story;
 mod table;
@@ -96,8 +97,14 @@ fn main() -> ExitCode {
             filter => filters.push(filter.to_owned()),
         }
     }
-    let all =
-        [network::faults(), objects::faults(), identity::faults(), process::faults(), hostile::faults()];
+    let all = [
+        network::faults(),
+        objects::faults(),
+        identity::faults(),
+        process::faults(),
+        hostile::faults(),
+        signals::faults(),
+    ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);
     let known = faults.len();

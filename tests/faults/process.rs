@@ -103,7 +103,7 @@ fn started(stage: &Stage) -> Child {
     child
 }
 
-fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the condition never held");
@@ -111,17 +111,17 @@ fn until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().expect("kill");
     assert!(sent.success());
 }
 
-fn report(stage: &Stage) -> Value {
+pub(crate) fn report(stage: &Stage) -> Value {
     let text = fs::read_to_string(stage.file("report.json")).expect("a report");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
 }
 
-fn junit_is_whole(stage: &Stage) {
+pub(crate) fn junit_is_whole(stage: &Stage) {
     let text = fs::read_to_string(stage.file("report.xml")).expect("a report");
     let mut reader = quick_xml::Reader::from_str(&text);
     let mut open = 0_i32;

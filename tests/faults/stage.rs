@@ -18,6 +18,8 @@ pub(crate) struct Stage {
     /// The user of the kubeconfig, in YAML.
     user: String,
     pub(crate) folder: tempfile::TempDir,
+    /// What is waited for.
+    targets: Vec<String>,
     arguments: Vec<String>,
     stable_for: &'static str,
 }
@@ -55,6 +57,7 @@ impl Stage {
             server,
             user: NOBODY.to_owned(),
             folder,
+            targets: vec!["deploy/web".to_owned()],
             arguments: Vec::new(),
             stable_for: "1s",
         }
@@ -72,6 +75,11 @@ impl Stage {
 
     pub(crate) fn with_user(mut self, user: impl Into<String>) -> Self {
         self.user = user.into();
+        self
+    }
+
+    pub(crate) fn selecting(mut self, targets: &[&str]) -> Self {
+        self.targets = targets.iter().map(|target| (*target).to_owned()).collect();
         self
     }
 
@@ -99,9 +107,15 @@ impl Stage {
 
     /// Our binary with this stage's arguments, not yet started.
     pub(crate) fn command(&self, timeout: u64) -> Command {
+        let targets: Vec<&str> = self.targets.iter().map(String::as_str).collect();
+        self.command_for(&targets, timeout)
+    }
+
+    /// The same for other targets.
+    pub(crate) fn command_for(&self, targets: &[&str], timeout: u64) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollout-guard"));
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
-        command.args(["wait", "deploy/web", "-n", "shop", "--request-timeout", "2s"]);
+        command.arg("wait").args(targets).args(["-n", "shop", "--request-timeout", "2s"]);
         command.args(["--stable-for", self.stable_for]);
         command.arg("--timeout").arg(format!("{timeout}s"));
         command.arg("--kubeconfig").arg(self.kubeconfig());

@@ -82,7 +82,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("render", &["report", "untrusted"]),
     ("recording", &["model", "observation", "policy", "untrusted"]),
     ("source", &["model", "observation", "policy", "recording"]),
-    ("gate", &["observation", "progress", "recording", "session", "source"]),
+    ("signals", &["exit_code", "observation"]),
+    ("gate", &["observation", "progress", "recording", "session", "signals", "source"]),
 ];
 
 #[test]

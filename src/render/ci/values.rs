@@ -80,5 +80,6 @@ pub(crate) fn dotenv(report: &Report, redactor: &Redactor) -> String {
 
 /// The same without a verdict.
 pub(crate) fn placeholder_dotenv(report: &PlaceholderReport) -> String {
-    format!("ROLLOUT_RESULT={}\nROLLOUT_REASON={}\n", report.verdict.as_str(), report.reason)
+    let code = report.exit_code.map_or_else(String::new, |code| format!("ROLLOUT_EXIT_CODE={code}\n"));
+    format!("ROLLOUT_RESULT={}\n{code}ROLLOUT_REASON={}\n", report.verdict.as_str(), report.reason)
 }

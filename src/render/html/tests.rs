@@ -1,6 +1,6 @@
 use super::*;
 use crate::render::sample::{
-    cause, kitchen_sink, kitchen_sink_of, placeholder, pod, redactor, report, target,
+    cause, ended_by_an_error, kitchen_sink, kitchen_sink_of, placeholder, pod, redactor, report, target,
 };
 use crate::report::{PodState, Replicas, TimelineEntry};
 
@@ -177,6 +177,8 @@ fn of_many_pods_those_in_trouble_are_open_and_the_others_folded() {
 
 #[test]
 fn a_placeholder_says_that_nothing_was_judged() {
+    let page = placeholder_html(&ended_by_an_error(), &redactor());
+    assert!(page.contains("&lt;b&gt;502") && page.contains("grant the verb list"), "{page}");
     let page = placeholder_html(&placeholder(&[("shop", "web")]), &redactor());
     assert!(page.contains("ended before it had a verdict") && page.contains("Deployment shop/web"), "{page}");
     assert!(!page.contains(">complete<"));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::tests::{Element, parse, read};
 use super::{junit, placeholder_junit};
 use crate::render::sample::{
-    cause, kitchen_sink, kitchen_sink_of, not_seen, placeholder, redactor, report, target, warning,
+    cause, ended_by_an_error, kitchen_sink, kitchen_sink_of, not_seen, placeholder, redactor, report, target,
+    warning,
 };
 use crate::report::{Origin, VerdictName};
 
@@ -198,6 +199,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("everything", junit(&kitchen_sink(), &redactor)),
         ("a name that is a type", junit(&kitchen_sink_of("array"), &redactor)),
         ("a placeholder", placeholder_junit(&placeholder(&[("shop", "web"), ("blog", "web")]), &redactor)),
+        ("an error", placeholder_junit(&ended_by_an_error(), &redactor)),
         ("a placeholder of nothing", placeholder_junit(&placeholder(&[]), &redactor)),
     ]
 }

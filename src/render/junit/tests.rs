@@ -8,7 +8,8 @@ use quick_xml::events::Event;
 
 use super::{junit, placeholder_junit};
 use crate::render::sample::{
-    cause, field, kitchen_sink, log, not_seen, placeholder, redactor, report, target, warning,
+    cause, ended_by_an_error, field, kitchen_sink, log, not_seen, placeholder, redactor, report, target,
+    warning,
 };
 use crate::report::{Report, Target, VerdictName};
 
@@ -237,6 +238,21 @@ fn a_placeholder_has_an_error_for_every_target_and_at_least_one() {
     assert!(root.all("error").iter().all(|error| error.attributes["type"] == "not-finished"));
     assert_eq!(root.all("testsuite").len(), 2);
     assert_eq!(read(&placeholder_junit(&placeholder(&[]), &redactor())).all("error").len(), 1);
+}
+
+#[test]
+fn an_error_before_the_wait_is_told_with_its_exit_code() {
+    let root = read(&placeholder_junit(&ended_by_an_error(), &redactor()));
+    let error = root.the("error");
+    assert_eq!(error.attributes["type"], "not-prepared");
+    assert_eq!(error.attributes["message"], r"cannot list deployments: <b>502</b> :\:error::x");
+    assert!(
+        error.text.contains(r":\:error::x") && error.text.contains("hint: grant the verb list"),
+        "{}",
+        error.text
+    );
+    let codes = root.all("property").iter().filter(|property| property.attributes["value"] == "4").count();
+    assert_eq!(codes, 1);
 }
 
 #[test]

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::render::oracle::{self, structure};
-use crate::render::sample::{cause, kitchen_sink, kitchen_sink_of, placeholder, redactor, report, target};
+use crate::render::sample::{
+    cause, ended_by_an_error, kitchen_sink, kitchen_sink_of, placeholder, redactor, report, target,
+};
 use crate::untrusted::oracle::REDACTOR;
 use crate::untrusted::properties::hostile;
 
@@ -93,6 +95,8 @@ fn failures_come_first_and_the_page_stays_below_what_github_takes() {
 #[test]
 fn secrets_are_hidden_and_a_placeholder_has_no_verdict() {
     assert!(!markdown(&kitchen_sink(), &redactor()).contains("hunter2"));
+    let text = placeholder_markdown(&ended_by_an_error(), &redactor());
+    assert!(text.contains("`<b>502</b>`") && text.contains("grant the verb list"), "{text}");
     let text = placeholder_markdown(&placeholder(&[("shop", "web")]), &redactor());
     assert!(text.contains("No verdict") && text.contains("- `deployment/web` in `shop`"), "{text}");
 }

@@ -1,5 +1,7 @@
 //! From the types of targets as they were named to the kinds that they are.
 
+use tokio::time::Instant;
+
 use crate::cli::{TypeName, unknown_type};
 use crate::diagnose::nearest;
 use crate::error::{Error, ErrorKind};
@@ -10,15 +12,15 @@ use crate::source::{DiscoveryError, Live};
 ///
 /// # Errors
 /// The server has no such type, or does not say.
-pub(super) async fn kind(name: &TypeName, live: &Live) -> Result<Kind, Error> {
+pub(super) async fn kind(name: &TypeName, live: &Live, ends: Instant) -> Result<Kind, Error> {
     match name {
         TypeName::Known(kind) => Ok(*kind),
-        TypeName::Other(name) => discovered(name, live).await,
+        TypeName::Other(name) => discovered(name, live, ends).await,
     }
 }
 
-async fn discovered(name: &KindName, live: &Live) -> Result<Kind, Error> {
-    let kind = live.discover(name).await.map_err(|error| not_discovered(name, error))?;
+async fn discovered(name: &KindName, live: &Live, ends: Instant) -> Result<Kind, Error> {
+    let kind = live.discover(name, ends).await.map_err(|error| not_discovered(name, error))?;
     // By another of its names, what is refused offline.
     match TypeName::parse(kind.command_word())? {
         TypeName::Known(known) if kind.api_version() == known.api_version() => Ok(known),
