@@ -103,7 +103,8 @@ fn judge(
             }
             gate.check_number_of(targets.len())?;
             let policy = what_is_left(&gate.policy, begun.elapsed());
-            let mut recorder = recording.map(|file| Writer::new(file, started, &targets, policy.clone()));
+            let mut recorder =
+                recording.map(|file| Writer::new(file, started, &targets, policy.clone(), redactor.clone()));
             let mut session = Session::new(started, targets, policy);
             if let Some(end) = ended {
                 if let Err(error) = before::judge(&mut session, recorder, end) {
@@ -324,6 +325,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         insecure: insecure_registries,
     };
     options.keep_raw = gate.record.is_some();
+    options.redactor = gate.reports.redactor.clone();
     options.log_lines = u32::from(gate.log_lines);
     options
 }

@@ -127,7 +127,7 @@ impl<W: Write + Send + 'static> Write for Stream<W> {
             }
         }
         if !self.send(piece.to_vec()) {
-            let lines = piece.iter().filter(|byte| **byte == b'\n').count();
+            let lines = piece.split(|byte| *byte == b'\n').skip(1).count();
             self.lost = self.lost.map(|lost| lost + lines);
         }
         Ok(piece.len())

@@ -12,6 +12,7 @@ use crate::observation::{
     Answer, CommandEnd, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
 };
 use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
+use crate::untrusted::Redactor;
 
 /// Version of the format written by this program.
 pub(super) const FORMAT: Format = Format { major: 1, minor: 4 };
@@ -193,7 +194,7 @@ pub(super) enum What {
 
 impl What {
     /// The mirror of an observation whose objects, if any, are given in their wire form and order.
-    pub(super) fn mirror(observed: &Observed, objects: &[Value]) -> Self {
+    pub(super) fn mirror(observed: &Observed, objects: &[Value], redactor: &Redactor) -> Self {
         let first = || objects.first().cloned().unwrap_or_default();
         match observed {
             Observed::Connected(server) => Self::Connected(server.clone()),
@@ -208,7 +209,7 @@ impl What {
                 Self::Health { stream: stream.clone(), health: health.clone() }
             }
             Observed::Answered { want, answer } => {
-                Self::Answered { want: want.clone(), answer: redact_answer(answer) }
+                Self::Answered { want: want.clone(), answer: redact_answer(redactor, answer) }
             }
             Observed::Command(end) => Self::Command(end.clone()),
             Observed::Tick => Self::Tick,

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use secrecy::ExposeSecret as _;
 use tower::util::BoxService;
 use tower::{BoxError, ServiceExt};
 
@@ -22,6 +23,7 @@ use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
 use super::exec::{self, PluginFailure};
 use super::kubeconfig::{self, Found};
+use crate::untrusted::Redactor;
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -94,6 +96,7 @@ impl Recipe {
                 auth.client_key_data = Some(STANDARD.encode(key).into());
             }
         }
+        learn(&self.options.redactor, &config);
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
         let clients = match &config.proxy_url {
@@ -106,6 +109,25 @@ impl Recipe {
         };
         let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
         Ok(Built { client, logs, url, context, default_namespace })
+    }
+}
+
+/// What authenticates us is a secret in whatever the server says.
+fn learn(redactor: &Redactor, config: &Config) {
+    let auth = &config.auth_info;
+    for secret in [&auth.token, &auth.password, &auth.client_key_data].into_iter().flatten() {
+        redactor.learn(secret.expose_secret());
+    }
+    if let Some(token) = auth.token_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
+        redactor.learn(&token);
+    }
+    let user = config.proxy_url.as_ref().and_then(Uri::authority);
+    if let Some((_, password)) = user
+        .and_then(|authority| authority.as_str().rsplit_once('@'))
+        .and_then(|(user, _)| user.split_once(':'))
+    {
+        redactor.learn(password);
+        redactor.learn(&String::from_utf8_lossy(&decoded(password)));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ struct Shared {
     opened: AtomicU64,
     streams_lists: AtomicBool,
     /// Added to the `Date` header.
-    skew: AtomicU64,
+    skew: AtomicI64,
     /// Helm applies first: until it lists or watches, nothing misbehaves.
     applying: AtomicBool,
 }
@@ -126,7 +126,7 @@ impl Server {
             ended: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             streams_lists: AtomicBool::new(true),
-            skew: AtomicU64::new(0),
+            skew: AtomicI64::new(0),
             applying: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -190,7 +190,7 @@ impl Server {
         self
     }
 
-    pub(crate) fn skewed(self, seconds: u64) -> Self {
+    pub(crate) fn skewed(self, seconds: i64) -> Self {
         self.shared.skew.store(seconds, Ordering::SeqCst);
         self
     }
@@ -334,7 +334,7 @@ fn send(socket: &mut TcpStream, bytes: &[u8]) -> bool {
 }
 
 fn date(shared: &Shared) -> String {
-    let skew = Duration::from_secs(shared.skew.load(Ordering::SeqCst));
+    let skew = jiff::SignedDuration::from_secs(shared.skew.load(Ordering::SeqCst));
     (jiff::Timestamp::now() + skew).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
