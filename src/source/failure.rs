@@ -14,6 +14,8 @@ use crate::observation::Refusal;
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// As much of an answer that we cannot read is quoted.
 const QUOTED_BYTES: usize = 200;
+/// How a member of gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A call that gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +190,14 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
-/// The beginning of an answer that could not be read, on one line.
+/// The beginning of an answer that could not be read, on one line. What is no text tells nobody anything.
 pub(crate) fn quote(body: &[u8]) -> String {
+    if body.starts_with(&GZIP) {
+        return "it is compressed with gzip, which was not asked for".to_owned();
+    }
+    if body.first().is_some_and(|byte| *byte < b' ' && !byte.is_ascii_whitespace()) {
+        return "it is no text".to_owned();
+    }
     let beginning = body.get(..QUOTED_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(beginning);
     let one_line: String =
