@@ -27,7 +27,7 @@ const BREATH: Duration = Duration::from_millis(20);
 const BURST: usize = 20_000;
 
 /// Drives a session from a live source until it is done. Progress is shown after each judgement, and at least
-/// every `frame`; lines of logs as they come, after everything else.
+/// every `frame`, with the session as it is; lines of logs as they come, after everything else.
 ///
 /// # Errors
 /// The process cannot install signal handlers.
@@ -36,7 +36,7 @@ pub(crate) async fn drive<W: Write>(
     live: &mut Live,
     recorder: &mut Option<Writer<W>>,
     frame: Duration,
-    show: &mut dyn FnMut(News<'_>),
+    show: &mut dyn FnMut(News<'_>, &Session),
 ) -> io::Result<()> {
     let start = Instant::now();
     let mut logs = live.log_feed();
@@ -61,7 +61,7 @@ pub(crate) async fn drive<W: Write>(
         for request in &step.requests {
             live.ask(request);
         }
-        show(News::Progress(&step.progress));
+        show(News::Progress(&step.progress), session);
         if step.done {
             return Ok(());
         }
@@ -91,12 +91,12 @@ pub(crate) async fn drive<W: Write>(
                 // Time goes on for the person who watches, not for the judgement.
                 () = sleep_until(next_frame) => {
                     let passed = clock.step(start.elapsed()).saturating_sub(step.progress.elapsed);
-                    show(News::Progress(&step.progress.after(passed)));
+                    show(News::Progress(&step.progress.after(passed)), session);
                     next_frame = Instant::now() + frame;
                     continue;
                 }
                 log = LogFeed::next_of(&mut logs) => {
-                    show(News::Log(&log, start.elapsed()));
+                    show(News::Log(&log, start.elapsed()), session);
                     continue;
                 }
             }

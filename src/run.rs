@@ -1,12 +1,14 @@
 //! The commands that judge: `wait` and `diagnose` on a cluster, `replay` on a recording.
 
 mod before;
+mod interim;
 mod targets;
 mod undo;
 
 use std::io::Read;
 use std::time::Duration;
 
+use self::interim::Interim;
 use self::targets::Chosen;
 use crate::demo;
 use crate::diagnose::nearest;
@@ -19,7 +21,7 @@ use crate::outputs::{Outputs, ReportFormat, open_stream};
 use crate::progress::News;
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
-use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
+use crate::report::{self, PlaceholderReport, PlaceholderTarget, Report, SCHEMA_VERSION, VerdictName};
 use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
 use crate::source::{ConnectError, ConnectOptions, Connected, ProxySettings, RegistryOptions, connect};
@@ -64,7 +66,7 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
         env.complain(&note);
     }
 
-    // A fault of ours leaves the placeholders as they are (`end_on_panic`).
+    // A fault of ours leaves the files as they are (`end_on_panic`).
     let session = {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -96,17 +98,21 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
             if gate.follow_logs {
                 live.allow_following();
             }
-            let driven =
-                gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut |news| match news {
-                    News::Progress(progress) => ui.update(progress, progress.elapsed, stderr),
-                    News::Log(log, at) => ui.log(log, at, stderr),
-                })
-                .await;
+            let mut interim = Interim::new(&outputs, &gate.reports);
+            let mut show = |news: News<'_>, session: &Session| match news {
+                News::Progress(progress) => {
+                    ui.update(progress, progress.elapsed, stderr);
+                    interim.update(progress, session);
+                }
+                News::Log(log, at) => ui.log(log, at, stderr),
+            };
+            let driven = gate::drive(&mut session, &mut live, &mut recorder, Ui::FRAME, &mut show).await;
             ui.finish(stderr);
             driven.map_err(|error| no_signals(&error))?;
             if gate.undo != Undo::No {
                 // Whatever becomes of the way back, what failed is on disk before it begins.
-                drop(outputs.replace(|format| rendered(&session, format, &gate.reports).into_bytes()));
+                let report = session.report();
+                drop(outputs.replace(|format| rendered(&report, format, &gate.reports).into_bytes()));
                 let judged_at = session.store.now();
                 let undone = undo::failed_rollouts(&session, &live, gate, display, env).await;
                 for undone in undone.map_err(|error| no_signals(&error))? {
@@ -134,8 +140,8 @@ fn no_signals(error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("no signal handlers: {error}"))
 }
 
-fn rendered(session: &Session, format: ReportFormat, reports: &Reports) -> String {
-    let (report, redactor) = (&session.report(), &reports.redactor);
+fn rendered(report: &Report, format: ReportFormat, reports: &Reports) -> String {
+    let redactor = &reports.redactor;
     match format {
         ReportFormat::Json => render::json(report, redactor),
         ReportFormat::JUnit => render::junit(report, redactor),
@@ -316,7 +322,7 @@ fn finish(
     let report = &session.report();
     let code = session.exit_code();
     let redactor = &reports.redactor;
-    let rendered = |format: ReportFormat| rendered(session, format, reports);
+    let rendered = |format: ReportFormat| rendered(report, format, reports);
     let mut problems: Vec<Error> =
         outputs.replace(|format| rendered(format).into_bytes()).err().into_iter().collect();
     let silent = quiet && code == ExitCode::Complete;

@@ -171,7 +171,7 @@ async fn watched(
     let mut ui = Ui::new(gate.ui, started, env.terminal_size(), display.stderr_color, &gate.reports.redactor);
     let stderr = &mut env.stderr;
     let nobody: &mut Option<Writer<std::io::Sink>> = &mut None;
-    let driven = gate::drive(&mut session, &mut live.again(), nobody, Ui::FRAME, &mut |news| {
+    let driven = gate::drive(&mut session, &mut live.again(), nobody, Ui::FRAME, &mut |news, _| {
         if let News::Progress(progress) = news {
             ui.update(progress, progress.elapsed, stderr);
         }
