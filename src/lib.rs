@@ -54,6 +54,7 @@ pub use exit_code::ExitCode;
 
 use crate::error::{Error, ErrorKind};
 use crate::settings::{Command, Display, Settings};
+use crate::untrusted::Redactor;
 
 /// The whole program as a function: the arguments, the program's name first, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> ExitCode {
@@ -77,7 +78,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
 }
 
 /// From now on a fault of ours ends the process like every other error: one clear text, and the exit code for what
-/// could not be judged. Reports on disk stay the valid placeholders that they were.
+/// could not be judged. Reports on disk stay what they were: valid, and without a verdict.
 pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
@@ -93,7 +94,9 @@ pub fn end_on_panic() {
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
-    trace::start(settings.verbosity);
+    let nothing = Redactor::default();
+    trace::start(settings.verbosity, settings.command.redactor().unwrap_or(&nothing));
+    outputs::survive_file_size_limit();
     match settings.command {
         Command::Gate(gate) => return run::gate(&gate, display, env),
         Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Kind};
-use crate::observation::{Answer, RegistryLook, TrialResult};
+use crate::observation::{Answer, Refusal, RegistryLook, StreamHealth, TrialResult, Undone};
 use crate::untrusted::Redactor;
 
 static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&str>(&[]).ok());
@@ -92,6 +92,7 @@ pub(super) fn redact_answer(answer: &Answer) -> Answer {
     match answer {
         Answer::Logs(log) => Answer::Logs(lines(log)),
         Answer::NoLogs(why) => Answer::NoLogs(redacted(why)),
+        Answer::Refused(refusal) => Answer::Refused(redact_refusal(refusal)),
         Answer::Events(events) => {
             let hide = |event: &Event| Event { message: redacted(&event.message), ..event.clone() };
             Answer::Events(events.iter().map(hide).collect())
@@ -107,6 +108,24 @@ pub(super) fn redact_answer(answer: &Answer) -> Answer {
         Answer::Trial(TrialResult::Refused(said)) => Answer::Trial(TrialResult::Refused(redacted(said))),
         other => other.clone(),
     }
+}
+
+/// The same for why a stream shows nothing.
+pub(super) fn redact_health(health: &StreamHealth) -> StreamHealth {
+    match health {
+        StreamHealth::Live => StreamHealth::Live,
+        StreamHealth::Interrupted { message } => StreamHealth::Interrupted { message: redacted(message) },
+        StreamHealth::Refused(refusal) => StreamHealth::Refused(redact_refusal(refusal)),
+    }
+}
+
+fn redact_refusal(refusal: &Refusal) -> Refusal {
+    Refusal { message: redacted(&refusal.message), ..refusal.clone() }
+}
+
+/// The same for the end of a way back.
+pub(super) fn redact_undone(undone: &Undone) -> Undone {
+    Undone { message: redacted(&undone.message), ..undone.clone() }
 }
 
 fn metadata(object: &mut Map<String, Value>) {
@@ -128,7 +147,11 @@ fn pod_spec(spec: &mut Map<String, Value>) {
                 variable.remove("value");
             }
             hide_arguments(container);
-            remove_headers(container);
+            // A registry, or the path of a probe, may have a password in it.
+            if let Some(image) = container.get_mut("image") {
+                texts(image);
+            }
+            actions(container);
         }
     }
 }
@@ -157,8 +180,8 @@ fn redacted(text: &str) -> String {
     REDACTOR.as_ref().map_or_else(|| "…".to_owned(), |redactor| redactor.redact(text).into_owned())
 }
 
-/// Headers of probes and hooks may carry tokens.
-fn remove_headers(container: &mut Map<String, Value>) {
+/// Headers of probes and hooks may carry tokens, and so may the rest of them.
+fn actions(container: &mut Map<String, Value>) {
     let mut actions: Vec<&mut Value> = Vec::new();
     for (key, value) in container.iter_mut() {
         match key.as_str() {
@@ -168,6 +191,7 @@ fn remove_headers(container: &mut Map<String, Value>) {
         }
     }
     for action in actions {
+        texts(action);
         if let Some(http) = action.get_mut("httpGet").and_then(Value::as_object_mut) {
             http.remove("httpHeaders");
         }

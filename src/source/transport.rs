@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use secrecy::ExposeSecret as _;
 use tower::util::BoxService;
 use tower::{BoxError, ServiceExt};
 
@@ -22,6 +23,7 @@ use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
 use super::exec::{self, PluginFailure};
 use super::kubeconfig::{self, Found};
+use crate::untrusted::never_show;
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -96,6 +98,7 @@ impl Recipe {
         }
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
+        hide(&config);
         let clients = match &config.proxy_url {
             Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
                 let why =
@@ -106,6 +109,25 @@ impl Recipe {
         };
         let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
         Ok(Built { client, logs, url, context, default_namespace })
+    }
+}
+
+/// What we log in with is shown nowhere, whoever says it. A file of a token that is replaced later is read by kube;
+/// what stands in it is a JWT, which is recognised by its form.
+fn hide(config: &Config) {
+    let auth = &config.auth_info;
+    for secret in [&auth.token, &auth.password].into_iter().flatten() {
+        never_show(secret.expose_secret());
+    }
+    if let Some(token) = auth.token_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
+        never_show(&token);
+    }
+    let password = |url: &Uri| {
+        let (userinfo, _) = url.authority()?.as_str().rsplit_once('@')?;
+        userinfo.split_once(':').map(|(_, password)| password.to_owned())
+    };
+    if let Some(password) = config.proxy_url.as_ref().and_then(password) {
+        never_show(&password);
     }
 }
 

@@ -5,7 +5,7 @@
 //! Kubernetes' messages are full of the word secret: `secret "db" not found`, `used: secrets=10`.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use crate::planted::{self, Bug};
 
@@ -23,8 +23,22 @@ pub(crate) struct RedactPatternError {
     source: regex::Error,
 }
 
+/// What we log in with. It is a secret of the process, and so of every [`Redactor`].
+static OWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+/// A shorter password is also a word.
+const LEAST_OWN: usize = 8;
+
+/// From now on this value is a secret wherever it stands: a server or a log may say it back to us.
+pub(crate) fn never_show(secret: &str) {
+    let secret = secret.trim();
+    let mut own = OWN.write().unwrap_or_else(PoisonError::into_inner);
+    if secret.len() >= LEAST_OWN && !own.iter().any(|known| known == secret) {
+        own.push(secret.to_owned());
+    }
+}
+
 /// Replaces secrets by [`REDACTED`]. Replacing twice is replacing once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {
     user: Vec<Regex>,
 }
@@ -164,6 +178,11 @@ impl Redactor {
         let mut result = Cow::Borrowed(text);
         if planted::is(Bug::Unredacted) {
             return result;
+        }
+        for own in OWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if result.contains(own) {
+                result = Cow::Owned(result.replace(own, REDACTED));
+            }
         }
         let lower = text.to_ascii_lowercase();
         // What is put in place of a secret brings no other form about.
@@ -417,6 +436,13 @@ mod tests {
         assert_eq!(redactor.redact("order of cust-4711"), "order of [redacted]");
         let error = Redactor::new(&["("]).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the pattern `(` as a regular expression");
+    }
+
+    #[test]
+    fn what_we_log_in_with_is_a_secret_wherever_it_stands_unless_it_is_a_word() {
+        never_show("an-opaque-credential\n");
+        never_show("short");
+        assert_eq!(redact("user an-opaque-credential: short"), "user [redacted]: short");
     }
 
     #[test]
