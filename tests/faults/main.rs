@@ -22,17 +22,22 @@
     reason = "a test harness with tables and json! in place: it reads clocks, prints, and fails by panicking"
 )]
 
+mod buffers;
 mod clock;
 mod discovery;
+mod egress;
+mod files;
 mod hostile;
 mod identity;
 mod network;
 mod objects;
 mod process;
 mod proxy;
+mod secrets;
 mod server;
 mod stage;
 mod story;
+mod streams;
 mod table;
 mod world;
 
@@ -89,15 +94,28 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--list" => list = true,
             "--table" => table = true,
-            process::PANIC => process::panic_as_the_binary_would(),
+            egress::ALONE => {
+                egress::alone();
+                return ExitCode::SUCCESS;
+            }
             "--kubectl" => peers.kubectl = arguments.next().map(PathBuf::from),
             "--helm" => peers.helm = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
         }
     }
-    let all =
-        [network::faults(), objects::faults(), identity::faults(), process::faults(), hostile::faults()];
+    let all = [
+        network::faults(),
+        buffers::faults(),
+        objects::faults(),
+        identity::faults(),
+        process::faults(),
+        files::faults(),
+        streams::faults(),
+        egress::faults(),
+        hostile::faults(),
+        secrets::faults(),
+    ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);
     let known = faults.len();

@@ -16,7 +16,7 @@ fn serve(_: &Request) -> React {
 
 fn fine(_: &Run, _: &Stage) {}
 
-const fn staged(
+pub(crate) const fn staged(
     name: &'static str,
     what: &'static str,
     stage: fn() -> Stage,

@@ -263,7 +263,7 @@ fn scaled() -> Stage {
     Stage::new(server)
 }
 
-fn with_spec(field: &str, value: &Value) -> Server {
+pub(crate) fn with_spec(field: &str, value: &Value) -> Server {
     let mut world = World::new();
     let mut workload = deployment(2, 2, 0);
     workload["spec"][field] = value.clone();
