@@ -84,8 +84,8 @@ fn judge(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitCode, Error
                 return Err(chosen.nothing(gate, namespace));
             }
             gate.check_number_of(targets.len())?;
-            let mut recorder =
-                recording.map(|file| Writer::new(file, started, &targets, gate.policy.clone()));
+            let mut recorder = recording
+                .map(|file| Writer::new(file, started, &targets, gate.policy.clone(), redactor.clone()));
             let mut session = Session::new(started, targets, gate.policy.clone());
             if let Some(facts) = ended {
                 if let Err(error) = before::judge(&mut session, recorder, facts) {
@@ -284,6 +284,7 @@ fn connect_options(gate: &Gate, env: &Env) -> ConnectOptions {
         insecure: insecure_registries,
     };
     options.keep_raw = gate.record.is_some();
+    options.redactor = gate.reports.redactor.clone();
     options.log_lines = u32::from(gate.log_lines);
     options
 }

@@ -55,6 +55,7 @@ use stream::Shared;
 
 use crate::model::{Kind, KindName};
 use crate::observation::{Observed, Request, Server, Stream, Want};
+use crate::untrusted::Redactor;
 
 /// The request with which a stream begins where lists are not streamed.
 #[cfg(test)]
@@ -111,7 +112,7 @@ enum Fetch {
 }
 
 impl Live {
-    fn new(access: Arc<Access>, keep_raw: bool, settings: FetchSettings) -> Self {
+    fn new(access: Arc<Access>, keep_raw: Option<Redactor>, settings: FetchSettings) -> Self {
         let (arrivals, arrived) = mpsc::channel(WAITING_ARRIVALS);
         Self {
             shared: Arc::new(Shared {

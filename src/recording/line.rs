@@ -12,6 +12,7 @@ use crate::observation::{
     Answer, CommandEnd, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
 };
 use crate::policy::{Asks, Expectations, Knob, MinAvailable, Policy, StableFor};
+use crate::untrusted::Redactor;
 
 /// Version of the format written by this program.
 pub(super) const FORMAT: Format = Format { major: 1, minor: 4 };
@@ -193,7 +194,7 @@ pub(super) enum What {
 
 impl What {
     /// The mirror of an observation whose objects, if any, are given in their wire form and order.
-    pub(super) fn mirror(observed: &Observed, objects: &[Value]) -> Self {
+    pub(super) fn mirror(observed: &Observed, objects: &[Value], redactor: &Redactor) -> Self {
         let first = || objects.first().cloned().unwrap_or_default();
         match observed {
             Observed::Connected(server) => Self::Connected(server.clone()),
@@ -205,16 +206,16 @@ impl What {
             Observed::Seen { stream } => Self::Seen { stream: stream.clone() },
             Observed::Behind { stream } => Self::Behind { stream: stream.clone() },
             Observed::Health { stream, health } => {
-                Self::Health { stream: stream.clone(), health: redact_health(health) }
+                Self::Health { stream: stream.clone(), health: redact_health(redactor, health) }
             }
             Observed::Answered { want, answer } => {
-                Self::Answered { want: want.clone(), answer: redact_answer(answer) }
+                Self::Answered { want: want.clone(), answer: redact_answer(redactor, answer) }
             }
             Observed::Command(end) => Self::Command(end.clone()),
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
             Observed::Drifted { millis } => Self::Drifted { millis: *millis },
-            Observed::Undone(undone) => Self::Undone(redact_undone(undone)),
+            Observed::Undone(undone) => Self::Undone(redact_undone(redactor, undone)),
         }
     }
 }

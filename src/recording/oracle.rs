@@ -29,7 +29,13 @@ pub(crate) fn rewritten(text: &str) -> String {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
     let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out, header.started, &header.targets, header.policy.to_policy());
+    let mut writer = Writer::new(
+        &mut out,
+        header.started,
+        &header.targets,
+        header.policy.to_policy(),
+        crate::untrusted::Redactor::default(),
+    );
     for line in lines {
         let entry: Entry = serde_json::from_str(line).unwrap();
         let objects: Vec<Value> = match &entry.what {

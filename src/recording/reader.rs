@@ -68,23 +68,44 @@ mod tests {
     use super::super::{Writer, redact};
     use super::*;
     use crate::model::{Kind, decode_value};
-    use crate::observation::{Observed, Stream};
+    use crate::observation::{Answer, Observed, Stream, Want};
     use crate::policy::Policy;
+    use crate::untrusted::Redactor;
 
     fn recorded() -> String {
         let target = Stream::of(Kind::Deployment, "shop", "web");
         let mut out = Vec::new();
         let started = "2026-11-24T10:00:00Z".parse().unwrap();
-        let mut writer = Writer::new(&mut out, started, &[target.clone().into()], Policy::default());
+        let mut writer =
+            Writer::new(&mut out, started, &[target.clone().into()], Policy::default(), Redactor::default());
         let mut raw = json!({"metadata": {"name": "web", "uid": "d-1", "managedFields": [{"manager": "x"}]},
             "spec": {"futureField": 7}});
-        redact(Kind::Deployment, &mut raw);
+        redact(&Redactor::default(), Kind::Deployment, &mut raw);
         let object = decode_value(Kind::Deployment, raw.clone()).unwrap();
         let applied = Observed::Applied { stream: target, object };
         writer.write(Duration::from_millis(1500), &applied, &[raw]);
         writer.write(Duration::from_millis(1500), &Observed::Tick, &[]);
         writer.finish().unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_the_user_hides_and_our_own_credentials_are_not_written() {
+        let redactor = Redactor::new(&["cust-[0-9]+"]).unwrap();
+        redactor.learn("opaque-7");
+        let mut pod = json!({"status": {"message": "opaque-7 of cust-4711"},
+            "spec": {"containers": [{"name": "app", "args": ["--customer=cust-4711"]}]}});
+        redact(&redactor, Kind::Pod, &mut pod);
+        let mut out = Vec::new();
+        let started = "2026-11-24T10:00:00Z".parse().unwrap();
+        let mut writer = Writer::new(&mut out, started, &[], Policy::default(), redactor);
+        let log = Answer::Logs(vec!["cust-4711 sent opaque-7".to_owned()]);
+        let want = Want::Services { namespace: "shop".to_owned() };
+        writer.write(Duration::ZERO, &Observed::Answered { want, answer: log }, &[]);
+        writer.finish().unwrap();
+        let written = format!("{pod}{}", String::from_utf8(out).unwrap());
+        assert!(!written.contains("4711") && !written.contains("opaque"), "{written}");
+        assert_eq!(written.matches("[redacted]").count(), 5, "{written}");
     }
 
     #[test]

@@ -1,14 +1,10 @@
 //! What never enters a recording: bulk, and values that may be secret.
 
-use std::sync::LazyLock;
-
 use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Kind};
 use crate::observation::{Answer, Refusal, RegistryLook, StreamHealth, TrialResult, Undone};
 use crate::untrusted::Redactor;
-
-static REDACTOR: LazyLock<Option<Redactor>> = LazyLock::new(|| Redactor::new::<&str>(&[]).ok());
 
 /// What is removed, in the words of the header.
 pub(super) const REMOVED: &[&str] = &[
@@ -25,14 +21,14 @@ pub(super) const REMOVED: &[&str] = &[
 const SPEC_OF_A_WORKLOAD: &[&str] = &["replicas", "selector", "paused", "suspend", "template"];
 
 /// Removes bulk and values that may be secret from an object in its wire form.
-pub(crate) fn redact(kind: Kind, object: &mut Value) {
+pub(crate) fn redact(redactor: &Redactor, kind: Kind, object: &mut Value) {
     let Some(object) = object.as_object_mut() else { return };
     metadata(object);
     if kind == Kind::ControllerRevision {
-        revision_data(object);
+        revision_data(redactor, object);
     }
     if let Some(status) = object.get_mut("status") {
-        texts(status);
+        texts(redactor, status);
     }
     if let Kind::Custom(_) = kind {
         // What such a spec holds is not known; it may be a password.
@@ -45,18 +41,18 @@ pub(crate) fn redact(kind: Kind, object: &mut Value) {
     }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         if kind == Kind::Pod {
-            pod_spec(spec);
+            pod_spec(redactor, spec);
         } else if let Some(template) = spec.get_mut("template").and_then(Value::as_object_mut) {
             metadata(template);
             if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
-                pod_spec(spec);
+                pod_spec(redactor, spec);
             }
         }
     }
 }
 
 /// Of a StatefulSet or DaemonSet the template stays, as in the object itself; what other controllers keep is unknown.
-fn revision_data(revision: &mut Map<String, Value>) {
+fn revision_data(redactor: &Redactor, revision: &mut Map<String, Value>) {
     let Some(mut data) = revision.remove("data") else { return };
     let owners = revision.get("metadata").and_then(|metadata| metadata.get("ownerReferences"));
     let is_ours = owners.and_then(Value::as_array).into_iter().flatten().any(|owner| {
@@ -68,31 +64,28 @@ fn revision_data(revision: &mut Map<String, Value>) {
     template.retain(|field, _| matches!(field.as_str(), "metadata" | "spec"));
     metadata(&mut template);
     if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
-        pod_spec(spec);
+        pod_spec(redactor, spec);
     }
     revision.insert("data".to_owned(), json!({"spec": {"template": template}}));
 }
 
 /// Messages can quote what a program said.
-fn texts(value: &mut Value) {
+fn texts(redactor: &Redactor, value: &mut Value) {
     match value {
-        Value::String(text) => *text = redacted(text),
-        Value::Array(items) => items.iter_mut().for_each(texts),
-        Value::Object(fields) => fields.values_mut().for_each(texts),
+        Value::String(text) => *text = redactor.redact(text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|value| texts(redactor, value)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| texts(redactor, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// The same for what was fetched: logs, and the messages of events.
-pub(super) fn redact_answer(answer: &Answer) -> Answer {
-    let lines = |lines: &[String]| match REDACTOR.as_ref() {
-        Some(redactor) => redactor.redact_lines(lines),
-        None => Vec::new(),
-    };
+pub(super) fn redact_answer(redactor: &Redactor, answer: &Answer) -> Answer {
+    let redacted = |text: &str| redactor.redact(text).into_owned();
     match answer {
-        Answer::Logs(log) => Answer::Logs(lines(log)),
+        Answer::Logs(log) => Answer::Logs(redactor.redact_lines(log)),
         Answer::NoLogs(why) => Answer::NoLogs(redacted(why)),
-        Answer::Refused(refusal) => Answer::Refused(redact_refusal(refusal)),
+        Answer::Refused(refusal) => Answer::Refused(redact_refusal(redactor, refusal)),
         Answer::Events(events) => {
             let hide = |event: &Event| Event { message: redacted(&event.message), ..event.clone() };
             Answer::Events(events.iter().map(hide).collect())
@@ -111,21 +104,23 @@ pub(super) fn redact_answer(answer: &Answer) -> Answer {
 }
 
 /// The same for why a stream shows nothing.
-pub(super) fn redact_health(health: &StreamHealth) -> StreamHealth {
+pub(super) fn redact_health(redactor: &Redactor, health: &StreamHealth) -> StreamHealth {
     match health {
         StreamHealth::Live => StreamHealth::Live,
-        StreamHealth::Interrupted { message } => StreamHealth::Interrupted { message: redacted(message) },
-        StreamHealth::Refused(refusal) => StreamHealth::Refused(redact_refusal(refusal)),
+        StreamHealth::Interrupted { message } => {
+            StreamHealth::Interrupted { message: redactor.redact(message).into_owned() }
+        }
+        StreamHealth::Refused(refusal) => StreamHealth::Refused(redact_refusal(redactor, refusal)),
     }
 }
 
-fn redact_refusal(refusal: &Refusal) -> Refusal {
-    Refusal { message: redacted(&refusal.message), ..refusal.clone() }
+fn redact_refusal(redactor: &Redactor, refusal: &Refusal) -> Refusal {
+    Refusal { message: redactor.redact(&refusal.message).into_owned(), ..refusal.clone() }
 }
 
 /// The same for the end of a way back.
-pub(super) fn redact_undone(undone: &Undone) -> Undone {
-    Undone { message: redacted(&undone.message), ..undone.clone() }
+pub(super) fn redact_undone(redactor: &Redactor, undone: &Undone) -> Undone {
+    Undone { message: redactor.redact(&undone.message).into_owned(), ..undone.clone() }
 }
 
 fn metadata(object: &mut Map<String, Value>) {
@@ -138,7 +133,7 @@ fn metadata(object: &mut Map<String, Value>) {
     }
 }
 
-fn pod_spec(spec: &mut Map<String, Value>) {
+fn pod_spec(redactor: &Redactor, spec: &mut Map<String, Value>) {
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for container in containers.filter_map(Value::as_object_mut) {
@@ -146,18 +141,19 @@ fn pod_spec(spec: &mut Map<String, Value>) {
             for variable in variables.filter_map(Value::as_object_mut) {
                 variable.remove("value");
             }
-            hide_arguments(container);
+            hide_arguments(redactor, container);
             // A registry, or the path of a probe, may have a password in it.
             if let Some(image) = container.get_mut("image") {
-                texts(image);
+                texts(redactor, image);
             }
-            actions(container);
+            actions(redactor, container);
         }
     }
 }
 
 /// `--token=…`, `--password …` and the like. What is not a secret stays: rules read it.
-fn hide_arguments(container: &mut Map<String, Value>) {
+fn hide_arguments(redactor: &Redactor, container: &mut Map<String, Value>) {
+    let redacted = |text: &str| redactor.redact(text).into_owned();
     for list in ["command", "args"] {
         let mut flag = String::new();
         for item in container.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
@@ -176,12 +172,8 @@ fn hide_arguments(container: &mut Map<String, Value>) {
     }
 }
 
-fn redacted(text: &str) -> String {
-    REDACTOR.as_ref().map_or_else(|| "…".to_owned(), |redactor| redactor.redact(text).into_owned())
-}
-
 /// Headers of probes and hooks may carry tokens, and so may the rest of them.
-fn actions(container: &mut Map<String, Value>) {
+fn actions(redactor: &Redactor, container: &mut Map<String, Value>) {
     let mut actions: Vec<&mut Value> = Vec::new();
     for (key, value) in container.iter_mut() {
         match key.as_str() {
@@ -191,7 +183,7 @@ fn actions(container: &mut Map<String, Value>) {
         }
     }
     for action in actions {
-        texts(action);
+        texts(redactor, action);
         if let Some(http) = action.get_mut("httpGet").and_then(Value::as_object_mut) {
             http.remove("httpHeaders");
         }
@@ -212,7 +204,7 @@ mod tests {
             "deployment.kubernetes.io/revision": "2"}});
         let mut deployment = json!({"metadata": metadata, "spec": {"template": {"metadata": metadata,
             "spec": {"containers": [container], "initContainers": [container]}}}});
-        redact(Kind::Deployment, &mut deployment);
+        redact(&Redactor::default(), Kind::Deployment, &mut deployment);
         let text = deployment.to_string();
         assert!(!text.contains("canary"), "{text}");
         assert!(
@@ -221,18 +213,18 @@ mod tests {
 
         let template = json!({"spec": {"template": {"spec": {"containers": [container]}}, "x": "canary"}});
         let mut revision = json!({"metadata": metadata, "revision": 3, "data": template});
-        redact(Kind::ControllerRevision, &mut revision);
+        redact(&Redactor::default(), Kind::ControllerRevision, &mut revision);
         assert!(!revision.to_string().contains("canary"));
         assert_eq!((&revision["revision"], &revision["data"]), (&json!(3), &Value::Null));
 
         let owners = json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web"}]);
         let mut revision = json!({"metadata": {"ownerReferences": owners}, "data": template});
-        redact(Kind::ControllerRevision, &mut revision);
+        redact(&Redactor::default(), Kind::ControllerRevision, &mut revision);
         assert!(!revision.to_string().contains("canary"), "{revision}");
         assert_eq!(revision["data"]["spec"]["template"]["spec"]["containers"][0]["name"], "app");
 
         let mut pod = json!({"metadata": metadata, "spec": {"containers": [container]}});
-        redact(Kind::Pod, &mut pod);
+        redact(&Redactor::default(), Kind::Pod, &mut pod);
         assert!(!pod.to_string().contains("canary"));
     }
 
@@ -240,7 +232,7 @@ mod tests {
     fn secrets_of_a_command_line_are_gone_and_the_rest_stays() {
         let mut pod = json!({"spec": {"containers": [{"name": "app", "command": ["/app", "--verbose", "now"],
             "args": ["--token=abc1", "--db-password", "abc2", "--port", "80", "run"]}]}});
-        redact(Kind::Pod, &mut pod);
+        redact(&Redactor::default(), Kind::Pod, &mut pod);
         let container = &pod["spec"]["containers"][0];
         assert_eq!(container["command"], json!(["/app", "--verbose", "now"]));
         let hidden = json!(["--token=[redacted]", "--db-password", "[redacted]", "--port", "80", "run"]);
@@ -253,7 +245,7 @@ mod tests {
         let mut widget = json!({"metadata": {"name": "web"}, "data": {"x": "canary"}, "status": {"phase": "Ready"},
             "spec": {"password": "canary", "replicas": 2, "template": {"spec": {"containers": [
                 {"name": "app", "env": [{"name": "A", "value": "canary"}]}]}}}});
-        redact(kind, &mut widget);
+        redact(&Redactor::default(), kind, &mut widget);
         let text = widget.to_string();
         assert!(!text.contains("canary"), "{text}");
         assert!(text.contains("\"replicas\":2") && text.contains("\"phase\":\"Ready\""));

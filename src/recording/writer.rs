@@ -10,17 +10,25 @@ use super::line::{Entry, FORMAT, Header, What, millis};
 use super::redact::REMOVED;
 use crate::observation::{Observed, Target};
 use crate::policy::Policy;
+use crate::untrusted::Redactor;
 
 /// Writes one line per observation to `out`.
 pub(crate) struct Writer<W> {
     out: W,
+    redactor: Redactor,
     failed: Option<io::Error>,
 }
 
 impl<W: Write> Writer<W> {
     /// Writes the header.
-    pub(crate) fn new(out: W, started: jiff::Timestamp, targets: &[Target], policy: Policy) -> Self {
-        let mut writer = Self { out, failed: None };
+    pub(crate) fn new(
+        out: W,
+        started: jiff::Timestamp,
+        targets: &[Target],
+        policy: Policy,
+        redactor: Redactor,
+    ) -> Self {
+        let mut writer = Self { out, redactor, failed: None };
         writer.line(&Header {
             format: FORMAT,
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -34,7 +42,7 @@ impl<W: Write> Writer<W> {
 
     /// Writes an observation; `objects` are the redacted wire forms of the objects in it, in order.
     pub(crate) fn write(&mut self, at: Duration, observed: &Observed, objects: &[Value]) {
-        self.line(&Entry { at: millis(at), what: What::mirror(observed, objects) });
+        self.line(&Entry { at: millis(at), what: What::mirror(observed, objects, &self.redactor) });
     }
 
     fn line(&mut self, line: &impl Serialize) {

@@ -23,7 +23,7 @@ struct Raw(Value);
 impl Live {
     /// A connection of its own streams over the same way to the API server.
     pub(crate) fn again(&self) -> Self {
-        let mut again = Self::new(self.shared.access.clone(), false, self.settings);
+        let mut again = Self::new(self.shared.access.clone(), None, self.settings);
         again.clock.clone_from(&self.clock);
         again
     }

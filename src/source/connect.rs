@@ -18,6 +18,7 @@ use super::transport::{Built, Recipe};
 use super::{Arrival, FetchSettings, Live};
 use crate::observation::{Observed, Server};
 use crate::policy::ExecPlugins;
+use crate::untrusted::Redactor;
 
 /// What a connection is made from. The environment is read elsewhere and comes in as values.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct ConnectOptions {
     pub(crate) registry: RegistryOptions,
     /// Keep the redacted JSON of objects beside the narrow view.
     pub(crate) keep_raw: bool,
+    /// Learns every credential that is used.
+    pub(crate) redactor: Redactor,
     /// Last lines of each log.
     pub(crate) log_lines: u32,
     /// Our wall clock, for the difference to the server's.
@@ -77,6 +80,7 @@ impl ConnectOptions {
             proxy: ProxySettings::default(),
             registry: RegistryOptions::default(),
             keep_raw: false,
+            redactor: Redactor::default(),
             log_lines: 50,
             wall_clock,
         }
@@ -99,6 +103,7 @@ pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, Connec
     let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
     let server = Server { context, url: url.clone(), clock_unknown: true, ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
+    let keep_raw = keep_raw.then(|| recipe.options.redactor.clone());
     let access = Arc::new(Access::new(recipe, [client, logs], url));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.

@@ -15,6 +15,7 @@ use super::failure::{Failure, Status, quote};
 use super::watch::{Item, Line, Page};
 use crate::model::{self, Kind, ObjectMeta, Siblings};
 use crate::observation::Object;
+use crate::untrusted::Redactor;
 
 /// An object with its redacted JSON where that is kept.
 #[derive(Debug)]
@@ -27,7 +28,8 @@ pub(super) struct Shown {
 #[derive(Clone, Debug)]
 pub(super) struct Decoder {
     pub(super) kind: Kind,
-    pub(super) keep_raw: bool,
+    /// The JSON of each object is kept beside its narrow view, without secrets.
+    pub(super) keep_raw: Option<Redactor>,
     /// A snapshot of very many pods must not be held with everything that is the same in all of them.
     pub(super) siblings: Arc<Mutex<Siblings>>,
 }
@@ -142,11 +144,11 @@ impl Decoder {
     }
 
     fn decode(&self, json: &[u8]) -> Result<(Object, Option<Value>), serde_json::Error> {
-        if !self.keep_raw {
+        let Some(redactor) = &self.keep_raw else {
             return Ok((model::decode_slice(self.kind, json)?, None));
-        }
+        };
         let mut raw: Value = serde_json::from_slice(json)?;
-        crate::recording::redact(self.kind, &mut raw);
+        crate::recording::redact(redactor, self.kind, &mut raw);
         Ok((model::decode_value(self.kind, raw.clone())?, Some(raw)))
     }
 }
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     fn pods() -> Decoder {
-        Decoder { kind: Kind::Pod, keep_raw: false, siblings: Arc::default() }
+        Decoder { kind: Kind::Pod, keep_raw: None, siblings: Arc::default() }
     }
 
     #[test]
@@ -208,7 +210,7 @@ mod tests {
             "managedFields":[{}]},"status":{"qosClass":"Burstable"}}}"#;
         let Line::Applied(plain) = pods().line(line).unwrap() else { panic!() };
         assert!(plain.body.raw.is_none());
-        let recording = Decoder { keep_raw: true, ..pods() };
+        let recording = Decoder { keep_raw: Some(Redactor::default()), ..pods() };
         let Line::Applied(raw) = recording.line(line).unwrap() else { panic!() };
         assert_eq!(raw.body.raw.unwrap()["status"]["qosClass"], "Burstable");
     }

@@ -58,8 +58,8 @@ pub(crate) fn read(line: &[u8]) -> Said {
     let is_list = object.is_none();
     let kind = named.trim_end_matches("List");
     let kind = WATCHED.into_iter().find(|known| known.as_str() == kind).unwrap_or(Kind::Pod);
-    let plain = Decoder { kind, keep_raw: false, siblings: std::sync::Arc::default() };
-    let raw = Decoder { keep_raw: true, ..plain.clone() };
+    let plain = Decoder { kind, keep_raw: None, siblings: std::sync::Arc::default() };
+    let raw = Decoder { keep_raw: Some(crate::untrusted::Redactor::default()), ..plain.clone() };
     // What no JSON document of a Go program holds, such as 1e999, is read by one and not the other.
     let is_json = serde_json::from_slice::<Value>(line).is_ok();
     if is_list {

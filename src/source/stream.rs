@@ -19,13 +19,14 @@ use super::request;
 use super::watch::{Input, Output, Page, Read, Revision, Watch};
 use crate::model::{Kind, Siblings};
 use crate::observation::{Observed, Scope, Stream};
+use crate::untrusted::Redactor;
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 /// What the streams of a process share.
 pub(super) struct Shared {
     pub(super) access: Arc<Access>,
-    pub(super) keep_raw: bool,
+    pub(super) keep_raw: Option<Redactor>,
     /// Whether the server is believed to stream lists.
     pub(super) streaming_list: AtomicBool,
     /// How far the history had come when a consistent list was last asked for.
@@ -81,7 +82,7 @@ pub(super) async fn run(
     confirm: Arc<Notify>,
 ) {
     let siblings = Arc::clone(&shared.siblings);
-    let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw, siblings };
+    let decoder = Decoder { kind: stream.kind, keep_raw: shared.keep_raw.clone(), siblings };
     // A target is read anew now and then, so that no lost event can make us wait for ever.
     let shows_targets = match stream.scope {
         Scope::Name(_) => true,

@@ -23,7 +23,7 @@ use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
 use super::exec::{self, PluginFailure};
 use super::kubeconfig::{self, Found};
-use crate::untrusted::never_show;
+use crate::untrusted::Redactor;
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -96,9 +96,9 @@ impl Recipe {
                 auth.client_key_data = Some(STANDARD.encode(key).into());
             }
         }
+        learn(&self.options.redactor, &config);
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
-        hide(&config);
         let clients = match &config.proxy_url {
             Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
                 let why =
@@ -112,22 +112,22 @@ impl Recipe {
     }
 }
 
-/// What we log in with is shown nowhere, whoever says it. A file of a token that is replaced later is read by kube;
-/// what stands in it is a JWT, which is recognised by its form.
-fn hide(config: &Config) {
+/// What authenticates us is a secret in whatever the server says.
+fn learn(redactor: &Redactor, config: &Config) {
     let auth = &config.auth_info;
-    for secret in [&auth.token, &auth.password].into_iter().flatten() {
-        never_show(secret.expose_secret());
+    for secret in [&auth.token, &auth.password, &auth.client_key_data].into_iter().flatten() {
+        redactor.learn(secret.expose_secret());
     }
     if let Some(token) = auth.token_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
-        never_show(&token);
+        redactor.learn(&token);
     }
-    let password = |url: &Uri| {
-        let (userinfo, _) = url.authority()?.as_str().rsplit_once('@')?;
-        userinfo.split_once(':').map(|(_, password)| password.to_owned())
-    };
-    if let Some(password) = config.proxy_url.as_ref().and_then(password) {
-        never_show(&password);
+    let user = config.proxy_url.as_ref().and_then(Uri::authority);
+    if let Some((_, password)) = user
+        .and_then(|authority| authority.as_str().rsplit_once('@'))
+        .and_then(|(user, _)| user.split_once(':'))
+    {
+        redactor.learn(password);
+        redactor.learn(&String::from_utf8_lossy(&decoded(password)));
     }
 }
 

@@ -5,7 +5,7 @@
 //! Kubernetes' messages are full of the word secret: `secret "db" not found`, `used: secrets=10`.
 
 use std::borrow::Cow;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::planted::{self, Bug};
 
@@ -23,24 +23,15 @@ pub(crate) struct RedactPatternError {
     source: regex::Error,
 }
 
-/// What we log in with. It is a secret of the process, and so of every [`Redactor`].
-static OWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
-/// A shorter password is also a word.
-const LEAST_OWN: usize = 8;
-
-/// From now on this value is a secret wherever it stands: a server or a log may say it back to us.
-pub(crate) fn never_show(secret: &str) {
-    let secret = secret.trim();
-    let mut own = OWN.write().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() >= LEAST_OWN && !own.iter().any(|known| known == secret) {
-        own.push(secret.to_owned());
-    }
-}
+/// Shorter texts are no credentials of an API server, and would be found in words.
+const SHORTEST_VALUE: usize = 8;
 
 /// Replaces secrets by [`REDACTED`]. Replacing twice is replacing once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Redactor {
     user: Vec<Regex>,
+    /// Secrets by themselves, whatever their form; clones share them.
+    values: Arc<RwLock<Vec<String>>>,
 }
 
 /// What else must hold for a match of a known pattern to be a secret.
@@ -170,7 +161,22 @@ impl Redactor {
             Regex::new(pattern).map_err(|source| RedactPatternError { pattern: pattern.to_owned(), source })
         };
         let user = patterns.iter().map(|pattern| compile(pattern.as_ref()));
-        Ok(Self { user: user.collect::<Result<_, _>>()? })
+        Ok(Self { user: user.collect::<Result<_, _>>()?, values: Arc::default() })
+    }
+
+    /// From now on this value is a secret wherever it stands: a server that repeats our own credentials, in an error or
+    /// in a log, must not spread them.
+    pub(crate) fn learn(&self, value: &str) {
+        let value = value.trim();
+        if value.len() < SHORTEST_VALUE || REDACTED.contains(value) {
+            return;
+        }
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        if !values.iter().any(|known| known == value) {
+            values.push(value.to_owned());
+            // One may contain another.
+            values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        }
     }
 
     /// The text without secrets. Give it whole: a key may span lines.
@@ -179,9 +185,9 @@ impl Redactor {
         if planted::is(Bug::Unredacted) {
             return result;
         }
-        for own in OWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            if result.contains(own) {
-                result = Cow::Owned(result.replace(own, REDACTED));
+        for value in self.values.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if result.contains(value.as_str()) {
+                result = Cow::Owned(result.replace(value.as_str(), REDACTED));
             }
         }
         let lower = text.to_ascii_lowercase();
@@ -202,6 +208,12 @@ impl Redactor {
             return Vec::new();
         }
         self.redact(&lines.join("\n")).split('\n').map(str::to_owned).collect()
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -355,6 +367,20 @@ mod tests {
     ];
 
     #[test]
+    fn a_learnt_value_is_a_secret_wherever_it_stands_and_for_every_clone() {
+        let redactor = Redactor::default();
+        let clone = redactor.clone();
+        for value in ["opaque-7", "opaque-7-and-more\n", "short", "redacted"] {
+            redactor.learn(value);
+        }
+        let text = "denied xopaque-7x, opaque-7-and-more, short, redacted";
+        let shown = "denied x[redacted]x, [redacted], short, redacted";
+        assert_eq!(clone.redact(text), shown);
+        assert_eq!(clone.redact(shown), shown);
+        assert!(!format!("{clone:?}").contains("opaque"));
+    }
+
+    #[test]
     fn secrets_go_and_what_names_them_stays() {
         for (text, shown) in [
             ("postgres://app:hunter2@db:5432/shop", "postgres://app:[redacted]@db:5432/shop"),
@@ -436,13 +462,6 @@ mod tests {
         assert_eq!(redactor.redact("order of cust-4711"), "order of [redacted]");
         let error = Redactor::new(&["("]).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the pattern `(` as a regular expression");
-    }
-
-    #[test]
-    fn what_we_log_in_with_is_a_secret_wherever_it_stands_unless_it_is_a_word() {
-        never_show("an-opaque-credential\n");
-        never_show("short");
-        assert_eq!(redact("user an-opaque-credential: short"), "user [redacted]: short");
     }
 
     #[test]

@@ -5,10 +5,10 @@
 //! cargo test --test faults                       # all, eight at once
 //! cargo test --test faults -- f06 f10            # those whose name contains one of these
 //! cargo test --test faults -- --list
-//! cargo test --test faults -- --table --kubectl PATH --helm PATH > docs/reliability.md
+//! cargo test --release --test faults -- --table docs/reliability.md --kubectl PATH --helm PATH
 //! ```
 //!
-//! `--table` runs kubectl and Helm on the same servers and prints what became of all.
+//! `--table` runs kubectl and Helm on the same servers and writes what became of all, when all have ended.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -44,7 +44,7 @@ mod world;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
@@ -86,14 +86,28 @@ struct Peers {
     helm: Option<PathBuf>,
 }
 
+impl Peers {
+    /// Whether each of them can be run: the page is not written with half of its columns.
+    fn are_there(&self) -> Result<(), String> {
+        for (name, path) in [("kubectl", &self.kubectl), ("helm", &self.helm)] {
+            let Some(path) = path.as_ref().filter(|path| path.is_file()) else {
+                return Err(format!("--table compares with {name}: give its path with --{name} PATH"));
+            };
+            let version = Command::new(path).arg(if name == "helm" { "version" } else { "--help" }).output();
+            version.map_err(|error| format!("{} cannot be run: {error}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
 fn main() -> ExitCode {
     let mut filters = Vec::new();
-    let (mut list, mut table, mut peers) = (false, false, Peers::default());
+    let (mut list, mut page, mut peers) = (false, None, Peers::default());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
-            "--table" => table = true,
+            "--table" => page = arguments.next().map(PathBuf::from),
             egress::ALONE => {
                 egress::alone();
                 return ExitCode::SUCCESS;
@@ -126,33 +140,35 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if page.is_some()
+        && let Err(why) = peers.are_there()
+    {
+        eprintln!("error: {why}");
+        return ExitCode::FAILURE;
+    }
     let count = faults.len();
     let begun = Instant::now();
-    if !table {
-        println!("\nrunning {count} tests");
-    }
-    let outcomes = run_all(faults, &peers, !table);
-    if table {
-        print!("{}", table::markdown(&outcomes));
+    println!("\nrunning {count} tests");
+    let outcomes = run_all(faults, &peers);
+    if let Some(page) = page {
+        std::fs::write(page, table::markdown(&outcomes)).expect("a page that can be written");
     }
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.ours.is_err()).collect();
     for outcome in &failed {
         eprintln!("\n---- {} ----\n{}", outcome.name, outcome.ours.as_ref().err().map_or("", String::as_str));
     }
-    if !table {
-        let word = if failed.is_empty() { "ok" } else { "FAILED" };
-        println!(
-            "\ntest result: {word}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
-            count - failed.len(),
-            failed.len(),
-            known - count,
-            begun.elapsed().as_secs_f64()
-        );
-    }
+    let word = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {word}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        count - failed.len(),
+        failed.len(),
+        known - count,
+        begun.elapsed().as_secs_f64()
+    );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-fn run_all(faults: Vec<Fault>, peers: &Peers, talk: bool) -> Vec<Outcome> {
+fn run_all(faults: Vec<Fault>, peers: &Peers) -> Vec<Outcome> {
     let queue = Mutex::new(VecDeque::from(faults));
     let done = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -161,10 +177,8 @@ fn run_all(faults: Vec<Fault>, peers: &Peers, talk: bool) -> Vec<Outcome> {
                 loop {
                     let Some(fault) = lock(&queue).pop_front() else { return };
                     let outcome = run_one(&fault, peers);
-                    if talk {
-                        let word = if outcome.ours.is_ok() { "ok" } else { "FAILED" };
-                        println!("test {} ... {word}", outcome.name);
-                    }
+                    let word = if outcome.ours.is_ok() { "ok" } else { "FAILED" };
+                    println!("test {} ... {word}", outcome.name);
                     lock(&done).push(outcome);
                 }
             }));

@@ -11,8 +11,8 @@ row is a test of `tests/faults` that runs the built binary; kubectl and Helm ran
 on the same machine. Regenerated, numbers and all, by:
 
 ```sh
-cargo test --test faults -- --table --kubectl \"$(command -v kubectl)\" --helm \"$(command -v helm)\" \\
-  > docs/reliability.md
+cargo test --release --test faults -- --table docs/reliability.md \\
+  --kubectl \"$(command -v kubectl)\" --helm \"$(command -v helm)\"
 ```
 
 Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 could not be judged, 6 superseded.
@@ -22,6 +22,11 @@ rows that need them compare nothing (–), and neither do those about our own pr
 without one, its default, every row that says `timed out waiting` is one where it waits for ever. Helm applied a chart
 with the same Deployment before anything misbehaved. **Bold** is wrong: a pass that is none, a failure that is none,
 or no end.
+
+Where we take longer than they, it is on purpose. A pass rests on pods that have stayed ready for a second
+(`--stable-for 1s` here) and on a last look at them; kubectl and Helm pass on the counters of the Deployment alone, and
+with them an application that dies after its start. A refusal of what was allowed before is believed after ten seconds, and
+so is an object that is gone: an API server that starts and `kubectl replace --force` look the same for that long.
 
 | fault | what happens | rollout-guard | kubectl rollout status | helm install --wait |
 | --- | --- | --- | --- | --- |
@@ -36,7 +41,7 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
             Err(_) => "**the test failed**".to_owned(),
         };
         let peer = |run: &Option<Run>| match (run, outcome.right) {
-            (Some(run), Some(right)) => theirs(run, right),
+            (Some(run), Some(right)) => theirs(outcome.name, run, right),
             _ => "–".to_owned(),
         };
         let (kubectl, helm) = (peer(&outcome.kubectl), peer(&outcome.helm));
@@ -46,12 +51,15 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     page
 }
 
-fn theirs(run: &Run, right: i32) -> String {
+/// Here the Deployment's counters are complete and the pods cannot be seen: who never looks at them has nothing to miss.
+const UNSEEN: [&str; 2] = ["f12_server_stuck", "f15_pods_not_readable"];
+
+fn theirs(name: &str, run: &Run, right: i32) -> String {
     let took = run.took.as_secs_f64();
     match run.code {
         None => "**no end**: killed".to_owned(),
-        // what we do not judge without sight of the pods it never looks at
-        Some(0) if right == 0 || right == 4 => format!("exit 0 after {took:.1} s"),
+        Some(0) if right == 0 => format!("exit 0 after {took:.1} s"),
+        Some(0) if UNSEEN.contains(&name) => format!("exit 0 after {took:.1} s, without a look at the pods"),
         Some(0) => format!("**false pass** after {took:.1} s"),
         Some(code) if right == 0 => {
             format!("**false failure**, exit {code} after {took:.1} s: {}", word(run))
