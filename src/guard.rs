@@ -6,6 +6,7 @@ mod excuse;
 mod kinds;
 mod meant;
 mod movement;
+mod pending;
 mod pinned;
 #[cfg(test)]
 mod proofs;
@@ -103,10 +104,6 @@ const STALLED_AFTER: Duration = Duration::from_secs(600);
 /// And at least for this long: what Kubernetes takes to say what is wrong (40 s for a silent node, two minutes for a
 /// volume that is not mounted) knows nothing of our patience.
 const STALLED_NOT_BEFORE: Duration = Duration::from_secs(180);
-/// A failure waits this long for evidence that has been asked for.
-const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
-/// And this long for a controller that has a new template before it: what came is known then.
-const LOOKED_AT_WITHIN: Duration = Duration::from_secs(10);
 /// Looks are at least this frequent while nothing arrives.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -415,47 +412,6 @@ impl Guard {
         self.meaningless_since = why.as_ref().map(|_| self.meaningless_since.unwrap_or(now));
         let since = self.meaningless_since?;
         why.filter(|_| policy.instant || now.saturating_sub(since) >= MEANING_WITHIN)
-    }
-
-    /// A verdict waits for what explains it, and a failure of what is there for the proof that it is still so.
-    fn waits_for_proof(
-        &mut self,
-        store: &Store,
-        verdict: &Verdict,
-        policy: &Policy,
-        outlook: &mut Outlook,
-    ) -> bool {
-        let waits = self.waits_for_evidence(store, verdict, outlook);
-        let may_have_healed = matches!(verdict, Verdict::Failed(_)) && self.gone_since.is_none();
-        if !may_have_healed || !policy.proofs || store.now() >= policy.timeout {
-            return waits;
-        }
-        let mut proofs = self.unproved_failure(store, policy);
-        let proved = proofs.is_empty();
-        outlook.requests.append(&mut proofs);
-        waits || !proved
-    }
-
-    /// A verdict that will be explained waits a moment for logs and events that are on their way.
-    fn waits_for_evidence(&mut self, store: &Store, verdict: &Verdict, outlook: &Outlook) -> bool {
-        let explained = matches!(
-            verdict,
-            Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::NotFound | Verdict::Superseded(_)
-        );
-        let since = *self.deciding_since.get_or_insert(store.now());
-        // What has not been listed yet is not known to be absent: old pods may serve.
-        let open = |request: &Request| match &request.want {
-            Want::Watch(stream) => {
-                store.refused(stream).is_none() && store.sight(stream).is_none_or(|sight| !sight.listed)
-            }
-            want => store.answer(want).is_none(),
-        };
-        // Which revision came in place of this one is known once the controller has looked at the new template.
-        let unlooked_at = matches!(verdict, Verdict::Superseded(_))
-            && store.workload(&self.target.stream).is_some_and(|workload| !workload.is_observed());
-        let awaited = unlooked_at || outlook.requests.iter().any(open);
-        let within = if unlooked_at { LOOKED_AT_WITHIN } else { EVIDENCE_WITHIN };
-        explained && awaited && store.now().saturating_sub(since) < within
     }
 
     /// Nothing will arrive any more: a verdict that waited for evidence stands without it.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::place::kubectl;
 use super::{CauseCode, Diagnosis, Evidence, Finding, Hold, Prognosis};
-use crate::model::{FieldManager, Rollout, Workload};
+use crate::model::{FieldManager, Kind, Rollout, Workload};
 use crate::observation::{Request, Want};
 use crate::policy::Expectations;
 
@@ -56,12 +56,31 @@ pub(crate) fn superseded(
     });
     let finding =
         if older { rolled_back(rollout, revision) } else { super::rollout::superseded(after, uid, revision) };
+    let identities = template.zip(rollout.template_identity()).filter(|(was, is)| was != is);
+    let names = identities.and_then(|(was, is)| template_name(rollout, was).zip(template_name(rollout, is)));
+    let finding = match names {
+        Some((was, is)) => finding.with_evidence(Evidence::field(
+            after.object_ref(),
+            "spec.template",
+            format!("of {is}, was of {was}"),
+        )),
+        None => finding,
+    };
     let finding = match rollout.managers().first() {
         Some(manager) => finding.with_evidence(written_by(rollout, manager)),
         None => finding,
     };
     diagnosis.add(finding);
     diagnosis
+}
+
+/// The object that holds a template, whose name ends with the hash of it.
+fn template_name(rollout: &Rollout<'_>, identity: &str) -> Option<String> {
+    if rollout.workload.kind != Kind::Deployment {
+        return Some(format!("revision {identity}"));
+    }
+    let mut sets = rollout.store().replica_sets_of(&rollout.workload.metadata.uid);
+    sets.find(|set| set.metadata.uid == identity).map(|set| format!("ReplicaSet {}", set.metadata.name))
 }
 
 /// The spec or the template that was asked for by its number is gone: a later one is there.

@@ -33,7 +33,10 @@ pub(crate) fn so_far(session: &Session) -> Report {
 pub(crate) fn build(session: &Session) -> Report {
     let store = &session.store;
     let exit_code = session.exit_code();
-    let targets: Vec<Target> = session.guards.iter().map(|guard| target(session, guard)).collect();
+    let mut targets: Vec<Target> = session.guards.iter().map(|guard| target(session, guard)).collect();
+    if let Some(first) = targets.first_mut() {
+        first.warnings.extend(super::terms::clock(store));
+    }
     let verdict = targets
         .iter()
         .zip(&session.guards)

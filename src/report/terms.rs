@@ -1,6 +1,9 @@
 //! By what terms a target was judged: its policy, and what was applied.
 
+use std::time::Duration;
+
 use super::v1::{PolicySetting, Undo, Warning};
+use crate::duration;
 use crate::guard::Guard;
 use crate::model::Store;
 
@@ -24,7 +27,25 @@ pub(super) fn undo(store: &Store, guard: &Guard) -> Option<Undo> {
         revision: undone.revision,
         message: undone.message.clone(),
         note: undone.note.clone(),
-        duration_seconds: std::time::Duration::from_millis(undone.millis).as_secs_f64(),
+        duration_seconds: Duration::from_millis(undone.millis).as_secs_f64(),
+    })
+}
+
+/// A difference of clocks that is worth a word.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// The clock of this machine is wrong, or the API server's. Said once in a report.
+pub(super) fn clock(store: &Store) -> Option<Warning> {
+    let server = store.server().filter(|server| !server.clock_unknown)?;
+    let skew = Duration::from_millis(server.clock_offset_millis.unsigned_abs());
+    let minutes = (skew.as_secs() + 30) / 60;
+    let where_to = if server.clock_offset_millis > 0 { "behind" } else { "ahead of" };
+    (skew > SKEW).then(|| Warning {
+        code: "clock-skew".to_owned(),
+        message: format!(
+            "the clock of this machine is {} {where_to} the API server's; ages are counted by the API server's",
+            duration::short(Duration::from_secs(60 * minutes))
+        ),
     })
 }
 

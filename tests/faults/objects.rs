@@ -71,7 +71,15 @@ pub(crate) fn faults() -> Vec<Fault> {
             || Stage::new(completing(500, serve).skewed(3600)),
             20,
             0,
-            |run, _| assert!(run.took < Duration::from_secs(5), "{:?}", run.took),
+            |run, _| clocks_differ(run, "behind"),
+        ),
+        staged(
+            "f14_clock_one_hour_slow",
+            "the clock of the server is an hour behind ours",
+            || Stage::new(completing(500, serve).skewed(-3600)),
+            20,
+            0,
+            |run, _| clocks_differ(run, "ahead of"),
         ),
         staged(
             "f17_deleted_and_made_anew",
@@ -103,6 +111,8 @@ pub(crate) fn faults() -> Vec<Fault> {
             6,
             |run, _| {
                 assert_eq!(run.reason(), "rollout-superseded");
+                let said = run.report["targets"][0]["causes"][0]["evidence"].to_string();
+                assert!(said.contains("of ReplicaSet web-3, was of ReplicaSet web-2"), "{said}");
             },
         ),
         staged(
@@ -261,6 +271,12 @@ fn scaled() -> Stage {
         });
     });
     Stage::new(server)
+}
+
+fn clocks_differ(run: &Run, how: &str) {
+    assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
+    let said = run.report["targets"][0]["warnings"].to_string();
+    assert!(said.contains("clock-skew") && said.contains(&format!("1h {how} the API server's")), "{said}");
 }
 
 pub(crate) fn with_spec(field: &str, value: &Value) -> Server {

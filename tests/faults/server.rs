@@ -5,7 +5,7 @@ mod watch;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -114,7 +114,7 @@ struct Shared {
     opened: AtomicU64,
     streams_lists: AtomicBool,
     /// Added to the `Date` header.
-    skew: AtomicU64,
+    skew: AtomicI64,
     accepted: AtomicUsize,
     /// How many pieces of a flood were taken at most.
     flooded: AtomicUsize,
@@ -136,7 +136,7 @@ impl Server {
             ended: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             streams_lists: AtomicBool::new(true),
-            skew: AtomicU64::new(0),
+            skew: AtomicI64::new(0),
             accepted: AtomicUsize::new(0),
             flooded: AtomicUsize::new(0),
             applying: AtomicBool::new(false),
@@ -212,7 +212,7 @@ impl Server {
         self
     }
 
-    pub(crate) fn skewed(self, seconds: u64) -> Self {
+    pub(crate) fn skewed(self, seconds: i64) -> Self {
         self.shared.skew.store(seconds, Ordering::SeqCst);
         self
     }
@@ -366,7 +366,7 @@ fn send(socket: &mut TcpStream, bytes: &[u8]) -> bool {
 }
 
 fn date(shared: &Shared) -> String {
-    let skew = Duration::from_secs(shared.skew.load(Ordering::SeqCst));
+    let skew = jiff::SignedDuration::from_secs(shared.skew.load(Ordering::SeqCst));
     (jiff::Timestamp::now() + skew).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
