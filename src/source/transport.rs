@@ -20,7 +20,7 @@ use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
-use super::exec::{self, PluginFailure};
+use super::exec::{self, NoCredential};
 use super::kubeconfig::{self, Found};
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
@@ -85,7 +85,7 @@ impl Recipe {
         if let Some(exec) = config.auth_info.exec.take() {
             let Self { options: ConnectOptions { exec_plugins, stdin_is_terminal, path, .. } } = &self;
             let credential = exec::run(&exec, exec_plugins, *stdin_is_terminal, path.as_deref()).map_err(
-                |PluginFailure { why, help }| ConnectError::Credentials { url: url.clone(), why, help },
+                |NoCredential { why, help }| ConnectError::Credentials { url: url.clone(), why, help },
             )?;
             let auth = &mut config.auth_info;
             auth.token = credential.token.map(Into::into);
