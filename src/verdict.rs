@@ -78,6 +78,12 @@ impl Verdict {
             {
                 "credentials-rejected"
             }
+            // No answer of the server: its certificate is not trusted, or its history cannot be relied on.
+            Self::Indeterminate(Blindness::Refused(refusal) | Blindness::PodsRefused(refusal))
+                if refusal.code == 0 =>
+            {
+                "unreachable"
+            }
             Self::Indeterminate(Blindness::Refused(_)) => "workload-not-readable",
             Self::Indeterminate(Blindness::PodsRefused(_)) => "pods-not-readable",
             Self::Indeterminate(Blindness::Meaningless(_)) => "not-judgeable",

@@ -9,10 +9,11 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use kube::client::Body;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::ConnectOptions;
-use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER};
+use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER, Peer};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
@@ -44,7 +45,7 @@ const SLOW_BODY: u32 = 6;
 /// The way to the API server, shared by all calls.
 pub(super) struct Access {
     recipe: Recipe,
-    url: String,
+    peer: Peer,
     timeout: Duration,
     /// When the run is over.
     ends: Instant,
@@ -54,6 +55,8 @@ pub(super) struct Access {
     refused_at: Mutex<Option<Timestamp>>,
     current: Mutex<Current>,
     renewing: tokio::sync::Mutex<()>,
+    /// Counts renewals that have ended.
+    renewed: watch::Sender<u64>,
 }
 
 #[derive(Clone)]
@@ -70,7 +73,7 @@ pub(super) struct Whole {
 }
 
 impl Access {
-    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], url: String) -> Self {
+    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], peer: Peer) -> Self {
         let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
         let ends = Instant::now() + budget;
         let current = Mutex::new(Current { client, logs, generation: 0 });
@@ -78,13 +81,14 @@ impl Access {
         let refused_at = Mutex::default();
         Self {
             recipe,
-            url,
+            peer,
             timeout,
             ends,
             pinged,
             refused_at,
             current,
             renewing: tokio::sync::Mutex::new(()),
+            renewed: watch::Sender::new(0),
         }
     }
 
@@ -126,13 +130,31 @@ impl Access {
             return;
         }
         let client = tokio::time::timeout(RENEWAL, self.recipe.clone().client()).await;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.generation += 1;
-        match client {
-            Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
-            Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
-            Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
+        {
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            current.generation += 1;
+            match client {
+                Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
+                Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
+                Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
+            }
         }
+        self.renewed.send_modify(|times| *times += 1);
+    }
+
+    /// Whether credentials are being renewed now.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewing.try_lock().is_err()
+    }
+
+    /// Waits for the end of a renewal that is under way: a call with the old credentials would be refused.
+    pub(super) async fn settled(&self) {
+        drop(self.renewing.lock().await);
+    }
+
+    /// Tells when a renewal has ended.
+    pub(super) fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewed.subscribe()
     }
 
     /// Sends a GET and waits for a successful header for as long as that takes.
@@ -156,7 +178,7 @@ impl Access {
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
         let response = client.send(request).await.map_err(|error| {
-            let failure = failure::of_client(&error, &self.url);
+            let failure = failure::of_client(&error, &self.peer);
             tracing::debug!("GET {path}: {}", failure.message());
             failure
         })?;
@@ -231,7 +253,7 @@ impl Access {
         let answer = tokio::time::timeout(self.timeout, client.send(request))
             .await
             .map_err(|_| self.too_slow(self.timeout))?
-            .map_err(|error| failure::of_client(&error, &self.url))?;
+            .map_err(|error| failure::of_client(&error, &self.peer))?;
         let (parts, body) = answer.into_parts();
         if parts.status.is_success() {
             let body = self.collect(body, LONGEST_BODY).await?;
@@ -271,7 +293,7 @@ impl Access {
                     .await
                     .map_err(|_| self.too_slow(self.timeout))?;
                 let Some(frame) = frame else { return Ok(bytes) };
-                let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+                let frame = frame.map_err(|error| failure::of_client(&error, &self.peer))?;
                 if let Some(data) = frame.data_ref() {
                     bytes.extend_from_slice(data);
                 }
@@ -284,14 +306,14 @@ impl Access {
     }
 
     fn too_slow(&self, limit: Duration) -> Failure {
-        Failure::transport(format!("{} did not answer within {} s", self.url, limit.as_secs()))
+        Failure::transport(format!("{} did not answer within {} s", self.peer.url, limit.as_secs()))
     }
 }
 
 /// The body of a watch, or of a log that is followed, cut into lines.
 pub(super) struct Lines {
     body: Body,
-    url: String,
+    peer: Peer,
     buffer: Vec<u8>,
     /// Up to here there is no line end.
     searched: usize,
@@ -300,8 +322,8 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(response: Response<Body>, access: &Access) -> Self {
-        let url = access.url.clone();
-        Self { body: response.into_body(), url, buffer: Vec::new(), searched: 0, longest: LONGEST_LINE }
+        let peer = access.peer.clone();
+        Self { body: response.into_body(), peer, buffer: Vec::new(), searched: 0, longest: LONGEST_LINE }
     }
 
     /// The next line, or `None` at the end in good order. May be dropped and called again.
@@ -317,7 +339,7 @@ impl Lines {
                 return Err(Failure::transport(format!("a line longer than {} KiB", self.longest >> 10)));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+            let frame = frame.map_err(|error| failure::of_client(&error, &self.peer))?;
             if let Some(data) = frame.data_ref() {
                 self.buffer.extend_from_slice(data);
             }
