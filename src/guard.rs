@@ -8,7 +8,7 @@ mod meant;
 mod movement;
 mod pinned;
 #[cfg(test)]
-mod proofs;
+pub(crate) mod proofs;
 mod sight;
 mod starting;
 mod unchanged;

@@ -5,6 +5,7 @@
 //! cargo test --test faults                       # all, eight at once
 //! cargo test --test faults -- f06 f10            # those whose name contains one of these
 //! cargo test --test faults -- --list
+//! tests/faults/planted.sh                        # whether the suite notices the bugs of src/planted.rs
 //! cargo test --test faults -- --table --kubectl PATH --helm PATH > docs/reliability.md
 //! ```
 //!
@@ -28,6 +29,7 @@ mod hostile;
 mod identity;
 mod network;
 mod objects;
+mod planted;
 mod process;
 mod proxy;
 mod server;
@@ -91,13 +93,23 @@ fn main() -> ExitCode {
             "--table" => table = true,
             process::PANIC => process::panic_as_the_binary_would(),
             "--kubectl" => peers.kubectl = arguments.next().map(PathBuf::from),
+            "--planted" => {
+                let binary = arguments.next().map(PathBuf::from).expect("a binary that takes bugs");
+                return planted::prove(&binary);
+            }
             "--helm" => peers.helm = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
         }
     }
-    let all =
-        [network::faults(), objects::faults(), identity::faults(), process::faults(), hostile::faults()];
+    let all = [
+        network::faults(),
+        objects::faults(),
+        identity::faults(),
+        process::faults(),
+        hostile::faults(),
+        planted::faults(),
+    ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);
     let known = faults.len();

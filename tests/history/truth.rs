@@ -98,11 +98,19 @@ impl Truth {
         (always && now, ever || now)
     }
 
-    /// Whether a pod that satisfies this was ever seen before that moment.
-    pub(crate) fn any_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> bool {
+    /// When a pod that satisfies this was first seen, if it was before that moment.
+    pub(crate) fn first_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> Option<Instant> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pods = changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Pod");
-        pods.any(|change| is(&change.object))
+        pods.find(|change| is(&change.object)).map(|change| change.at)
+    }
+
+    /// Every version that the pod of that name had until then.
+    pub(crate) fn versions_of_pod(&self, name: &str, to: Instant) -> Vec<Value> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Pod");
+        let of_name = pods.filter(|change| change.object["metadata"]["name"] == name);
+        of_name.map(|change| change.object.clone()).collect()
     }
 
     /// Every template that the Deployments had until then: uid and image, in order.
