@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::evidence::{self, image_of};
-use crate::fleet::{Course, Fleet};
 use crate::game::{End, PEACE, TIMEOUT};
+use crate::plot::Plot;
 use crate::server::CANARY;
 use crate::truth::Truth;
 use crate::way::{SLOWEST, Way};
@@ -21,11 +21,6 @@ const FRESH: Duration = Duration::from_secs(5 + SLOWEST + 6);
 const BUDGET: usize = 33;
 /// A complete rollout passes in this time where nothing misbehaves: settling takes 10 s.
 const SOON: Duration = Duration::from_secs(25);
-
-/// An image that cannot be pulled ends the wait after 30 s; the rest is for proofs and a machine under load.
-const PULL_TOLD_IN: Duration = Duration::from_secs(30 + 12);
-/// Containers that end 3 s after they are Ready are told of after a few ends.
-const CRASH_TOLD_IN: Duration = Duration::from_secs(75);
 
 /// How the binary ended.
 pub(crate) struct Ran {
@@ -44,7 +39,7 @@ pub(crate) struct Game<'a> {
     pub(crate) calm: bool,
     pub(crate) plain: bool,
     pub(crate) end: End,
-    pub(crate) fleet: &'a Fleet,
+    pub(crate) plot: &'a Plot,
     pub(crate) truth: &'a Truth,
     pub(crate) way: &'a Way,
     pub(crate) folder: &'a Path,
@@ -188,46 +183,31 @@ impl Game<'_> {
                 problem(&format!("V2: {wrong}"));
             }
         }
-        if reason == "not-found" && self.fleet.course != Course::Recreated {
+        let must = self.plot.must();
+        if reason == "not-found" && !self.plot.is_remade() {
             problem("V2: not found, though it was there all the time");
         }
-        let light = self.fleet.dark.is_none_or(|(_, to)| to < PEACE);
-        if light && undecided && !ended && !self.may_be_undecided() {
+        let light = self.plot.dark().0.is_none_or(|(_, to)| to < PEACE);
+        if light && undecided && !ended && (self.calm || !must.may_be_undecided) {
             problem("V3: no verdict, though the way was free for a minute");
         }
-        let heals = matches!(
-            self.fleet.course,
-            Course::Healthy | Course::ObservedLate | Course::LongComplete | Course::Scaled
-        );
-        if heals && light && !is_pass && !ended {
+        if must.pass && light && !is_pass && !ended {
             problem("V3: no pass of what completed in time");
         }
         let soon = SOON + self.late;
-        let quick = heals && self.calm && self.fleet.course != Course::Scaled;
-        if quick && is_pass {
+        if must.at_once && self.calm && is_pass {
             let (long, _) = self.truth.complete(said.uid, said.image, ran.ended - soon, ran.ended);
             if long && ran.ended - ran.begun > soon {
                 problem("V3: a pass long after it was complete");
             }
         }
-        let told_in = match self.fleet.course {
-            Course::PullFails => PULL_TOLD_IN,
-            Course::CrashAfterReady => CRASH_TOLD_IN,
-            _ => return problems,
-        };
-        if let Some(since) = trouble.filter(|_| self.calm) {
+        if let (Some(told_in), Some(since), true) = (must.fail_in, trouble, self.calm) {
             let took = ran.ended - since.max(ran.begun);
             if took > told_in + self.late {
                 problem(&format!("V3: {took:?} after the first trouble of its pods"));
             }
         }
         problems
-    }
-
-    /// Whether no verdict may be the right end where the way was free at last: what breaks for most of the time and
-    /// then heals may have been seen too late for either.
-    fn may_be_undecided(&self) -> bool {
-        !self.calm && matches!(self.fleet.course, Course::CrashAfterReady | Course::DiesUnseen)
     }
 
     /// V6.
@@ -252,10 +232,11 @@ impl Game<'_> {
 
 fn is_in_trouble(pod: &Value) -> bool {
     let state = &pod["status"]["containerStatuses"][0]["state"];
-    state["terminated"].is_object() || state["waiting"]["reason"] == "ErrImagePull"
+    state["terminated"]["exitCode"].as_i64().is_some_and(|code| code != 0)
+        || state["waiting"]["reason"] == "ErrImagePull"
 }
 
-/// The uid and the image of the Deployment that was shown first, and V5: every object that was shown in an older
+/// The uid and the image of the workload that was shown first, and V5: every object that was shown in an older
 /// version than before.
 fn shown(recording: &str) -> (Option<(String, String)>, Vec<String>) {
     let mut first = None;

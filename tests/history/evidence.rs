@@ -68,10 +68,11 @@ pub(crate) fn image_of(pod: &Value) -> &str {
 fn shows(object: &Value, path: &str, quoted: &str) -> bool {
     let Some(found) = at(object, path) else { return false };
     match found {
-        // a secret follows, and what a terminal would act on
+        // in the middle are a secret, and what a terminal would act on
         Value::String(text) => {
-            let harmless = text.split(" https://").next().unwrap_or_default();
-            !harmless.is_empty() && quoted.starts_with(harmless)
+            let before = text.split(" https://").next().unwrap_or_default();
+            let after = text.rsplit(']').next().unwrap_or_default();
+            !text.is_empty() && quoted.starts_with(before) && quoted.ends_with(after)
         }
         Value::Object(fields) if path.ends_with(".terminated") => {
             let said = [("exitCode", "exitCode"), ("reason", "reason"), ("finishedAt", "finished")];

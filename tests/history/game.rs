@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::checks::{self, Ran};
-use crate::fleet::Fleet;
+use crate::plot::Plot;
 use crate::random::Random;
 use crate::rig::Rig;
 use crate::server::Server;
@@ -63,10 +63,10 @@ pub(crate) async fn play(
     let namespace = format!("h-{seed:x}-{}", GAMES.fetch_add(1, Ordering::Relaxed));
     rig.namespace(&namespace).await?;
     let mut random = Random(seed);
-    let mut fleet = Fleet::new(&mut random, jiff::Timestamp::now());
+    let mut plot = Plot::new(&mut random, jiff::Timestamp::now());
     let calm = random.one_in(5);
     if calm {
-        fleet.dark = None;
+        plot.lighten();
     }
     let plain = random.one_in(2);
     let end = match random.below(8) {
@@ -75,16 +75,18 @@ pub(crate) async fn play(
         _ => End::Itself,
     };
     let mut watching = JoinSet::new();
-    let truth = Truth::watch(&rig.client, &namespace, &mut watching);
+    let truth = Truth::watch(&rig.client, &namespace, &plot, &mut watching);
     let mut server = Server::new(rig.client.clone(), namespace.clone());
-    fleet.second(0, &mut random, &mut server);
+    plot.second(0, &mut random, &mut server);
     server.flush().await?;
-    let way = Way::new((rig.client.clone(), rig.api_port), random.next(), calm, fleet.dark, fleet.refused);
+    let (dark, refused) = plot.dark();
+    let way = Way::new((rig.client.clone(), rig.api_port), random.next(), calm, dark, refused);
     let (port, _open) = way.open(plain).await?;
     let path = folder.join(&namespace);
     fs::create_dir_all(&path).map_err(|error| error.to_string())?;
     fs::write(path.join("kubeconfig"), rig.kubeconfig(&namespace, port, plain)?)
         .map_err(|error| error.to_string())?;
+    let target = format!("{}/web", plot.kind().1);
     let late = Cell::new(Duration::ZERO);
     let script = async {
         let begun = Instant::now();
@@ -93,7 +95,7 @@ pub(crate) async fn play(
         clock.tick().await;
         for second in 1.. {
             clock.tick().await;
-            fleet.second(second, &mut random, &mut server);
+            plot.second(second, &mut random, &mut server);
             if let Err(error) = server.flush().await {
                 return error;
             }
@@ -103,7 +105,7 @@ pub(crate) async fn play(
         String::new()
     };
     let ran = tokio::select! {
-        ran = guard(&path, &namespace, end, planted) => ran?,
+        ran = guard(&path, (&namespace, &target), end, planted) => ran?,
         error = script => return Err(error),
     };
     if let Some(failure) = truth.failure() {
@@ -113,7 +115,7 @@ pub(crate) async fn play(
         calm,
         plain,
         end,
-        fleet: &fleet,
+        plot: &plot,
         truth: &truth,
         way: &way,
         folder: &path,
@@ -123,8 +125,8 @@ pub(crate) async fn play(
     let (word, mut problems) = game.check(&ran);
     for problem in &mut problems {
         *problem = format!(
-            "seed {seed}: {:?}, {}, {}: {problem}",
-            fleet.course,
+            "seed {seed}: {}, {}, {}: {problem}",
+            plot.name(),
             if calm { "calm" } else { "troubled" },
             if plain { "by requests" } else { "by bytes" }
         );
@@ -137,7 +139,12 @@ pub(crate) async fn play(
 }
 
 /// Runs the binary to its end.
-async fn guard(folder: &Path, namespace: &str, end: End, planted: Option<&Planted>) -> Result<Ran, String> {
+async fn guard(
+    folder: &Path,
+    (namespace, target): (&str, &str),
+    end: End,
+    planted: Option<&Planted>,
+) -> Result<Ran, String> {
     let file = |name: &str| folder.join(name);
     let create = |name: &str| fs::File::create(file(name)).map_err(|error| error.to_string());
     let product = || Path::new(env!("CARGO_BIN_EXE_rollout-guard"));
@@ -147,7 +154,7 @@ async fn guard(folder: &Path, namespace: &str, end: End, planted: Option<&Plante
         .envs(planted.map(|planted| ("PLANTED_BUG", &planted.bug)))
         .env("HOME", folder)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .args(["wait", "deploy/web", "-n", namespace, "--request-timeout", "5s", "--stable-for", "10s"])
+        .args(["wait", target, "-n", namespace, "--request-timeout", "5s", "--stable-for", "10s"])
         .arg(format!("--timeout={TIMEOUT}s"))
         .arg("--kubeconfig")
         .arg(file("kubeconfig"))

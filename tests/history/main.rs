@@ -28,10 +28,13 @@ mod evidence;
 #[path = "../../src/simulation/fleet.rs"]
 mod fleet;
 mod game;
+mod job;
+mod plot;
 #[path = "../../src/simulation/random.rs"]
 mod random;
 mod rig;
 mod server;
+mod set;
 mod truth;
 mod way;
 

@@ -205,8 +205,10 @@ fn role(target: &Target, page: &mut Page<'_>) {
     page.gap();
     page.line("this Role allows it; rollout-guard rbac prints it with an account and a binding:");
     for line in role.lines() {
-        let line = page.text(line);
-        page.line(&format!("    {line}"));
+        // what is made harmless loses the spaces before it, which mean something here
+        let text = line.trim_start();
+        let indent = " ".repeat(4 + line.len() - text.len());
+        page.line(&format!("{indent}{}", page.text(text)));
     }
 }
 
