@@ -6,6 +6,7 @@
 //! cargo test --test faults -- f06 f10            # those whose name contains one of these
 //! cargo test --test faults -- --list
 //! cargo test --release --test faults -- --table docs/reliability.md --kubectl PATH --helm PATH
+//! tests/faults/planted.sh                        # whether the suite notices the bugs of src/planted.rs
 //! ```
 //!
 //! `--table` runs kubectl and Helm on the same servers and writes what became of all, when all have ended.
@@ -31,6 +32,7 @@ mod hostile;
 mod identity;
 mod network;
 mod objects;
+mod planted;
 mod process;
 mod proxy;
 mod secrets;
@@ -113,6 +115,10 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             "--kubectl" => peers.kubectl = arguments.next().map(PathBuf::from),
+            "--planted" => {
+                let binary = arguments.next().map(PathBuf::from).expect("a binary that takes bugs");
+                return planted::prove(&binary);
+            }
             "--helm" => peers.helm = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
@@ -129,6 +135,7 @@ fn main() -> ExitCode {
         egress::faults(),
         hostile::faults(),
         secrets::faults(),
+        planted::faults(),
     ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);

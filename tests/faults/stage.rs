@@ -99,8 +99,8 @@ impl Stage {
 
     /// Our binary with this stage's arguments, not yet started.
     pub(crate) fn command(&self, timeout: u64) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollout-guard"));
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        let mut command = crate::planted::binary();
+        command.env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.args(["wait", "deploy/web", "-n", "shop", "--request-timeout", "2s"]);
         command.args(["--stable-for", self.stable_for]);
         command.arg("--timeout").arg(format!("{timeout}s"));

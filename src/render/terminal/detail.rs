@@ -2,6 +2,7 @@
 
 use super::coded;
 use super::page::Page;
+use crate::rbac;
 use crate::render::style::Tone;
 use crate::report::{Cause, Evidence, Target};
 use crate::untrusted::Untrusted;
@@ -28,6 +29,7 @@ pub(super) fn detail(target: &Target, page: &mut Page<'_>) {
     } else {
         pods(target, page);
         advice(&[advice_without_cause(&target.reason, target.single_look).to_owned()], &[], page);
+        role(target, page);
         page.gap();
     }
     // What may explain the root cause stands beside it.
@@ -191,6 +193,22 @@ fn pods(target: &Target, page: &mut Page<'_>) {
     let left = current.len().saturating_sub(MAX_PODS) as u64 + target.pods_omitted;
     if left > 0 {
         page.line(&format!("  and {left} more pod{}", if left == 1 { "" } else { "s" }));
+    }
+}
+
+/// The Role that an account lacks, to be handed to whoever may create it.
+fn role(target: &Target, page: &mut Page<'_>) {
+    if !matches!(target.reason.as_str(), "workload-not-readable" | "pods-not-readable") {
+        return;
+    }
+    let Some(role) = rbac::role(&target.kind, &target.namespace, &target.name) else { return };
+    page.gap();
+    page.line("this Role allows it; rollout-guard rbac prints it with an account and a binding:");
+    for line in role.lines() {
+        // what is made harmless loses the spaces before it, which mean something here
+        let text = line.trim_start();
+        let indent = " ".repeat(4 + line.len() - text.len());
+        page.line(&format!("{indent}{}", page.text(text)));
     }
 }
 
