@@ -41,7 +41,8 @@ const SLOW_BODY: u32 = 6;
 /// The way to the API server, shared by all calls.
 pub(super) struct Access {
     recipe: Recipe,
-    url: String,
+    /// The URL, and the proxy before it; for a person.
+    way: String,
     timeout: Duration,
     /// When the run is over.
     ends: Instant,
@@ -67,7 +68,7 @@ pub(super) struct Whole {
 }
 
 impl Access {
-    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], url: String) -> Self {
+    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], way: String) -> Self {
         let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
         let ends = Instant::now() + budget;
         let current = Mutex::new(Current { client, logs, generation: 0 });
@@ -75,7 +76,7 @@ impl Access {
         let refused_at = Mutex::default();
         Self {
             recipe,
-            url,
+            way,
             timeout,
             ends,
             pinged,
@@ -153,7 +154,7 @@ impl Access {
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
         let response = client.send(request).await.map_err(|error| {
-            let failure = failure::of_client(&error, &self.url);
+            let failure = failure::of_client(&error, &self.way);
             tracing::debug!("GET {path}: {}", failure.message());
             failure
         })?;
@@ -219,7 +220,7 @@ impl Access {
         let answer = tokio::time::timeout(self.timeout, client.send(request))
             .await
             .map_err(|_| self.too_slow(self.timeout))?
-            .map_err(|error| failure::of_client(&error, &self.url))?;
+            .map_err(|error| failure::of_client(&error, &self.way))?;
         let (parts, body) = answer.into_parts();
         if parts.status.is_success() {
             let body = self.collect(body, LONGEST_BODY).await?;
@@ -250,7 +251,7 @@ impl Access {
                     .await
                     .map_err(|_| self.too_slow(self.timeout))?;
                 let Some(frame) = frame else { return Ok(bytes) };
-                let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+                let frame = frame.map_err(|error| failure::of_client(&error, &self.way))?;
                 if let Some(data) = frame.data_ref() {
                     bytes.extend_from_slice(data);
                 }
@@ -263,14 +264,14 @@ impl Access {
     }
 
     fn too_slow(&self, limit: Duration) -> Failure {
-        Failure::transport(format!("{} did not answer within {} s", self.url, limit.as_secs()))
+        Failure::transport(format!("{} did not answer within {} s", self.way, limit.as_secs()))
     }
 }
 
 /// The body of a watch, cut into lines.
 pub(super) struct Lines {
     body: Body,
-    url: String,
+    way: String,
     buffer: Vec<u8>,
     /// Up to here there is no line end.
     searched: usize,
@@ -278,7 +279,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(response: Response<Body>, access: &Access) -> Self {
-        Self { body: response.into_body(), url: access.url.clone(), buffer: Vec::new(), searched: 0 }
+        Self { body: response.into_body(), way: access.way.clone(), buffer: Vec::new(), searched: 0 }
     }
 
     /// The next line, or `None` at the end in good order. May be dropped and called again.
@@ -294,7 +295,7 @@ impl Lines {
                 return Err(Failure::transport("a line of a watch longer than 16 MiB"));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+            let frame = frame.map_err(|error| failure::of_client(&error, &self.way))?;
             if let Some(data) = frame.data_ref() {
                 self.buffer.extend_from_slice(data);
             }

@@ -197,7 +197,7 @@ pub(crate) fn quote(body: &[u8]) -> String {
     one_line.trim().to_owned()
 }
 
-/// Reads an error of the client. Its own text is not used where credentials are involved, because it can hold
+/// Reads an error of the client; `url` names the server and the proxy before it. Its own text is not used where credentials are involved, because it can hold
 /// the output and the environment of a credential plugin.
 pub(crate) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
     let mut texts = Vec::new();
@@ -230,6 +230,12 @@ pub(crate) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
     if texts.iter().any(|text| text.contains("dns error") || text.contains("failed to lookup address")) {
         return Failure::transport(format!("cannot reach {url}: its host name does not resolve"));
     }
+    if texts.iter().any(|text| text.contains("proxy authorization required")) {
+        return Failure::transport(format!("cannot reach {url}: the proxy wants a user and password"));
+    }
+    if texts.iter().any(|text| text.contains("SOCKS error: failed to create underlying connection")) {
+        return Failure::transport(format!("cannot reach {url}: no connection to the proxy"));
+    }
     let last = texts.last().map_or("", String::as_str);
     Failure::transport(format!("cannot reach {url}: {}", quote(last.as_bytes())))
 }
@@ -253,6 +259,12 @@ fn of_tls(text: &str) -> Option<String> {
     let why = match text.split_once("invalid peer certificate: ") {
         Some((_, why)) if why.contains("UnknownIssuer") => {
             "its certificate is not signed by the certificate authority of the kubeconfig".to_owned()
+        }
+        // every cluster names its own authority "kubernetes"
+        Some((_, why)) if why.contains("BadSignature") => {
+            "its certificate is not signed by the certificate authority of the kubeconfig, but by another of the \
+             same name, as that of another cluster is"
+                .to_owned()
         }
         Some((_, why)) if why.contains("NotValidForName") || why.contains("not valid for name") => {
             format!(
@@ -334,6 +346,14 @@ mod tests {
         let failure = of_client(&error, "https://k");
         assert_eq!(failure.class(), Class::Final);
         assert!(failure.message().contains("certificate authority of the kubeconfig"));
+    }
+
+    #[test]
+    fn an_authority_of_the_same_name_is_known_as_another() {
+        let error = io::Error::other("invalid peer certificate: BadSignature");
+        let failure = of_client(&error, "https://k");
+        assert_eq!(failure.class(), Class::Final);
+        assert!(failure.message().contains("but by another of the same name"));
     }
 
     #[test]

@@ -38,6 +38,8 @@ const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+const SOCKS_PORT: u16 = 1080;
+
 /// How to build a client, any number of times: credentials are renewed by building it again.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
@@ -50,6 +52,8 @@ pub(super) struct Built {
     /// Logs have a connection of their own: megabytes of them must not delay what is decided on.
     pub(super) logs: kube::Client,
     pub(super) url: String,
+    /// The URL, and the proxy before it without its password: what there was no way over.
+    pub(super) way: String,
     pub(super) context: String,
     pub(super) default_namespace: String,
 }
@@ -105,7 +109,11 @@ impl Recipe {
             _ => clients(&config),
         };
         let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
-        Ok(Built { client, logs, url, context, default_namespace })
+        let way = match &config.proxy_url {
+            Some(proxy) => format!("{url} through the proxy {}", shown(proxy)),
+            None => url.clone(),
+        };
+        Ok(Built { client, logs, url, way, context, default_namespace })
     }
 }
 
@@ -132,7 +140,7 @@ fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
     }
     Ok(match &config.proxy_url {
         None => over!(tcp()),
-        Some(proxy) if proxy.scheme_str() == Some("socks5") => over!(SocksV5::new(proxy.clone(), tcp())),
+        Some(proxy) if proxy.scheme_str() == Some("socks5") => over!(socks(proxy)),
         Some(proxy) if proxy.scheme_str() == Some("https") => {
             let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp())?;
             over!(authorized(Tunnel::new(proxy.clone(), to_proxy), proxy))
@@ -165,7 +173,7 @@ pub(super) fn outside(proxy: Option<&str>) -> Result<Outside, String> {
     let Some(proxy) = proxy else { return Ok(over!(&nowhere, tcp())) };
     let proxy: Uri = proxy.parse().map_err(|_| "the URL of the proxy is malformed".to_owned())?;
     Ok(match proxy.scheme_str() {
-        Some("socks5") => over!(&nowhere, SocksV5::new(proxy.clone(), tcp())),
+        Some("socks5") => over!(&nowhere, socks(&proxy)),
         Some("https") => {
             let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp());
             let to_proxy = to_proxy.map_err(|error| error.to_string())?;
@@ -225,11 +233,37 @@ fn tcp() -> HttpConnector {
     connector
 }
 
+/// The user and password of a URL, if it has any, as they are written.
+fn user_info(proxy: &Uri) -> Option<&str> {
+    proxy.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map(|(user, _)| user)
+}
+
+/// A proxy without its user and password.
+fn shown(proxy: &Uri) -> String {
+    let host = proxy.authority().map_or("", |authority| authority.as_str());
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{}://{host}", proxy.scheme_str().unwrap_or("http"))
+}
+
+/// A SOCKS proxy; it resolves the name of the server, as for Go programs.
+fn socks(proxy: &Uri) -> SocksV5<HttpConnector> {
+    let connector = SocksV5::new(with_port(proxy, SOCKS_PORT), tcp());
+    let Some(user_info) = user_info(proxy) else { return connector };
+    let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+    let text = |part| String::from_utf8_lossy(&decoded(part)).into_owned();
+    connector.with_auth(text(user), text(password))
+}
+
+/// The URL with that port, if it names none.
+fn with_port(url: &Uri, port: u16) -> Uri {
+    let Some(host) = url.host().filter(|_| url.port().is_none()) else { return url.clone() };
+    let scheme = url.scheme_str().unwrap_or("http");
+    format!("{scheme}://{host}:{port}").parse().unwrap_or_else(|_| url.clone())
+}
+
 /// Adds the user and password of the proxy's URL, if it has any.
 fn authorized<C>(tunnel: Tunnel<C>, proxy: &Uri) -> Tunnel<C> {
-    let user_info =
-        proxy.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map(|(user, _)| user);
-    match user_info.and_then(|user| HeaderValue::from_str(&basic(&decoded(user))).ok()) {
+    match user_info(proxy).and_then(|user| HeaderValue::from_str(&basic(&decoded(user))).ok()) {
         Some(mut header) => {
             header.set_sensitive(true);
             tunnel.with_auth(header)
@@ -264,6 +298,35 @@ fn basic(credentials: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is left to the kernel over HTTP/1.1 and within a proxy's tunnel: no test can lose packets of a loopback.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_looks_after_every_connection() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
+        let stream = tcp().oneshot(url).await.unwrap().into_inner();
+        let socket = socket2::SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        let noticed = KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES;
+        assert!(noticed <= Duration::from_secs(25) && UNACKNOWLEDGED <= Duration::from_secs(25));
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        let proxy = |text: &str| text.parse::<Uri>().unwrap();
+        assert_eq!(shown(&proxy("http://ci:s3cret@proxy.corp:3128/x")), "http://proxy.corp:3128");
+        assert_eq!(shown(&proxy("socks5://proxy.corp")), "socks5://proxy.corp");
+        assert_eq!(
+            with_port(&proxy("socks5://ci:x@proxy.corp"), SOCKS_PORT),
+            proxy("socks5://proxy.corp:1080")
+        );
+        assert_eq!(with_port(&proxy("socks5://[fd00::1]:9"), SOCKS_PORT), proxy("socks5://[fd00::1]:9"));
+    }
 
     #[test]
     fn the_password_of_a_proxy_is_decoded_before_it_is_encoded() {
