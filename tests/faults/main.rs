@@ -30,10 +30,14 @@ mod network;
 mod objects;
 mod process;
 mod proxy;
+mod renewal;
 mod server;
 mod stage;
 mod story;
 mod table;
+mod tls;
+mod tunnel;
+mod wire;
 mod world;
 
 use std::collections::VecDeque;
@@ -96,8 +100,16 @@ fn main() -> ExitCode {
             filter => filters.push(filter.to_owned()),
         }
     }
-    let all =
-        [network::faults(), objects::faults(), identity::faults(), process::faults(), hostile::faults()];
+    let all = [
+        network::faults(),
+        objects::faults(),
+        identity::faults(),
+        process::faults(),
+        hostile::faults(),
+        wire::faults(),
+        tunnel::faults(),
+        renewal::faults(),
+    ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);
     let known = faults.len();
