@@ -306,7 +306,7 @@ impl Access {
     }
 
     fn too_slow(&self, limit: Duration) -> Failure {
-        Failure::transport(format!("{} did not answer within {} s", self.peer.url, limit.as_secs()))
+        Failure::transport(format!("{} did not answer within {} s", self.peer.way, limit.as_secs()))
     }
 }
 

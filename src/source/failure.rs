@@ -35,8 +35,17 @@ pub(crate) enum Failure {
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) url: String,
+    /// The URL, and the proxy before it without its password: what there was no way over.
+    pub(crate) way: String,
     /// Its authority is named by the kubeconfig, and not one of those that this machine trusts.
     pub(crate) own_authority: bool,
+}
+
+impl Peer {
+    /// A server without a proxy before it.
+    pub(crate) fn new(url: String, own_authority: bool) -> Self {
+        Self { way: url.clone(), url, own_authority }
+    }
 }
 
 /// A `Status` of the API, as far as it decides anything.
@@ -224,7 +233,7 @@ pub(crate) fn quote(body: &[u8]) -> String {
 
 /// Reads an error of the client.
 pub(crate) fn of_client(error: &(dyn Error + 'static), peer: &Peer) -> Failure {
-    let Peer { url, own_authority } = peer;
+    let Peer { way: url, own_authority, .. } = peer;
     let mut texts = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -251,6 +260,12 @@ pub(crate) fn of_client(error: &(dyn Error + 'static), peer: &Peer) -> Failure {
     if texts.iter().any(|text| text.contains("dns error") || text.contains("failed to lookup address")) {
         return Failure::transport(format!("cannot reach {url}: its host name does not resolve"));
     }
+    if texts.iter().any(|text| text.contains("proxy authorization required")) {
+        return Failure::transport(format!("cannot reach {url}: the proxy wants a user and password"));
+    }
+    if texts.iter().any(|text| text.contains("SOCKS error: failed to create underlying connection")) {
+        return Failure::transport(format!("cannot reach {url}: no connection to the proxy"));
+    }
     let last = texts.last().map_or("", String::as_str);
     Failure::transport(format!("cannot reach {url}: {}", quote(last.as_bytes())))
 }
@@ -274,7 +289,7 @@ mod tests {
     use super::*;
 
     fn peer(url: &str) -> Peer {
-        Peer { url: url.to_owned(), own_authority: true }
+        Peer::new(url.to_owned(), true)
     }
 
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {

@@ -206,7 +206,7 @@ async fn send(
     let mut way = transport::outside(proxy.as_deref(), authority)?;
     let answered = async { way.ready().await?.call(request).await }.await;
     let (parts, body) = answered
-        .map_err(|error| failure::of_client(error.as_ref(), &Peer { url, own_authority }).message())?;
+        .map_err(|error| failure::of_client(error.as_ref(), &Peer::new(url, own_authority)).message())?;
     tracing::debug!("identity provider: {}", parts.status);
     Ok((parts.status, body))
 }

@@ -116,6 +116,14 @@ impl Via {
     }
 }
 
+impl Via {
+    /// The URL for a person: no user and password are in it.
+    pub(super) fn shown(&self) -> String {
+        let (Self::Http { url, .. } | Self::Socks { url, .. }) = self;
+        url.to_string().trim_end_matches('/').to_owned()
+    }
+}
+
 /// With the port that SOCKS has by default; whoever connects knows only those of HTTP.
 fn with_port(url: Uri) -> Uri {
     let (None, Some(host)) = (url.port(), url.host()) else { return url };

@@ -42,6 +42,8 @@ const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+const SOCKS_PORT: u16 = 1080;
+
 /// How to build a client, any number of times: credentials are renewed by building it again.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
@@ -97,9 +99,13 @@ impl Recipe {
         learn(&self.options.redactor, &config, authorization.as_ref(), via.as_ref());
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
+        let proxy_url = via.as_ref().map(Via::shown);
         let clients = clients(&config, via, authorization.as_ref());
         let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
-        let peer = Peer { url, own_authority: config.root_cert.is_some() };
+        let mut peer = Peer::new(url, config.root_cert.is_some());
+        if let Some(proxy) = proxy_url {
+            peer.way = format!("{} through the proxy {proxy}", peer.url);
+        }
         Ok(Built { client, logs, peer, context, default_namespace })
     }
 }
@@ -259,5 +265,27 @@ fn tunnel<C>(tunnel: Tunnel<C>, authorization: Option<HeaderValue>) -> Tunnel<C>
     match authorization {
         Some(header) => tunnel.with_auth(header),
         None => tunnel,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left to the kernel over HTTP/1.1 and within a proxy's tunnel: no test can lose packets of a loopback.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_looks_after_every_connection() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
+        let stream = tcp().oneshot(url).await.unwrap().into_inner();
+        let socket = socket2::SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        let noticed = KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES;
+        assert!(noticed <= Duration::from_secs(25) && UNACKNOWLEDGED <= Duration::from_secs(25));
     }
 }

@@ -35,12 +35,16 @@ mod objects;
 mod planted;
 mod process;
 mod proxy;
+mod renewal;
 mod secrets;
 mod server;
 mod stage;
 mod story;
 mod streams;
 mod table;
+mod tls;
+mod tunnel;
+mod wire;
 mod world;
 
 use std::collections::VecDeque;
@@ -136,6 +140,9 @@ fn main() -> ExitCode {
         hostile::faults(),
         secrets::faults(),
         planted::faults(),
+        wire::faults(),
+        tunnel::faults(),
+        renewal::faults(),
     ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();
     faults.sort_by_key(|fault| fault.name);

@@ -17,6 +17,10 @@ pub(crate) struct Stage {
     port: u16,
     /// The user of the kubeconfig, in YAML.
     user: String,
+    /// The cluster of the kubeconfig, in YAML, where it is not a plain server on the port.
+    cluster: Option<String>,
+    /// Environment variables of the tools.
+    variables: Vec<(&'static str, String)>,
     pub(crate) folder: tempfile::TempDir,
     arguments: Vec<String>,
     stable_for: &'static str,
@@ -54,6 +58,8 @@ impl Stage {
             port: server.port,
             server,
             user: NOBODY.to_owned(),
+            cluster: None,
+            variables: Vec::new(),
             folder,
             arguments: Vec::new(),
             stable_for: "1s",
@@ -75,6 +81,16 @@ impl Stage {
         self
     }
 
+    pub(crate) fn with_cluster(mut self, cluster: impl Into<String>) -> Self {
+        self.cluster = Some(cluster.into());
+        self
+    }
+
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
@@ -86,12 +102,14 @@ impl Stage {
 
     fn kubeconfig(&self) -> PathBuf {
         let path = self.file("kubeconfig");
+        let plain = || format!("{{server: 'http://127.0.0.1:{}'}}", self.port);
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\n\
+             clusters: [{{name: c, cluster: {}}}]\n\
              contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}]\n\
              users: [{{name: u, user: {}}}]\n",
-            self.port, self.user
+            self.cluster.clone().unwrap_or_else(plain),
+            self.user
         );
         fs::write(&path, text).expect("a writable folder");
         path
@@ -101,6 +119,7 @@ impl Stage {
     pub(crate) fn command(&self, timeout: u64) -> Command {
         let mut command = crate::planted::binary();
         command.env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["wait", "deploy/web", "-n", "shop", "--request-timeout", "2s"]);
         command.args(["--stable-for", self.stable_for]);
         command.arg("--timeout").arg(format!("{timeout}s"));
@@ -127,6 +146,7 @@ impl Stage {
         }
         let mut command = Command::new(kubectl);
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["rollout", "status", "deploy/web", "-n", "shop"]);
         command.arg(format!("--timeout={timeout}s")).arg("--kubeconfig").arg(self.kubeconfig());
         command.stdin(Stdio::null());
@@ -149,6 +169,7 @@ impl Stage {
         fs::write(chart.join("templates/web.yaml"), format!("{object:#}")).expect("a writable folder");
         let mut command = Command::new(helm);
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.arg("install").arg("web").arg(&chart).args(["-n", "shop", "--wait", "--take-ownership"]);
         command.args(["--disable-openapi-validation", "--server-side=false"]);
         command.arg(format!("--timeout={timeout}s")).arg("--kubeconfig").arg(self.kubeconfig());

@@ -233,6 +233,10 @@ fn advice_without_cause(reason: &str, single_look: bool) -> &'static str {
             "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
              its pods, and the ReplicaSets of a Deployment or the ControllerRevisions of a DaemonSet"
         }
+        "server-not-usable" => {
+            "this says nothing about the rollout; what the line above says does not heal by waiting. Correct the \
+             kubeconfig, the proxy or the server, then run the same command again"
+        }
         "not-judgeable" => {
             "nothing is known to be wrong with it; say what complete means for this kind, with --for condition=NAME or \
              --for jsonpath=PATH=VALUE"

@@ -45,6 +45,11 @@ fn of_certificate(why: &str, own_authority: bool) -> String {
         "its certificate is not signed by the certificate authority of the kubeconfig".to_owned()
     } else if why.contains("UnknownIssuer") {
         "its certificate is not signed by an authority that this machine trusts".to_owned()
+    } else if why.contains("BadSignature") && own_authority {
+        // every cluster names its own authority "kubernetes"
+        "its certificate is not signed by the certificate authority of the kubeconfig, but by another of the same \
+         name, as that of another cluster is"
+            .to_owned()
     } else if why.contains("NotValidForName") || lower.contains("not valid for name") {
         format!("its certificate is for another name; tls-server-name in the kubeconfig can name it ({why})")
     } else if why.contains("CaUsedAsEndEntity") {

@@ -362,7 +362,7 @@ impl<'a> Client<'a> {
                 Ok(reply)
             }
             Ok(Err(error)) => {
-                let peer = Peer { url: place, own_authority: false };
+                let peer = Peer::new(place, false);
                 Err(of_client(error.as_ref(), &peer).message())
             }
             Err(_) => Err(format!("{place} did not answer within {} s", CALL.as_secs())),
