@@ -131,7 +131,9 @@ pub(super) async fn log_in(
 
 /// From now on what a header proves who we are with is hidden: the token, or the password and what is made of it.
 pub(super) fn learn(redactor: &Redactor, header: &HeaderValue) {
-    let Some((scheme, secret)) = header.to_str().ok().and_then(|header| header.split_once(' ')) else { return };
+    let Some((scheme, secret)) = header.to_str().ok().and_then(|header| header.split_once(' ')) else {
+        return;
+    };
     redactor.learn(secret);
     if scheme == "Basic"
         && let Ok(plain) = STANDARD.decode(secret)

@@ -42,8 +42,6 @@ const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-const SOCKS_PORT: u16 = 1080;
-
 /// How to build a client, any number of times: credentials are renewed by building it again.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
