@@ -45,15 +45,25 @@ pub(crate) type Diagnostics = Arc<dyn Fn(&str) + Send + Sync>;
 /// Says the last words of a process that cannot go on, past the streams of its [`Env`]: whoever was writing to those
 /// may be the one that stopped. Nobody who does not read keeps the process from ending.
 pub(crate) fn last_words(words: &str) {
+    if !said_within(io::stderr(), words, STDERR_STANDSTILL) {
+        // No thread can be had, which may be the very reason for these words.
+        drop(io::stderr().write_all(words.as_bytes()));
+    }
+}
+
+/// Writes on a thread and waits for no longer than that; whether there was a thread.
+fn said_within(mut stream: impl Write + Send + 'static, words: &str, limit: Duration) -> bool {
     let (tell, told) = mpsc::channel();
     let words = words.to_owned();
     let speaker = thread::Builder::new().spawn(move || {
-        drop(io::stderr().write_all(words.as_bytes()));
+        drop(stream.write_all(words.as_bytes()).and_then(|()| stream.flush()));
         let _ = tell.send(());
     });
-    if speaker.is_ok() {
-        let _ = told.recv_timeout(STDERR_STANDSTILL);
+    let spoke = speaker.is_ok();
+    if spoke {
+        let _ = told.recv_timeout(limit);
     }
+    spoke
 }
 
 /// A stream that more than one writes to.
@@ -215,6 +225,20 @@ mod by_hand {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_words_wait_for_no_reader() {
+        let (reader, writer) = io::pipe().unwrap();
+        // more than a pipe holds
+        let words = "words ".repeat(100_000);
+        assert!(said_within(writer, &words, Duration::from_millis(50)));
+        drop(reader);
+        let (mut reader, writer) = io::pipe().unwrap();
+        assert!(said_within(writer, "words", Duration::from_secs(10)));
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "words");
+    }
 
     #[test]
     fn an_empty_variable_is_not_set() {

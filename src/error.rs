@@ -90,10 +90,8 @@ impl Error {
         } else {
             (Style::new(), Style::new())
         };
-        // Without patterns of the user there is nothing that could be wrong with them.
-        let redactor = Redactor::new::<&str>(&[]).ok();
-        let shown =
-            |text: &str| redactor.as_ref().map_or_else(String::new, |redactor| visible(text, redactor));
+        let redactor = Redactor::default();
+        let shown = |text: &str| visible(text, &redactor);
         let mut text = format!("{red}error:{red:#} {}\n", shown(&self.message));
         for hint in &self.hints {
             let _ = writeln!(text, "{cyan}hint:{cyan:#} {}", shown(hint));

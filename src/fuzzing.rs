@@ -261,7 +261,7 @@ fn is_told(session: &Session) {
     let report = session.report();
     let document = render::json(&report, &REDACTOR);
     let read: Report = serde_json::from_str(&document).unwrap();
-    assert_eq!(read.exit_code, session.exit_code().number());
+    assert_eq!(read.exit_code, Some(session.exit_code().number()));
     drop(render::terminal(&report, &render::Look::plain(&REDACTOR)));
     drop(render::junit(&report, &REDACTOR));
     drop(render::markdown(&report, &REDACTOR));

@@ -25,14 +25,14 @@ const BREATH: Duration = Duration::from_millis(20);
 const BURST: usize = 20_000;
 
 /// Drives a session from a live source until it is done. Progress is shown after each judgement, and at least
-/// every `frame`; lines of logs as they come, after everything else.
+/// every `frame`, with the session as it is; lines of logs as they come, after everything else.
 pub(crate) async fn drive<W: Write>(
     session: &mut Session,
     live: &mut Live,
     recorder: &mut Option<Writer<W>>,
     signals: &mut Signals,
     frame: Duration,
-    show: &mut dyn FnMut(News<'_>),
+    show: &mut dyn FnMut(News<'_>, &Session),
 ) {
     let start = Instant::now();
     let mut logs = live.log_feed();
@@ -56,7 +56,7 @@ pub(crate) async fn drive<W: Write>(
         for request in &step.requests {
             live.ask(request);
         }
-        show(News::Progress(&step.progress));
+        show(News::Progress(&step.progress), session);
         if step.done {
             return;
         }
@@ -86,12 +86,12 @@ pub(crate) async fn drive<W: Write>(
                 // Time goes on for the person who watches, not for the judgement.
                 () = sleep_until(next_frame) => {
                     let passed = clock.step(start.elapsed()).saturating_sub(step.progress.elapsed);
-                    show(News::Progress(&step.progress.after(passed)));
+                    show(News::Progress(&step.progress.after(passed)), session);
                     next_frame = Instant::now() + frame;
                     continue;
                 }
                 log = LogFeed::next_of(&mut logs) => {
-                    show(News::Log(&log, start.elapsed()));
+                    show(News::Log(&log, start.elapsed()), session);
                     continue;
                 }
             }

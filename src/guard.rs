@@ -9,7 +9,7 @@ mod movement;
 mod pending;
 mod pinned;
 #[cfg(test)]
-mod proofs;
+pub(crate) mod proofs;
 mod sight;
 mod starting;
 mod unchanged;

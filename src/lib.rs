@@ -55,6 +55,7 @@ pub use exit_code::ExitCode;
 
 use crate::error::{Error, ErrorKind};
 use crate::settings::{Command, Display, Settings};
+use crate::untrusted::Redactor;
 
 /// The whole program as a function: the arguments, the program's name first, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> ExitCode {
@@ -81,7 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &mut Env) -> Exit
 }
 
 /// From now on a fault of ours ends the process like every other error: one clear text, and the exit code for what
-/// could not be judged. Reports on disk stay the valid placeholders that they were.
+/// could not be judged. Reports on disk stay what they were: valid, and without a verdict.
 pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
@@ -97,11 +98,12 @@ pub fn end_on_panic() {
 
 fn dispatch(settings: Settings, env: &mut Env) -> Result<ExitCode, Error> {
     let display = settings.display;
+    let nothing = Redactor::default();
+    let redactor = settings.command.redactor().unwrap_or(&nothing);
+    trace::start(settings.verbosity, redactor, env.diagnostics());
+    outputs::survive_file_size_limit();
     match settings.command {
-        Command::Gate(gate) => {
-            trace::start(settings.verbosity, &gate.reports.redactor, env.diagnostics());
-            return run::gate(&gate, display, env);
-        }
+        Command::Gate(gate) => return run::gate(&gate, display, env),
         Command::Replay { source, reports } => return run::replay(&source, &reports, display, env),
         Command::Explain { code } => {
             env.print(&explain::explain(code.as_deref(), display.width, display.stdout_color)?)?;

@@ -7,6 +7,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::error::Error;
 
 /// A format of the report that a file can have.
@@ -120,6 +123,21 @@ fn open_itself(options: &mut OpenOptions, path: &Path) -> Result<File, Problem> 
 const LINK: Problem =
     Problem::NotAFile("it is a symbolic link", "name the file it points to, or - for stdout");
 
+/// From now on a file that would outgrow the limit of the process (`ulimit -f`) is an error like a full disk, and not
+/// the end of the process: without a handler SIGXFSZ kills it. The handler stays when its runtime is gone.
+#[cfg(unix)]
+pub(crate) fn survive_file_size_limit() {
+    /// SIGXFSZ on Linux (but for MIPS) and on the systems that come from BSD.
+    const FILE_TOO_LARGE: i32 = 25;
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        let _entered = runtime.enter();
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE)));
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn survive_file_size_limit() {}
+
 /// Why a path cannot be written.
 #[derive(Debug)]
 enum Problem {
@@ -152,6 +170,7 @@ impl Problem {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     "free some space, or choose another path"
                 }
+                io::ErrorKind::FileTooLarge => "raise the limit for files of this shell: ulimit -f",
                 io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                     "a part of the path is a file where a folder is needed"
                 }

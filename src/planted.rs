@@ -1,5 +1,8 @@
 //! Bugs that a test can plant, to prove that the checks would notice them. In the product none of them exists:
 //! every question is answered `false` at compile time.
+//!
+//! The library's own tests plant them in a thread. A binary that was compiled with `--cfg planted`, which only
+//! `tests/faults/planted.sh` does, takes one from the variable `PLANTED_BUG`, for the suites that run the binary.
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +47,21 @@ pub(crate) enum Bug {
     Unredacted,
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, planted)))]
 #[inline]
 pub(crate) const fn is(_: Bug) -> bool {
     false
+}
+
+#[cfg(all(planted, not(test)))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no product is compiled like this, and the core knows no environment"
+)]
+pub(crate) fn is(bug: Bug) -> bool {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let planted = PLANTED.get_or_init(|| std::env::var("PLANTED_BUG").ok());
+    planted.as_ref().is_some_and(|planted| *planted == format!("{bug:?}"))
 }
 
 #[cfg(test)]
@@ -58,6 +72,41 @@ mod tests {
     use std::cell::Cell;
 
     use super::Bug;
+
+    impl Bug {
+        /// Every one, which the test below compares with the source.
+        pub(crate) const ALL: &[Self] = &[
+            Self::StartAtZero,
+            Self::NeverRelist,
+            Self::NoBackOff,
+            Self::HotWatch,
+            Self::ShowStale,
+            Self::FollowHistoryBack,
+            Self::BelieveRefusals,
+            Self::NeverWake,
+            Self::NeverReread,
+            Self::TrustReopened,
+            Self::IgnoreObservedGeneration,
+            Self::FollowNewUid,
+            Self::NoSettling,
+            Self::PassBlind,
+            Self::FailBlind,
+            Self::NoTimeout,
+            Self::Unescaped,
+            Self::Markup,
+            Self::Unredacted,
+        ];
+    }
+
+    #[test]
+    fn all_are_all() {
+        let (_, rest) = include_str!("planted.rs").split_once("enum Bug {").unwrap();
+        let (bugs, _) = rest.split_once('}').unwrap();
+        let names = bugs.lines().filter_map(|line| line.trim().strip_suffix(','));
+        let names: Vec<&str> = names.filter(|name| !name.contains(' ')).collect();
+        let all: Vec<String> = Bug::ALL.iter().map(|bug| format!("{bug:?}")).collect();
+        assert_eq!(names, all);
+    }
 
     thread_local! {
         static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };

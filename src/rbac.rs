@@ -45,6 +45,10 @@ pub(crate) struct Permissions {
     pub(crate) account: String,
 }
 
+/// The kinds whose meaning is known.
+const GATED: [Kind; 6] =
+    [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::ReplicaSet, Kind::Pod];
+
 const READ: &str = "get, list, watch";
 
 struct Rule {
@@ -61,13 +65,7 @@ pub(crate) fn rbac(permissions: &Permissions) -> String {
     let place = if namespace.is_empty() { String::new() } else { format!(", namespace: {namespace}") };
     let mut out =
         format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: {account}{place} }}\n---\n");
-    let _ = write!(
-        out,
-        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{ name: {account}{place} }}\nrules:\n"
-    );
-    for rule in rules(permissions) {
-        write_rule(&rule, &mut out);
-    }
+    write_role(permissions, &place, &mut out);
     let subject = format!("subjects: [{{ kind: ServiceAccount, name: {account}{place} }}]\n");
     let _ = write!(
         out,
@@ -107,13 +105,36 @@ pub(crate) fn rbac(permissions: &Permissions) -> String {
     out
 }
 
+/// The least Role for one target, of that kind as the API spells it. `None`: a kind that only its own group knows.
+pub(crate) fn role(kind: &str, namespace: &str, name: &str) -> Option<String> {
+    let kind = *GATED.iter().find(|gated| gated.as_str() == kind)?;
+    let permissions = Permissions {
+        targets: vec![(kind, name.to_owned())],
+        extras: BTreeSet::new(),
+        namespace: namespace.to_owned(),
+        account: "rollout-guard".to_owned(),
+    };
+    let mut out = String::new();
+    write_role(&permissions, &format!(", namespace: {namespace}"), &mut out);
+    Some(out)
+}
+
+fn write_role(permissions: &Permissions, place: &str, out: &mut String) {
+    let account = &permissions.account;
+    let _ = write!(
+        out,
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{ name: {account}{place} }}\nrules:\n"
+    );
+    for rule in rules(permissions) {
+        write_rule(&rule, out);
+    }
+}
+
 /// The rules of the Role; the order is that of the reasons.
 fn rules(permissions: &Permissions) -> Vec<Rule> {
     let Permissions { targets, extras, .. } = permissions;
-    let gated =
-        [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::ReplicaSet, Kind::Pod];
     let kinds: BTreeSet<Kind> = if targets.is_empty() {
-        gated.into_iter().collect()
+        GATED.into_iter().collect()
     } else {
         targets.iter().map(|(kind, _)| *kind).collect()
     };
@@ -279,6 +300,14 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: rollout-guard 
 subjects: [{ kind: ServiceAccount, name: rollout-guard, namespace: shop }]
 ";
         assert_eq!(rbac(&permissions(&[(Kind::Deployment, "web")], &[Extra::None])), expected);
+    }
+
+    #[test]
+    fn the_role_alone_is_that_of_the_three_documents() {
+        let whole = rbac(&permissions(&[(Kind::Deployment, "web")], &[Extra::None]));
+        let role = role("Deployment", "shop", "web").unwrap();
+        assert!(whole.contains(&format!("---\n{role}---\n")), "{role}");
+        assert_eq!(super::role("Certificate", "shop", "web"), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The end model: everything a renderer gets, and the JSON we publish.
 //!
-//! Versioned and independent of the decision's own types. A finished report can only be built from a verdict;
-//! until then there is the [`PlaceholderReport`], a type of its own, so that no half-judged report can exist.
+//! Versioned and independent of the decision's own types. Until the first look there is the [`PlaceholderReport`],
+//! then [`so_far`], which is `interrupted` and has no exit code whatever the targets look like, and [`build`] once
+//! there is a verdict.
 
 mod build;
 mod cut;
@@ -11,7 +12,7 @@ mod timeline;
 mod v1;
 mod warnings;
 
-pub(crate) use build::{build, timestamp, tool};
+pub(crate) use build::{build, so_far, timestamp, tool};
 pub(crate) use outcome::completions;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod before;
 mod draft;
+mod interim;
 mod targets;
 mod undo;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::draft::Draft;
+use self::interim::Interim;
 use self::targets::Chosen;
 use crate::cli::Selection;
 use crate::demo;
@@ -27,6 +29,7 @@ use crate::policy::Policy;
 use crate::progress::News;
 use crate::recording::{self, Writer};
 use crate::render::{self, Look};
+use crate::report::Report;
 use crate::session::Session;
 use crate::settings::{Connection, Display, Document, Gate, ReplaySource, Reports, Undo};
 use crate::signals::Signals;
@@ -73,7 +76,7 @@ fn judge(
     let mut signals = Signals::install()
         .map_err(|error| Error::new(ErrorKind::Internal, format!("no signal handlers: {error}")))?;
 
-    // A fault of ours leaves the placeholders as they are (`end_on_panic`).
+    // A fault of ours leaves the files as they are (`end_on_panic`).
     let session = {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -117,8 +120,12 @@ fn judge(
             if gate.follow_logs {
                 live.allow_following();
             }
-            let show = &mut |news: News<'_>| match news {
-                News::Progress(progress) => ui.update(progress, progress.elapsed, stderr),
+            let mut interim = Interim::new(outputs, &gate.reports);
+            let show = &mut |news: News<'_>, session: &Session| match news {
+                News::Progress(progress) => {
+                    ui.update(progress, progress.elapsed, stderr);
+                    interim.update(progress, session);
+                }
                 News::Log(log, at) => ui.log(log, at, stderr),
             };
             gate::drive(&mut session, &mut live, &mut recorder, &mut signals, Ui::FRAME, show).await;
@@ -126,7 +133,8 @@ fn judge(
             // Who asks us to end wants nothing more changed.
             if gate.undo != Undo::No && signals.received().is_none() {
                 // Whatever becomes of the way back, what failed is on disk before it begins.
-                drop(outputs.replace(|format| rendered(&session, format, &gate.reports).into_bytes()));
+                let report = session.report();
+                drop(outputs.replace(|format| rendered(&report, format, &gate.reports).into_bytes()));
                 let judged_at = session.store.now();
                 let undone = undo::failed_rollouts(&session, &live, gate, display, env, &mut signals).await;
                 for undone in undone {
@@ -196,8 +204,8 @@ fn what_is_left(policy: &Policy, used: Duration) -> Policy {
     Policy { timeout, ..policy.clone() }
 }
 
-fn rendered(session: &Session, format: ReportFormat, reports: &Reports) -> String {
-    let (report, redactor) = (&session.report(), &reports.redactor);
+fn rendered(report: &Report, format: ReportFormat, reports: &Reports) -> String {
+    let redactor = &reports.redactor;
     match format {
         ReportFormat::Json => render::json(report, redactor),
         ReportFormat::JUnit => render::junit(report, redactor),
@@ -365,7 +373,7 @@ fn finish(
     let report = &session.report();
     let code = session.exit_code();
     let redactor = &reports.redactor;
-    let rendered = |format: ReportFormat| rendered(session, format, reports);
+    let rendered = |format: ReportFormat| rendered(report, format, reports);
     let mut problems: Vec<Error> =
         outputs.replace(|format| rendered(format).into_bytes()).err().into_iter().collect();
     let silent = quiet && code == ExitCode::Complete;

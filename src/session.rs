@@ -139,6 +139,11 @@ impl Session {
             .unwrap_or(ExitCode::Complete)
     }
 
+    /// What is known while the run goes on.
+    pub(crate) fn report_so_far(&self) -> Report {
+        crate::report::so_far(self)
+    }
+
     /// The finished report.
     pub(crate) fn report(&self) -> Report {
         crate::report::build(self)

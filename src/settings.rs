@@ -48,6 +48,17 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// What hides secrets in what it shows of a cluster.
+    pub(crate) const fn redactor(&self) -> Option<&Redactor> {
+        match self {
+            Self::Gate(gate) => Some(&gate.reports.redactor),
+            Self::Replay { reports, .. } => Some(&reports.redactor),
+            Self::Explain { .. } | Self::Rbac(_) | Self::Completions { .. } | Self::Man => None,
+        }
+    }
+}
+
 /// A judgement of a live cluster.
 #[derive(Debug)]
 pub(crate) struct Gate {

@@ -14,6 +14,8 @@ pub(crate) mod failure;
 mod fetch;
 mod frame;
 mod kubeconfig;
+mod login;
+mod oidc;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod oracle;
 mod pace;

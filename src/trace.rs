@@ -1,4 +1,5 @@
-//! `-v`: what goes on between us and the API server, on stderr.
+//! `-v`: what goes on between us and the API server, on stderr. It quotes the server, and is encoded like everything
+//! that does.
 
 use std::io::{self, Write};
 use std::sync::Arc;

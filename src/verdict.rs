@@ -78,6 +78,11 @@ impl Verdict {
             {
                 "credentials-rejected"
             }
+            Self::Indeterminate(Blindness::Refused(refusal) | Blindness::PodsRefused(refusal))
+                if refusal.code == NO_ANSWER =>
+            {
+                "server-not-usable"
+            }
             Self::Indeterminate(Blindness::Refused(_)) => "workload-not-readable",
             Self::Indeterminate(Blindness::PodsRefused(_)) => "pods-not-readable",
             Self::Indeterminate(Blindness::Meaningless(_)) => "not-judgeable",
@@ -131,6 +136,8 @@ pub(crate) enum Judgement {
 
 /// The HTTP status of credentials that are not, or no longer, accepted.
 pub(crate) const UNAUTHORIZED: u16 = 401;
+/// There was no answer that could have one: what is wrong does not heal by waiting, and is no missing permission.
+const NO_ANSWER: u16 = 0;
 
 /// A deleted object may be created again under its name a moment later: by `kubectl replace --force`, or by a script
 /// that deletes and then applies, each with the time that a client takes to start and to discover the API.

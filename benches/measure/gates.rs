@@ -17,6 +17,13 @@ pub(crate) async fn check(bench: &Bench) -> Result<(), String> {
     gates.push(("requests of a rollout of 10 pods", requests[0], 4.0));
     gates.push(("KiB of a rollout of 10 pods", bytes[0], 150.0));
 
+    let (own, others) = crate::idle::calls(bench).await?;
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
+    let (own, others) = (own as f64, others as f64);
+    // one at the start, and one a minute
+    gates.push(("requests for the target in 100 quiet seconds", own, 3.0));
+    gates.push(("requests for anything else in 100 quiet seconds, beyond the start", others, 0.0));
+
     namespace(&bench.rig.client, "gate-many").await?;
     World::complete(&bench.rig.client, "gate-many", "web", 1000).await?;
     let targets = ["deploy/web".to_owned()];

@@ -39,6 +39,21 @@ pub(crate) async fn idle(bench: &Bench) -> Result<Section, String> {
     Ok(section)
 }
 
+/// Requests in 100 s in which nothing happens: those for the target, which is read anew once a minute, and those beyond
+/// the first of each other kind.
+pub(crate) async fn calls(bench: &Bench) -> Result<(usize, usize), String> {
+    namespace(&bench.rig.client, "gate-idle").await?;
+    let targets = quiet(bench, "gate-idle", 1, 10).await?;
+    let start = bench.rig.audit_end();
+    still(bench, "gate-idle", &targets, 100).await?;
+    let requests = bench.rig.requests_since(start, bench.ours.agent);
+    crate::say(&format!("requests of 100 quiet seconds: {}", requests.join(", ")));
+    let (own, others): (Vec<String>, Vec<String>) =
+        requests.into_iter().partition(|request| request.ends_with(" deployments"));
+    let kinds: std::collections::BTreeSet<&String> = others.iter().collect();
+    Ok((own.len(), others.len() - kinds.len()))
+}
+
 /// Deployments whose pods have just become Ready and count only after an hour; they as targets.
 async fn quiet(bench: &Bench, space: &str, count: usize, pods: usize) -> Result<Vec<String>, String> {
     let mut targets = Vec::new();

@@ -82,7 +82,7 @@ impl<W: Write + Send + 'static> Stream<W> {
         let Some(mut inner) = self.idle.take() else { return };
         let (send, receive) = mpsc::sync_channel::<Vec<u8>>(WAITING);
         let progress = Arc::clone(&self.progress);
-        drop(thread::spawn(move || {
+        let writing = move || {
             for piece in receive {
                 let written = inner.write_all(&piece).and_then(|()| inner.flush());
                 let mut state = progress.state();
@@ -90,7 +90,11 @@ impl<W: Write + Send + 'static> Stream<W> {
                 state.error = state.error.or(written.err().map(|error| error.kind()));
                 progress.moved.notify_all();
             }
-        }));
+        };
+        // Without a thread nothing is written; a write of our own could take for ever.
+        if let Err(error) = thread::Builder::new().spawn(writing) {
+            self.progress.state().error = Some(error.kind());
+        }
         self.queue = Some(send);
     }
 

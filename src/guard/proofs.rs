@@ -31,7 +31,7 @@ fn read_anew(outlook: &Outlook) -> usize {
 }
 
 /// What is decided upon lines, how many reads it asks for, and what is decided after these.
-fn failure() -> (&'static str, usize, &'static str) {
+pub(crate) fn failure() -> (&'static str, usize, &'static str) {
     let (mut world, pods) = failing();
     let mut guard = Guard::new(World::target());
     guard.look(&world.store, &Policy::default());
@@ -92,7 +92,7 @@ fn nothing_rests_on_any_stream_that_was_opened_anew_before_its_next_proof() {
 }
 
 /// What is decided before the next proof of one of the streams, and after it.
-fn opened_anew() -> (&'static str, &'static str) {
+pub(crate) fn opened_anew() -> (&'static str, &'static str) {
     let mut world = complete();
     let sets = Stream::selected(Kind::ReplicaSet, "shop", "app=web".to_owned());
     for stream in [World::target(), sets.clone()] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::redact::redact_answer;
+use super::redact::{redact_answer, redact_health, redact_undone};
 use crate::model::{Goal, decode_value};
 use crate::observation::{
     Answer, CommandEnd, Observation, Observed, Server, Signal, Stream, StreamHealth, Target, Undone, Want,
@@ -206,7 +206,7 @@ impl What {
             Observed::Seen { stream } => Self::Seen { stream: stream.clone() },
             Observed::Behind { stream } => Self::Behind { stream: stream.clone() },
             Observed::Health { stream, health } => {
-                Self::Health { stream: stream.clone(), health: health.clone() }
+                Self::Health { stream: stream.clone(), health: redact_health(redactor, health) }
             }
             Observed::Answered { want, answer } => {
                 Self::Answered { want: want.clone(), answer: redact_answer(redactor, answer) }
@@ -215,7 +215,7 @@ impl What {
             Observed::Tick => Self::Tick,
             Observed::Signal(signal) => Self::Signal(*signal),
             Observed::Drifted { millis } => Self::Drifted { millis: *millis },
-            Observed::Undone(undone) => Self::Undone(undone.clone()),
+            Observed::Undone(undone) => Self::Undone(redact_undone(redactor, undone)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Kind};
-use crate::observation::{Answer, RegistryLook, TrialResult};
+use crate::observation::{Answer, Refusal, RegistryLook, StreamHealth, TrialResult, Undone};
 use crate::untrusted::Redactor;
 
 /// What is removed, in the words of the header.
@@ -85,6 +85,7 @@ pub(super) fn redact_answer(redactor: &Redactor, answer: &Answer) -> Answer {
     match answer {
         Answer::Logs(log) => Answer::Logs(redactor.redact_lines(log)),
         Answer::NoLogs(why) => Answer::NoLogs(redacted(why)),
+        Answer::Refused(refusal) => Answer::Refused(redact_refusal(redactor, refusal)),
         Answer::Events(events) => {
             let hide = |event: &Event| Event { message: redacted(&event.message), ..event.clone() };
             Answer::Events(events.iter().map(hide).collect())
@@ -100,6 +101,26 @@ pub(super) fn redact_answer(redactor: &Redactor, answer: &Answer) -> Answer {
         Answer::Trial(TrialResult::Refused(said)) => Answer::Trial(TrialResult::Refused(redacted(said))),
         other => other.clone(),
     }
+}
+
+/// The same for why a stream shows nothing.
+pub(super) fn redact_health(redactor: &Redactor, health: &StreamHealth) -> StreamHealth {
+    match health {
+        StreamHealth::Live => StreamHealth::Live,
+        StreamHealth::Interrupted { message } => {
+            StreamHealth::Interrupted { message: redactor.redact(message).into_owned() }
+        }
+        StreamHealth::Refused(refusal) => StreamHealth::Refused(redact_refusal(redactor, refusal)),
+    }
+}
+
+fn redact_refusal(redactor: &Redactor, refusal: &Refusal) -> Refusal {
+    Refusal { message: redactor.redact(&refusal.message).into_owned(), ..refusal.clone() }
+}
+
+/// The same for the end of a way back.
+pub(super) fn redact_undone(redactor: &Redactor, undone: &Undone) -> Undone {
+    Undone { message: redactor.redact(&undone.message).into_owned(), ..undone.clone() }
 }
 
 fn metadata(object: &mut Map<String, Value>) {
@@ -121,7 +142,11 @@ fn pod_spec(redactor: &Redactor, spec: &mut Map<String, Value>) {
                 variable.remove("value");
             }
             hide_arguments(redactor, container);
-            remove_headers(container);
+            // A registry, or the path of a probe, may have a password in it.
+            if let Some(image) = container.get_mut("image") {
+                texts(redactor, image);
+            }
+            actions(redactor, container);
         }
     }
 }
@@ -147,8 +172,8 @@ fn hide_arguments(redactor: &Redactor, container: &mut Map<String, Value>) {
     }
 }
 
-/// Headers of probes and hooks may carry tokens.
-fn remove_headers(container: &mut Map<String, Value>) {
+/// Headers of probes and hooks may carry tokens, and so may the rest of them.
+fn actions(redactor: &Redactor, container: &mut Map<String, Value>) {
     let mut actions: Vec<&mut Value> = Vec::new();
     for (key, value) in container.iter_mut() {
         match key.as_str() {
@@ -158,6 +183,7 @@ fn remove_headers(container: &mut Map<String, Value>) {
         }
     }
     for action in actions {
+        texts(redactor, action);
         if let Some(http) = action.get_mut("httpGet").and_then(Value::as_object_mut) {
             http.remove("httpHeaders");
         }

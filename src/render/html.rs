@@ -136,11 +136,15 @@ fn facts(report: &Report, page: &mut Page<'_>) {
         .map(|part| page.text(part))
         .collect::<Vec<_>>()
         .join(" · ");
+    let exit_code = match report.exit_code {
+        Some(code) => format!("{code} ({})", report.verdict.as_str()),
+        None => "none: rollout-guard ended before it had a verdict, or is still waiting".to_owned(),
+    };
     let facts = [
         ("Namespace", page.text(&namespaces.into_iter().collect::<Vec<_>>().join(", "))),
         ("Cluster", cluster),
         ("Started", page.text(&report.started_at)),
-        ("Exit code", format!("{} ({})", report.exit_code, report.verdict.as_str())),
+        ("Exit code", exit_code),
     ];
     for (what, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
         page.push(&format!("<dt>{what}</dt><dd>{value}</dd>\n"));

@@ -78,7 +78,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn report_suite(&self, name: &str, report: &Report) -> TestSuite {
-        let exit_code = report.exit_code.to_string();
+        let exit_code = report.exit_code.map_or_else(String::new, |code| code.to_string());
         let mut suite = self.suite(
             name,
             &report.tool,

@@ -21,7 +21,7 @@ pub(super) fn report(verdict: VerdictName, exit_code: u8, targets: Vec<Target>) 
         schema_version: SCHEMA_VERSION,
         tool: tool(),
         verdict,
-        exit_code,
+        exit_code: Some(exit_code),
         started_at: "2026-11-23T20:00:00.123456Z".to_owned(),
         duration_seconds: targets.iter().map(|target| target.duration_seconds).fold(0.0, f64::max),
         cluster: ClusterInfo {

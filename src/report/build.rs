@@ -23,6 +23,12 @@ const SUSPENDED: std::time::Duration = std::time::Duration::from_secs(10);
 /// Pods listed in a report.
 const MAX_PODS: usize = 200;
 
+/// The state of a session that goes on: whatever ends this process now, that much was known. It is no verdict on
+/// the run, and reads as a run that was interrupted.
+pub(crate) fn so_far(session: &Session) -> Report {
+    Report { verdict: VerdictName::Interrupted, exit_code: None, ..build(session) }
+}
+
 /// The report of a session whose targets have been judged.
 pub(crate) fn build(session: &Session) -> Report {
     let store = &session.store;
@@ -46,7 +52,7 @@ pub(crate) fn build(session: &Session) -> Report {
         schema_version: SCHEMA_VERSION,
         tool: tool(),
         verdict,
-        exit_code: exit_code.number(),
+        exit_code: Some(exit_code.number()),
         started_at: timestamp(store.started()),
         duration_seconds: round(store.now().as_secs_f64()),
         cluster: ClusterInfo { context: server.context, server: server.url, version: server.version },

@@ -32,14 +32,16 @@ impl VerdictName {
     }
 }
 
-/// A finished report.
+/// A finished report, or the state of a wait that goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
     pub(crate) schema_version: u32,
     pub(crate) tool: Tool,
+    /// `interrupted` while the wait goes on.
     pub(crate) verdict: VerdictName,
-    pub(crate) exit_code: u8,
+    /// `None` while the wait goes on.
+    pub(crate) exit_code: Option<u8>,
     /// RFC 3339, UTC, the wall clock of the machine that ran the gate.
     pub(crate) started_at: String,
     pub(crate) duration_seconds: f64,

@@ -185,7 +185,7 @@ async fn watched(
     let mut ui = Ui::new(gate.ui, started, env.terminal_size(), display.stderr_color, &gate.reports.redactor);
     let stderr = &mut env.stderr;
     let nobody: &mut Option<Writer<std::io::Sink>> = &mut None;
-    let show = &mut |news: News<'_>| {
+    let show = &mut |news: News<'_>, _: &Session| {
         if let News::Progress(progress) = news {
             ui.update(progress, progress.elapsed, stderr);
         }

@@ -64,6 +64,15 @@ pub(crate) struct Refusing {
     pub(crate) cuts: bool,
 }
 
+/// The trouble of pods that the rollout replaces.
+#[derive(Clone, Copy, Debug)]
+struct Ailing {
+    from: u64,
+    to: u64,
+    /// Their images are gone from the node; otherwise they die.
+    pulls: bool,
+}
+
 /// Its longest refusals that must not be believed, and its shortest that are.
 pub(crate) const SHORT_REFUSAL: u64 = 8;
 pub(crate) const LONG_REFUSAL: u64 = 30;
@@ -112,6 +121,8 @@ pub(crate) struct Fleet {
     pub(crate) restore: Option<Restore>,
     /// The second at which the turn of the course comes.
     pub(crate) turn: u64,
+    /// What becomes of the pods of the templates before, which is no fault of the newest one.
+    ailing: Option<Ailing>,
     pub(crate) history: Vec<Truth>,
     uid: String,
     generation: u64,
@@ -165,6 +176,12 @@ impl Fleet {
             refused = true;
         }
         let replicas = 1 + usize::try_from(random.below(3)).unwrap();
+        // numbers of its own, so that all else of a seed stays as it was
+        let mut own = Random(random.0);
+        let ailing = (restore.is_none() && own.one_in(3)).then(|| {
+            let from = own.below(30);
+            Ailing { from, to: from + 10 + own.below(60), pulls: own.one_in(2) }
+        });
         let mut fleet = Self {
             course,
             dark,
@@ -172,6 +189,7 @@ impl Fleet {
             refusing,
             restore,
             turn,
+            ailing,
             history: Vec::new(),
             uid: "d".to_owned(),
             generation: TEMPLATE,
@@ -282,10 +300,20 @@ impl Fleet {
     fn next_state(&self, index: usize, now: u64) -> State {
         let pod = &self.pods[index];
         let first = pod.template == self.template && self.course_kills(now);
+        let ailing = self
+            .ailing
+            .filter(|ailing| pod.template != self.template && (ailing.from..ailing.to).contains(&now));
         match pod.state {
             State::Starting { ready_at } if ready_at <= now => State::Ready { since: now },
             State::CannotPull { until } if until <= now => State::Ready { since: now },
             State::Ready { since } if first && since + 3 <= now => State::Dead { at: now, back_at: now + 9 },
+            State::Ready { since } if since + 3 <= now && ailing.is_some() => {
+                if ailing.is_some_and(|ailing| ailing.pulls) {
+                    State::CannotPull { until: now + 20 }
+                } else {
+                    State::Dead { at: now, back_at: now + 9 }
+                }
+            }
             State::Dead { back_at, .. } if back_at <= now => State::Ready { since: now },
             state => state,
         }
@@ -320,7 +348,17 @@ impl Fleet {
             };
             self.make(template, state);
         }
-        let up = self.pods.iter().filter(|pod| matches!(pod.state, State::Ready { .. })).count();
+        // Old pods that are of no use go first (`cleanupUnhealthyReplicas`).
+        let is_up = |pod: &Pod| matches!(pod.state, State::Ready { .. });
+        let up = self.pods.iter().filter(|pod| is_up(pod)).count();
+        let coming = self.pods.iter().filter(|pod| of_new(pod) && !is_up(pod)).count();
+        let useless = self.pods.iter().position(|pod| pod.template != template && !is_up(pod));
+        if let Some(useless) =
+            useless.filter(|_| self.ailing.is_some() && self.pods.len() > self.replicas + coming)
+        {
+            drop(self.pods.remove(useless));
+            return;
+        }
         let old = self.pods.iter().position(|pod| pod.template != template);
         if let Some(old) = old.filter(|_| up > self.replicas) {
             drop(self.pods.remove(old));
@@ -373,7 +411,7 @@ impl Fleet {
                 "ownerReferences": [{"kind": "ReplicaSet", "name": format!("web-{template}"),
                     "uid": format!("rs-{}-{template}", self.uid), "controller": true}]},
             "spec": {"nodeName": "n", "containers": [{"name": "app", "image": format!("web:{template}")}]},
-            "status": status_of(*state, *restarts, self.origin)})
+            "status": status_of(*state, *template, *restarts, self.origin)})
     }
 }
 
@@ -396,14 +434,15 @@ pub(crate) fn is_complete(deployment: &Value) -> bool {
             .all(|count| status[count].as_u64().unwrap_or(0) == spec["replicas"].as_u64().unwrap_or(0))
 }
 
-fn status_of(state: State, restarts: u64, origin: Timestamp) -> Value {
+fn status_of(state: State, template: u64, restarts: u64, origin: Timestamp) -> Value {
     let time = |second: u64| (origin + std::time::Duration::from_secs(second)).to_string();
     let (phase, ready, moved, container) = match state {
         State::Starting { .. } => {
             ("Pending", false, None, json!({"waiting": {"reason": "ContainerCreating"}}))
         }
         State::CannotPull { .. } => {
-            let message = "rpc error: code = NotFound desc = failed to resolve: web:2: not found";
+            let message =
+                format!("rpc error: code = NotFound desc = failed to resolve: web:{template}: not found");
             ("Pending", false, None, json!({"waiting": {"reason": "ErrImagePull", "message": message}}))
         }
         State::Ready { since } => {

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{Outcome, play};
+use crate::guard::proofs;
 use crate::model::Kind;
 use crate::observation::Stream;
 use crate::planted::{Bug, with};
@@ -16,22 +17,38 @@ fn noticed_by_histories(bug: Bug) -> bool {
     with(bug, || (0..400).any(|seed| !play(seed).problems.is_empty()))
 }
 
+/// Whether some check notices the bug. Who adds a bug has to say here which one does.
+fn is_noticed(bug: Bug) -> bool {
+    // first without the bug: what is compared with is made once
+    let breaks = |promises: Promises| {
+        finds_nothing(promises, HOSTILE) && !with(bug, || finds_nothing(promises, HOSTILE))
+    };
+    match bug {
+        Bug::NeverRelist
+        | Bug::NoBackOff
+        | Bug::ShowStale
+        | Bug::IgnoreObservedGeneration
+        | Bug::FollowNewUid
+        | Bug::NoSettling
+        | Bug::PassBlind
+        | Bug::FailBlind
+        | Bug::NoTimeout
+        | Bug::BelieveRefusals => noticed_by_histories(bug),
+        Bug::FollowHistoryBack => noticed_by_histories(bug) && with(bug, shows_the_past),
+        Bug::StartAtZero => with(bug, first_read).contains("resourceVersion=0"),
+        Bug::HotWatch => with(bug, calls_when_watches_end_at_once) > 33,
+        Bug::NeverWake => with(bug, waits_after_another_has_found_the_way) > Duration::from_secs(5),
+        Bug::NeverReread => with(bug, proofs::failure) != proofs::failure(),
+        Bug::TrustReopened => with(bug, proofs::opened_anew) != proofs::opened_anew(),
+        Bug::Unescaped => breaks(untrusted::oracle::encoders) && breaks(render::oracle::documents),
+        Bug::Unredacted => breaks(untrusted::oracle::encoders),
+        Bug::Markup => breaks(render::oracle::documents),
+    }
+}
+
 #[test]
-fn every_planted_bug_of_the_engine_and_of_the_judgement_is_noticed() {
-    let bugs = [
-        Bug::NeverRelist,
-        Bug::NoBackOff,
-        Bug::ShowStale,
-        Bug::IgnoreObservedGeneration,
-        Bug::FollowNewUid,
-        Bug::NoSettling,
-        Bug::PassBlind,
-        Bug::FailBlind,
-        Bug::NoTimeout,
-        Bug::FollowHistoryBack,
-        Bug::BelieveRefusals,
-    ];
-    let unnoticed: Vec<Bug> = bugs.into_iter().filter(|bug| !noticed_by_histories(*bug)).collect();
+fn every_planted_bug_is_noticed() {
+    let unnoticed: Vec<Bug> = Bug::ALL.iter().copied().filter(|bug| !is_noticed(*bug)).collect();
     assert_eq!(unnoticed, []);
     let Outcome { problems, .. } = play(1);
     assert!(problems.is_empty(), "a bug is gone after its test: {problems:?}");
@@ -78,9 +95,8 @@ fn calls_when_watches_end_at_once() -> usize {
 }
 
 #[test]
-fn a_hot_loop_is_noticed() {
+fn there_is_no_hot_loop() {
     assert!(calls_when_watches_end_at_once() <= 33);
-    assert!(with(Bug::HotWatch, calls_when_watches_end_at_once) > 33);
 }
 
 /// Whether a history that moved back is shown.
@@ -99,16 +115,17 @@ fn shows_the_past() -> bool {
 }
 
 #[test]
-fn a_history_that_moved_back_is_noticed() {
+fn a_history_that_moved_back_is_not_shown() {
     assert!(!shows_the_past());
-    assert!(with(Bug::FollowHistoryBack, shows_the_past));
+}
+
+fn first_read() -> String {
+    crate::source::first_read(&Stream::selected(Kind::Pod, "shop", "app=web".to_owned()))
 }
 
 #[test]
-fn a_read_that_allows_stale_answers_is_noticed() {
-    let first = || crate::source::first_read(&Stream::selected(Kind::Pod, "shop", "app=web".to_owned()));
-    assert!(!first().contains("resourceVersion="));
-    assert!(with(Bug::StartAtZero, first).contains("resourceVersion=0"));
+fn no_read_allows_stale_answers() {
+    assert!(!first_read().contains("resourceVersion="));
 }
 
 /// How long a stream that has failed for a while waits on after another one has found the way.
@@ -127,9 +144,8 @@ fn waits_after_another_has_found_the_way() -> Duration {
 }
 
 #[test]
-fn a_stream_that_nobody_wakes_is_noticed() {
+fn a_stream_is_woken_by_another() {
     assert!(waits_after_another_has_found_the_way() < Duration::from_secs(1));
-    assert!(with(Bug::NeverWake, waits_after_another_has_found_the_way) > Duration::from_secs(5));
 }
 
 /// A text of the cluster that acts wherever it is not made harmless, with a secret in it.
@@ -143,16 +159,7 @@ fn finds_nothing(promises: Promises, text: &str) -> bool {
 }
 
 #[test]
-fn what_is_not_escaped_and_not_redacted_is_noticed() {
-    let encoders: Promises = untrusted::oracle::encoders;
-    let documents: Promises = render::oracle::documents;
-    assert!(finds_nothing(encoders, HOSTILE) && finds_nothing(documents, HOSTILE));
-    for (bug, promises) in [
-        (Bug::Unescaped, encoders),
-        (Bug::Unredacted, encoders),
-        (Bug::Unescaped, documents),
-        (Bug::Markup, documents),
-    ] {
-        assert!(!with(bug, || finds_nothing(promises, HOSTILE)), "{bug:?}");
-    }
+fn what_acts_and_what_is_secret_is_found_nowhere() {
+    assert!(finds_nothing(untrusted::oracle::encoders, HOSTILE));
+    assert!(finds_nothing(render::oracle::documents, HOSTILE));
 }

@@ -262,7 +262,8 @@ impl World {
         let refusing = self.fleet.refusing.filter(|refusing| refusing.from <= second);
         let restored = self.fleet.restore.is_some_and(|restore| restore.at <= second);
         let refused =
-            ["workload-not-readable", "pods-not-readable", "credentials-rejected"].contains(&reason);
+            ["workload-not-readable", "pods-not-readable", "credentials-rejected", "server-not-usable"]
+                .contains(&reason);
         if refused {
             let believed = refusing.is_some_and(|refusing| refusing.to - refusing.from >= LONG_REFUSAL);
             let at_first = self.clients.iter().any(|client| client.refused == Some(Refused::BeforeItWorked));

@@ -9,10 +9,11 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use kube::client::Body;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::ConnectOptions;
-use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER};
+use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER, Peer};
 use super::transport::Recipe;
 
 /// How the API server's audit log names us.
@@ -31,6 +32,9 @@ const ANYTHING: &str = "*/*";
 /// No line of a watch and no page of a list is as long as this.
 const LONGEST_LINE: usize = 16 << 20;
 const LONGEST_BODY: usize = 256 << 20;
+/// Of a log no more is read than this, in whole and of one line: it is twice what is asked for. A server, or a
+/// kubelet, that does not keep to `limitBytes` could send for ever.
+pub(super) const LONGEST_LOG: usize = 512 << 10;
 /// Of an answer that is not a success, no more is read.
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// A credential plugin that runs again while the wait goes on has this long.
@@ -41,7 +45,7 @@ const SLOW_BODY: u32 = 6;
 /// The way to the API server, shared by all calls.
 pub(super) struct Access {
     recipe: Recipe,
-    url: String,
+    peer: Peer,
     timeout: Duration,
     /// When the run is over.
     ends: Instant,
@@ -51,6 +55,8 @@ pub(super) struct Access {
     refused_at: Mutex<Option<Timestamp>>,
     current: Mutex<Current>,
     renewing: tokio::sync::Mutex<()>,
+    /// Counts renewals that have ended.
+    renewed: watch::Sender<u64>,
 }
 
 #[derive(Clone)]
@@ -67,7 +73,7 @@ pub(super) struct Whole {
 }
 
 impl Access {
-    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], url: String) -> Self {
+    pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], peer: Peer) -> Self {
         let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
         let ends = Instant::now() + budget;
         let current = Mutex::new(Current { client, logs, generation: 0 });
@@ -75,13 +81,14 @@ impl Access {
         let refused_at = Mutex::default();
         Self {
             recipe,
-            url,
+            peer,
             timeout,
             ends,
             pinged,
             refused_at,
             current,
             renewing: tokio::sync::Mutex::new(()),
+            renewed: watch::Sender::new(0),
         }
     }
 
@@ -123,13 +130,31 @@ impl Access {
             return;
         }
         let client = tokio::time::timeout(RENEWAL, self.recipe.clone().client()).await;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.generation += 1;
-        match client {
-            Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
-            Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
-            Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
+        {
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            current.generation += 1;
+            match client {
+                Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
+                Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
+                Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
+            }
         }
+        self.renewed.send_modify(|times| *times += 1);
+    }
+
+    /// Whether credentials are being renewed now.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewing.try_lock().is_err()
+    }
+
+    /// Waits for the end of a renewal that is under way: a call with the old credentials would be refused.
+    pub(super) async fn settled(&self) {
+        drop(self.renewing.lock().await);
+    }
+
+    /// Tells when a renewal has ended.
+    pub(super) fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewed.subscribe()
     }
 
     /// Sends a GET and waits for a successful header for as long as that takes.
@@ -153,7 +178,7 @@ impl Access {
             .body(Body::empty())
             .map_err(|error| Failure::Transport { message: error.to_string(), heals: false })?;
         let response = client.send(request).await.map_err(|error| {
-            let failure = failure::of_client(&error, &self.url);
+            let failure = failure::of_client(&error, &self.peer);
             tracing::debug!("GET {path}: {}", failure.message());
             failure
         })?;
@@ -173,29 +198,40 @@ impl Access {
     /// # Errors
     /// As [`Self::open`]; also if the header, or any part of the body, takes longer than the request timeout.
     pub(super) async fn get(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
-        let client = self.current().client;
-        self.get_over(client, path, accept).await
-    }
-
-    async fn get_over(&self, client: kube::Client, path: &str, accept: &str) -> Result<Whole, Failure> {
-        let response = tokio::time::timeout(self.timeout, self.open_over(client, path, accept))
-            .await
-            .map_err(|_| self.too_slow(self.timeout))??;
+        let response = self.answered(self.current().client, path, accept).await?;
         let (parts, body) = response.into_parts();
         let body = self.collect(body, LONGEST_BODY).await?;
         Ok(Whole { headers: parts.headers, body })
     }
 
-    /// [`Self::get`] for logs, on their own connection; the credentials are renewed once after a 401.
-    pub(super) async fn get_log(&self, path: &str) -> Result<Whole, Failure> {
+    /// A successful header, which comes within the request timeout.
+    async fn answered(
+        &self,
+        client: kube::Client,
+        path: &str,
+        accept: &str,
+    ) -> Result<Response<Body>, Failure> {
+        tokio::time::timeout(self.timeout, self.open_over(client, path, accept))
+            .await
+            .map_err(|_| self.too_slow(self.timeout))?
+    }
+
+    /// Reads a log, or the beginning of one that is too long, on the connection of the logs; the credentials are
+    /// renewed once after a 401.
+    pub(super) async fn get_log(&self, path: &str) -> Result<Vec<u8>, Failure> {
         let generation = self.generation();
-        match self.get_over(self.current().logs, path, ANYTHING).await {
+        match self.log_once(path).await {
             Err(failure) if failure.class() == Class::Unauthorized => {
                 self.renew(generation).await;
-                self.get_over(self.current().logs, path, ANYTHING).await
+                self.log_once(path).await
             }
             answer => answer,
         }
+    }
+
+    async fn log_once(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let response = self.answered(self.current().logs, path, ANYTHING).await?;
+        self.collect_up_to(response.into_body(), LONGEST_LOG).await
     }
 
     /// Opens a log that is followed, on the connection of the logs.
@@ -203,10 +239,8 @@ impl Access {
     /// # Errors
     /// As [`Self::open`]; also if the header takes longer than the request timeout.
     pub(super) async fn open_log(&self, path: &str) -> Result<Lines, Failure> {
-        let opened = self.open_over(self.current().logs, path, ANYTHING);
-        let response =
-            tokio::time::timeout(self.timeout, opened).await.map_err(|_| self.too_slow(self.timeout))??;
-        Ok(Lines::new(response, self))
+        let response = self.answered(self.current().logs, path, ANYTHING).await?;
+        Ok(Lines { longest: LONGEST_LOG, ..Lines::new(response, self) })
     }
 
     /// Sends a request that changes something and reads all of the answer. It is never sent twice by itself.
@@ -219,7 +253,7 @@ impl Access {
         let answer = tokio::time::timeout(self.timeout, client.send(request))
             .await
             .map_err(|_| self.too_slow(self.timeout))?
-            .map_err(|error| failure::of_client(&error, &self.url))?;
+            .map_err(|error| failure::of_client(&error, &self.peer))?;
         let (parts, body) = answer.into_parts();
         if parts.status.is_success() {
             let body = self.collect(body, LONGEST_BODY).await?;
@@ -241,7 +275,16 @@ impl Access {
         }
     }
 
-    async fn collect(&self, mut body: Body, longest: usize) -> Result<Vec<u8>, Failure> {
+    async fn collect(&self, body: Body, longest: usize) -> Result<Vec<u8>, Failure> {
+        let bytes = self.collect_up_to(body, longest).await?;
+        if bytes.len() > longest {
+            return Err(Failure::transport(format!("an answer longer than {longest} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// All of the body, or a little more than so much of it: then the connection is given up.
+    async fn collect_up_to(&self, mut body: Body, longest: usize) -> Result<Vec<u8>, Failure> {
         let whole = self.timeout * SLOW_BODY;
         let collected = tokio::time::timeout(whole, async {
             let mut bytes = Vec::new();
@@ -250,12 +293,12 @@ impl Access {
                     .await
                     .map_err(|_| self.too_slow(self.timeout))?;
                 let Some(frame) = frame else { return Ok(bytes) };
-                let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+                let frame = frame.map_err(|error| failure::of_client(&error, &self.peer))?;
                 if let Some(data) = frame.data_ref() {
                     bytes.extend_from_slice(data);
                 }
                 if bytes.len() > longest {
-                    return Err(Failure::transport(format!("an answer longer than {longest} bytes")));
+                    return Ok(bytes);
                 }
             }
         });
@@ -263,38 +306,40 @@ impl Access {
     }
 
     fn too_slow(&self, limit: Duration) -> Failure {
-        Failure::transport(format!("{} did not answer within {} s", self.url, limit.as_secs()))
+        Failure::transport(format!("{} did not answer within {} s", self.peer.way, limit.as_secs()))
     }
 }
 
-/// The body of a watch, cut into lines.
+/// The body of a watch, or of a log that is followed, cut into lines.
 pub(super) struct Lines {
     body: Body,
-    url: String,
+    peer: Peer,
     buffer: Vec<u8>,
     /// Up to here there is no line end.
     searched: usize,
+    longest: usize,
 }
 
 impl Lines {
     pub(super) fn new(response: Response<Body>, access: &Access) -> Self {
-        Self { body: response.into_body(), url: access.url.clone(), buffer: Vec::new(), searched: 0 }
+        let peer = access.peer.clone();
+        Self { body: response.into_body(), peer, buffer: Vec::new(), searched: 0, longest: LONGEST_LINE }
     }
 
     /// The next line, or `None` at the end in good order. May be dropped and called again.
     ///
     /// # Errors
-    /// The connection failed, or a line is longer than 16 MiB.
+    /// The connection failed, or a line is longer than 16 MiB (of a log: than is read of one).
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if let Some(line) = self.cut() {
                 return Ok(Some(line));
             }
-            if self.buffer.len() > LONGEST_LINE {
-                return Err(Failure::transport("a line of a watch longer than 16 MiB"));
+            if self.buffer.len() > self.longest {
+                return Err(Failure::transport(format!("a line longer than {} KiB", self.longest >> 10)));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| failure::of_client(&error, &self.url))?;
+            let frame = frame.map_err(|error| failure::of_client(&error, &self.peer))?;
             if let Some(data) = frame.data_ref() {
                 self.buffer.extend_from_slice(data);
             }

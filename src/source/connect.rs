@@ -101,13 +101,13 @@ pub(crate) struct Connected {
 /// There is no usable configuration, or its credentials cannot be had.
 pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, ConnectError> {
     let begun = Instant::now();
-    let mut recipe = Recipe { options };
-    let Built { client, logs, url, context, default_namespace } = recipe.clone().client().await?;
-    let server = Server { context, url: url.clone(), clock_unknown: true, ..Server::default() };
+    let mut recipe = Recipe::new(options);
+    let Built { client, logs, peer, context, default_namespace } = recipe.clone().client().await?;
+    let server = Server { context, url: peer.url.clone(), clock_unknown: true, ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
     recipe.options.budget = recipe.options.budget.saturating_sub(begun.elapsed());
     let keep_raw = keep_raw.then(|| recipe.options.redactor.clone());
-    let access = Arc::new(Access::new(recipe, [client, logs], url));
+    let access = Arc::new(Access::new(recipe, [client, logs], peer));
     let mut live = Live::new(Arc::clone(&access), keep_raw, FetchSettings { log_lines });
     // Known before anything is sent, so that a report of a server that never answered names it.
     drop(live.arrivals.try_send(Arrival { what: Observed::Connected(server.clone()), raw: Vec::new() }));

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use kube::client::AuthError;
 use kube::config::KubeconfigError;
 use thiserror::Error;
 
@@ -67,7 +66,7 @@ impl ConnectError {
             Self::Tls { .. } => {
                 one("correct certificate-authority and the client certificate in the kubeconfig")
             }
-            Self::Headers { .. } => one("correct --as and --as-group, or the token in the kubeconfig"),
+            Self::Headers { .. } => one("correct --as and --as-group"),
             Self::Aborted { .. } => one("try again"),
         }
     }
@@ -105,11 +104,10 @@ impl ConnectError {
         Self::KubeconfigInvalid { from, why }
     }
 
-    /// From an error of kube while it prepared TLS and credentials.
+    /// From an error of kube while it prepared TLS and headers.
     pub(super) fn of_client(error: &kube::Error, url: &str) -> Self {
         let url = url.to_owned();
         match error {
-            kube::Error::Auth(error) => Self::Credentials { url, why: auth_reason(error), help: Vec::new() },
             kube::Error::RustlsTls(error) => Self::Tls { url, why: error.to_string() },
             kube::Error::InferKubeconfig(
                 KubeconfigError::LoadClientCertificate(_) | KubeconfigError::LoadClientKey(_),
@@ -120,21 +118,6 @@ impl ConnectError {
             kube::Error::Service(error) => Self::Tls { url, why: error.to_string() },
             _ => Self::Tls { url, why: "the client could not be built".to_owned() },
         }
-    }
-}
-
-/// Our own words for a failure to get credentials: kube's can quote them.
-fn auth_reason(error: &AuthError) -> String {
-    match error {
-        AuthError::ReadTokenFile(error, path) => {
-            format!("the token file {} cannot be read: {error}", path.display())
-        }
-        AuthError::MalformedTokenExpirationDate(_) => "the token has a malformed expiry".to_owned(),
-        AuthError::InvalidBearerToken(_) | AuthError::InvalidBasicAuth(_) => {
-            "the token or password holds characters that HTTP does not allow".to_owned()
-        }
-        _ => "the auth-provider of the user is not supported or failed; convert it to an exec plugin"
-            .to_owned(),
     }
 }
 

@@ -3,30 +3,32 @@
 //! kube's own runner has no time limit, keeps standard input open, reads without bounds, and puts what the plugin
 //! printed into its error. A kubeconfig is data that can come from anywhere; a plugin is code that runs as us.
 
-use std::io::{self, Read};
+mod process;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kube::config::{ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::Instant;
 
+pub(super) use self::process::Program;
 use crate::policy::ExecPlugins;
+use crate::untrusted::Redactor;
 
 /// A plugin that asks nobody anything has this long.
 const QUIET_LIMIT: Duration = Duration::from_secs(30);
 /// One that may ask the person at the terminal; below the limit on preparing a connection.
 const INTERACTIVE_LIMIT: Duration = Duration::from_secs(55);
 /// A credential with its certificate chain is a few kilobytes.
-const MOST_OUTPUT: u64 = 1 << 20;
-const MOST_COMPLAINT: u64 = 64 << 10;
-/// After the plugin has ended, for what its children still hold open.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-const POLL: Duration = Duration::from_millis(10);
+const MOST_OUTPUT: usize = 1 << 20;
+const MOST_COMPLAINT: usize = 64 << 10;
+/// Variables that decide which code a program runs: an allowed plugin with one of them is another program.
+const LOADERS: [&str; 6] = ["LD_", "DYLD_", "PYTHON", "PERL5", "RUBY", "NODE_"];
+const SEARCHED: [&str; 3] = ["PATH", "BASH_ENV", "ENV"];
+/// How a program's file may be called beside its name.
+const ENDINGS: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat", ""] } else { &[""] };
 
 /// What a plugin gave.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,17 +40,17 @@ pub(super) struct Credential {
 
 /// Why there is no credential. Nothing here repeats what the plugin printed on standard output.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct PluginFailure {
+pub(super) struct NoCredential {
     pub(super) why: String,
     pub(super) help: Vec<String>,
 }
 
-impl PluginFailure {
-    fn new(why: impl Into<String>) -> Self {
+impl NoCredential {
+    pub(super) fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), help: Vec::new() }
     }
 
-    fn help(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
@@ -76,62 +78,66 @@ pub(super) fn run(
     plugins: &ExecPlugins,
     stdin_is_terminal: bool,
     path: Option<&str>,
-) -> Result<Credential, PluginFailure> {
+) -> Result<Credential, NoCredential> {
     let name = exec.command.as_deref().filter(|command| !command.is_empty());
-    let name = name.ok_or_else(|| PluginFailure::new("the exec section of the user names no command"))?;
+    let name = name.ok_or_else(|| NoCredential::new("the exec section of the user names no command"))?;
     permitted(name, plugins, path)?;
+    if matches!(plugins, ExecPlugins::Only(_)) {
+        stays_itself(exec, name)?;
+    }
     let wanted = exec.interactive_mode.as_ref();
     if wanted == Some(&ExecInteractiveMode::Always) && !stdin_is_terminal {
-        return Err(PluginFailure::new(format!(
+        return Err(NoCredential::new(format!(
             "the credential plugin {name} asks for input (interactiveMode: Always), and standard input is not a terminal"
         ))
         .help("use a token, a service account or a non-interactive login in CI"));
     }
     let interactive = stdin_is_terminal && wanted != Some(&ExecInteractiveMode::Never);
-    tracing::debug!("runs the credential plugin {name}");
-    let mut child = command(exec, name, interactive)?.spawn().map_err(|error| {
-        let failure =
-            PluginFailure::new(format!("the credential plugin {name} could not be started: {error}"));
+    let missing = || {
+        let missing = NoCredential::new(format!("the credential plugin {name} was not found"));
         match &exec.install_hint {
-            Some(hint) if error.kind() == io::ErrorKind::NotFound => failure.help(hint.trim()),
-            _ => failure,
+            Some(hint) => missing.help(hint.trim()),
+            None => missing.help("install it, or add its folder to PATH"),
         }
-    })?;
-    let output = read_on_a_thread(child.stdout.take(), MOST_OUTPUT + 1);
-    let complaint = read_on_a_thread(child.stderr.take(), MOST_COMPLAINT);
+    };
+    // Never the bare name: it would be looked for in the PATH that the kubeconfig may set.
+    let file = found(name, path).filter(|file| file.exists()).ok_or_else(missing)?;
+    tracing::debug!("runs the credential plugin {}", file.display());
+    let mut program =
+        Program::start(&mut command(exec, &file, interactive)?, !interactive).map_err(|error| {
+            NoCredential::new(format!("the credential plugin {name} could not be started: {error}"))
+        })?;
+    let output = program.output(MOST_OUTPUT + 1);
+    let complaint = program.complaint(MOST_COMPLAINT);
     let limit = if interactive { INTERACTIVE_LIMIT } else { QUIET_LIMIT };
-    let status = wait(&mut child, limit).map_err(|error| match error {
-        Some(error) => PluginFailure::new(format!("the credential plugin {name}: {error}")),
-        None => PluginFailure::new(format!(
-            "the credential plugin {name} did not end within {} s and was stopped",
-            limit.as_secs()
-        ))
-        .help(format!("run it by hand: {name}; it may be waiting for a login")),
+    let ended = program.wait(limit);
+    let ended = ended.map_err(|error| NoCredential::new(format!("the credential plugin {name}: {error}")))?;
+    let status = ended.ok_or_else(|| {
+        let why =
+            format!("the credential plugin {name} did not end within {} s and was stopped", limit.as_secs());
+        NoCredential::new(why).help(format!("run it by hand: {name}; it may be waiting for a login"))
     })?;
-    let output = output.recv_timeout(LAST_WORDS).unwrap_or_default();
+    let output = output.bytes();
     if !status.success() {
-        let complaint = complaint.recv_timeout(LAST_WORDS).unwrap_or_default();
-        return Err(PluginFailure::new(format!(
+        return Err(NoCredential::new(format!(
             "the credential plugin {name} failed ({status}){}",
-            last_words(&complaint)
+            last_words(&complaint.bytes())
         )));
     }
-    if u64::try_from(output.len()).unwrap_or(u64::MAX) > MOST_OUTPUT {
-        return Err(PluginFailure::new(format!("the credential plugin {name} printed more than 1 MiB")));
+    if output.len() > MOST_OUTPUT {
+        return Err(NoCredential::new(format!("the credential plugin {name} printed more than 1 MiB")));
     }
     credential(&output).ok_or_else(|| {
-        PluginFailure::new(format!(
+        NoCredential::new(format!(
             "the credential plugin {name} did not print an ExecCredential with a token or a certificate"
         ))
     })
 }
 
 /// Whether the plugin may run at all.
-pub(super) fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -> Result<(), PluginFailure> {
+pub(super) fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -> Result<(), NoCredential> {
     let refused = || {
-        PluginFailure::new(format!(
-            "the kubeconfig wants to run {name}, and --exec-plugins does not allow it"
-        ))
+        NoCredential::new(format!("the kubeconfig wants to run {name}, and --exec-plugins does not allow it"))
     };
     match plugins {
         ExecPlugins::Allow => Ok(()),
@@ -149,16 +155,47 @@ pub(super) fn permitted(name: &str, plugins: &ExecPlugins, path: Option<&str>) -
     }
 }
 
-/// The file that a bare name stands for.
-pub(super) fn found(name: &str, path: Option<&str>) -> Option<PathBuf> {
-    if name.contains('/') {
-        return Some(PathBuf::from(name));
-    }
-    std::env::split_paths(path?).map(|folder| folder.join(name)).find(|file| file.is_file())
+/// Whether the plugin that is allowed is also the one that runs: the kubeconfig sets nothing that changes its code.
+fn stays_itself(exec: &ExecConfig, name: &str) -> Result<(), NoCredential> {
+    let names = exec.env.iter().flatten().filter_map(|variable| variable.get("name"));
+    let mut changing = names.filter(|set| {
+        let set = set.to_ascii_uppercase();
+        SEARCHED.contains(&set.as_str()) || LOADERS.iter().any(|loader| set.starts_with(loader))
+    });
+    changing.next().map_or(Ok(()), |set| {
+        Err(NoCredential::new(format!(
+            "the kubeconfig sets {set} for {name}, which changes what code it runs, and --exec-plugins names only some"
+        ))
+        .help(format!("set {set} for rollout-guard itself, and take it out of the exec section")))
+    })
 }
 
-fn command(exec: &ExecConfig, name: &str, interactive: bool) -> Result<Command, PluginFailure> {
-    let mut command = Command::new(name);
+/// The file that a name stands for. As Go programs, none in a folder that is relative to where we happen to be.
+pub(super) fn found(name: &str, path: Option<&str>) -> Option<PathBuf> {
+    if name.contains(['/', std::path::MAIN_SEPARATOR]) {
+        return Some(PathBuf::from(name));
+    }
+    let folders = std::env::split_paths(path?).filter(|folder| folder.is_absolute());
+    let mut files =
+        folders.flat_map(|folder| ENDINGS.iter().map(move |ending| folder.join(format!("{name}{ending}"))));
+    files.find(|file| is_program(file))
+}
+
+#[cfg(unix)]
+fn is_program(file: &Path) -> bool {
+    let is_executable = |data: std::fs::Metadata| {
+        data.is_file() && std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o111 != 0
+    };
+    std::fs::metadata(file).is_ok_and(is_executable)
+}
+
+#[cfg(not(unix))]
+fn is_program(file: &Path) -> bool {
+    file.is_file()
+}
+
+fn command(exec: &ExecConfig, file: &Path, interactive: bool) -> Result<Command, NoCredential> {
+    let mut command = Command::new(file);
     command.args(exec.args.iter().flatten());
     for variable in exec.env.iter().flatten() {
         if let (Some(name), Some(value)) = (variable.get("name"), variable.get("value")) {
@@ -170,7 +207,7 @@ fn command(exec: &ExecConfig, name: &str, interactive: bool) -> Result<Command, 
         && let (Some(spec), Some(cluster)) = (spec.as_object_mut(), &exec.cluster)
     {
         let cluster = serde_json::to_value(cluster)
-            .map_err(|_| PluginFailure::new("the cluster cannot be described to the credential plugin"))?;
+            .map_err(|_| NoCredential::new("the cluster cannot be described to the credential plugin"))?;
         spec.insert("cluster".to_owned(), cluster);
     }
     let info = json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec });
@@ -185,37 +222,10 @@ fn command(exec: &ExecConfig, name: &str, interactive: bool) -> Result<Command, 
     Ok(command)
 }
 
-/// Reads to the end or to the limit, and then closes the pipe, so that a flood ends the plugin and not us.
-pub(super) fn read_on_a_thread<R: Read + Send + 'static>(pipe: Option<R>, most: u64) -> Receiver<Vec<u8>> {
-    let (send, receive) = mpsc::channel();
-    let Some(pipe) = pipe else { return receive };
-    drop(thread::spawn(move || {
-        let mut bytes = Vec::new();
-        drop(pipe.take(most).read_to_end(&mut bytes));
-        drop(send.send(bytes));
-    }));
-    receive
-}
-
-/// Waits for the end; stops the plugin and answers `None` when time is up.
-pub(super) fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus, Option<io::Error>> {
-    let begun = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if begun.elapsed() < limit => thread::sleep(POLL),
-            Ok(None) => {
-                drop(child.kill());
-                drop(child.wait());
-                return Err(None);
-            }
-            Err(error) => return Err(Some(error)),
-        }
-    }
-}
-
+/// Reads an `ExecCredential`, in JSON or, as client-go and kube do, in YAML.
 pub(super) fn credential(output: &[u8]) -> Option<Credential> {
-    let printed: Printed = serde_json::from_slice(output).ok()?;
+    let yaml = || serde_saphyr::from_str(std::str::from_utf8(output).ok()?).ok();
+    let printed: Printed = serde_json::from_slice(output).ok().or_else(yaml)?;
     let PrintedStatus { token, client_certificate_data, client_key_data } = printed.status?;
     let token = token.filter(|token| !token.is_empty());
     let certificate = client_certificate_data.zip(client_key_data);
@@ -225,6 +235,9 @@ pub(super) fn credential(output: &[u8]) -> Option<Credential> {
 /// The end of what a plugin wrote to standard error, without anything that looks like a token.
 pub(super) fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
+    // whole: a key may span lines
+    let text =
+        Redactor::new::<&str>(&[]).map(|redactor| redactor.redact(&text).into_owned()).unwrap_or_default();
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
     last.map(|line| format!(": {}", without_tokens(line))).unwrap_or_default()
 }

@@ -8,12 +8,17 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+mod tls;
+
+use self::tls::Handshake;
 use crate::observation::Refusal;
 
 /// No server makes us wait longer than this, whatever its `Retry-After` says.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// As much of an answer that we cannot read is quoted.
 const QUOTED_BYTES: usize = 200;
+/// How a member of gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A call that gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,25 @@ pub(crate) enum Failure {
     Status(Status),
     /// No connection, no answer in time, or an answer that is not the API's.
     Transport { message: String, heals: bool },
+    /// The server's certificate or ours is not trusted. The file that says so may have been replaced since it was read.
+    Untrusted { message: String },
+}
+
+/// The server of a call, for the words about its failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) url: String,
+    /// The URL, and the proxy before it without its password: what there was no way over.
+    pub(crate) way: String,
+    /// Its authority is named by the kubeconfig, and not one of those that this machine trusts.
+    pub(crate) own_authority: bool,
+}
+
+impl Peer {
+    /// A server without a proxy before it.
+    pub(crate) fn new(url: String, own_authority: bool) -> Self {
+        Self { way: url.clone(), url, own_authority }
+    }
 }
 
 /// A `Status` of the API, as far as it decides anything.
@@ -42,6 +66,7 @@ pub(crate) enum Class {
     Gone,
     /// The server is behind: ask again.
     TooLarge,
+    /// What says who we are, or whom to trust, has to be read anew.
     Unauthorized,
     Forbidden,
     NotFound,
@@ -63,6 +88,7 @@ impl Failure {
         match self {
             Self::Transport { heals: true, .. } => Class::Transient,
             Self::Transport { heals: false, .. } => Class::Final,
+            Self::Untrusted { .. } => Class::Unauthorized,
             Self::Status(status) if status.too_large => Class::TooLarge,
             Self::Status(status) => match (status.code, status.reason.as_str()) {
                 (410, _) | (_, "Gone" | "Expired") => Class::Gone,
@@ -80,7 +106,7 @@ impl Failure {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status(status) => status.retry_after.map(|delay| delay.min(LONGEST_RETRY_AFTER)),
-            Self::Transport { .. } => None,
+            Self::Transport { .. } | Self::Untrusted { .. } => None,
         }
     }
 
@@ -88,14 +114,16 @@ impl Failure {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Status(status) => format!("the API server answered {}: {}", status.code, status.message),
-            Self::Transport { message, .. } => message.clone(),
+            Self::Transport { message, .. } | Self::Untrusted { message } => message.clone(),
         }
     }
 
     pub(crate) fn refusal(&self, asked: String) -> Refusal {
         match self {
             Self::Status(status) => Refusal { code: status.code, asked, message: status.message.clone() },
-            Self::Transport { message, .. } => Refusal { code: 0, asked, message: message.clone() },
+            Self::Transport { message, .. } | Self::Untrusted { message } => {
+                Refusal { code: 0, asked, message: message.clone() }
+            }
         }
     }
 }
@@ -188,8 +216,14 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
-/// The beginning of an answer that could not be read, on one line.
+/// The beginning of an answer that could not be read, on one line. What is no text tells nobody anything.
 pub(crate) fn quote(body: &[u8]) -> String {
+    if body.starts_with(&GZIP) {
+        return "it is compressed with gzip, which was not asked for".to_owned();
+    }
+    if body.first().is_some_and(|byte| *byte < b' ' && !byte.is_ascii_whitespace()) {
+        return "it is no text".to_owned();
+    }
     let beginning = body.get(..QUOTED_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(beginning);
     let one_line: String =
@@ -197,18 +231,12 @@ pub(crate) fn quote(body: &[u8]) -> String {
     one_line.trim().to_owned()
 }
 
-/// Reads an error of the client. Its own text is not used where credentials are involved, because it can hold
-/// the output and the environment of a credential plugin.
-pub(crate) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
+/// Reads an error of the client.
+pub(crate) fn of_client(error: &(dyn Error + 'static), peer: &Peer) -> Failure {
+    let Peer { way: url, own_authority, .. } = peer;
     let mut texts = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<kube::client::AuthError>() || matches!(error.downcast_ref(), Some(kube::Error::Auth(_)))
-        {
-            return Failure::transport(
-                "the credentials of the kubeconfig could not be renewed: its credential plugin or token file failed",
-            );
-        }
         if let Some(error) = error.downcast_ref::<io::Error>()
             && let Some(text) = of_kind(error.kind())
         {
@@ -219,16 +247,24 @@ pub(crate) fn of_client(error: &(dyn Error + 'static), url: &str) -> Failure {
         let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = within.map(|error| error as &(dyn Error + 'static)).or_else(|| error.source());
     }
-    for text in &texts {
-        if let Some(why) = of_tls(text) {
-            return Failure::Transport { message: format!("cannot trust {url}: {why}"), heals: false };
+    match texts.iter().find_map(|text| tls::of(text, *own_authority)) {
+        Some(Handshake::Untrusted(why)) => {
+            return Failure::Untrusted { message: format!("cannot trust {url}: {why}") };
         }
+        Some(Handshake::Unready(why)) => return Failure::transport(format!("cannot reach {url}: {why}")),
+        None => {}
     }
     if texts.iter().any(|text| text.contains("tls handshake eof")) {
         return Failure::transport(format!("cannot reach {url}: connection closed within the TLS handshake"));
     }
     if texts.iter().any(|text| text.contains("dns error") || text.contains("failed to lookup address")) {
         return Failure::transport(format!("cannot reach {url}: its host name does not resolve"));
+    }
+    if texts.iter().any(|text| text.contains("proxy authorization required")) {
+        return Failure::transport(format!("cannot reach {url}: the proxy wants a user and password"));
+    }
+    if texts.iter().any(|text| text.contains("SOCKS error: failed to create underlying connection")) {
+        return Failure::transport(format!("cannot reach {url}: no connection to the proxy"));
     }
     let last = texts.last().map_or("", String::as_str);
     Failure::transport(format!("cannot reach {url}: {}", quote(last.as_bytes())))
@@ -248,33 +284,13 @@ const fn of_kind(kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with the certificates, from the words of rustls. None of it heals by waiting.
-fn of_tls(text: &str) -> Option<String> {
-    let why = match text.split_once("invalid peer certificate: ") {
-        Some((_, why)) if why.contains("UnknownIssuer") => {
-            "its certificate is not signed by the certificate authority of the kubeconfig".to_owned()
-        }
-        Some((_, why)) if why.contains("NotValidForName") || why.contains("not valid for name") => {
-            format!(
-                "its certificate is for another name; tls-server-name in the kubeconfig can name it ({why})"
-            )
-        }
-        Some((_, why)) if why.to_lowercase().contains("expired") => {
-            format!("its certificate is expired, or the clock of this machine is wrong ({why})")
-        }
-        Some((_, why)) => format!("its certificate is not acceptable ({why})"),
-        None if text.contains("received fatal alert") => {
-            format!("it ended the TLS handshake, as it does for a wrong client certificate ({text})")
-        }
-        None if text.contains("InvalidContentType") => "it does not speak TLS".to_owned(),
-        None => return None,
-    };
-    Some(why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn peer(url: &str) -> Peer {
+        Peer::new(url.to_owned(), true)
+    }
 
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -316,7 +332,7 @@ mod tests {
     #[test]
     fn a_refused_connection_says_so_and_may_heal() {
         let error = kube::Error::Service(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
-        let failure = of_client(&error, "https://127.0.0.1:6443");
+        let failure = of_client(&error, &peer("https://127.0.0.1:6443"));
         assert_eq!(failure, Failure::transport("cannot reach https://127.0.0.1:6443: connection refused"));
     }
 
@@ -324,21 +340,28 @@ mod tests {
     fn a_reset_within_other_errors_is_found() {
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let wrapped = io::Error::other(io::Error::other(reset));
-        let failure = of_client(&kube::Error::Service(Box::new(wrapped)), "https://k");
+        let failure = of_client(&kube::Error::Service(Box::new(wrapped)), &peer("https://k"));
         assert_eq!(failure, Failure::transport("cannot reach https://k: connection reset"));
     }
 
     #[test]
-    fn an_unknown_issuer_does_not_heal() {
+    fn who_is_not_trusted_is_asked_again_with_files_that_were_read_anew() {
         let error = io::Error::other("invalid peer certificate: UnknownIssuer");
-        let failure = of_client(&error, "https://k");
-        assert_eq!(failure.class(), Class::Final);
+        let failure = of_client(&error, &peer("https://k"));
+        assert_eq!(failure.class(), Class::Unauthorized);
         assert!(failure.message().contains("certificate authority of the kubeconfig"));
     }
 
     #[test]
-    fn the_output_of_a_credential_plugin_is_not_repeated() {
-        let error = kube::Error::Auth(kube::client::AuthError::AuthExec("token s3cret".to_owned()));
-        assert!(!of_client(&error, "https://k").message().contains("s3cret"));
+    fn a_server_that_starts_may_not_speak_tls_yet() {
+        for text in
+            ["received fatal alert: InternalError", "received corrupt message of type InvalidContentType"]
+        {
+            assert_eq!(
+                of_client(&io::Error::other(text), &peer("https://k")).class(),
+                Class::Transient,
+                "{text}"
+            );
+        }
     }
 }

@@ -248,8 +248,7 @@ async fn logs(log: &LogRequest, access: &Access, settings: FetchSettings) -> Res
     if log.previous {
         parameters.push(("previous", "true"));
     }
-    let whole = access.get_log(&request::query(path, &parameters)).await?;
-    Ok(log_lines(&whole.body))
+    Ok(log_lines(&access.get_log(&request::query(path, &parameters)).await?))
 }
 
 /// Logs are bytes. Where the log is gone, the server can still answer 200, with a sentence as the body.

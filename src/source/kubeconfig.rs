@@ -128,12 +128,16 @@ impl Chosen {
     pub(super) fn config(&self) -> Result<Config, String> {
         let Self { context, cluster, user } = self;
         let server = cluster.server.as_deref().unwrap_or_default();
-        let mut config =
-            Config::new(server.parse().map_err(|_| format!("{server:?} is not the URL of a server"))?);
+        let mut config = Config::new(
+            server.parse().map_err(|_| format!("{:?} is not the URL of a server", shown(server)))?,
+        );
         config.default_namespace = context.namespace.clone().unwrap_or_else(|| "default".to_owned());
         config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
         config.tls_server_name.clone_from(&cluster.tls_server_name);
-        config.root_cert = authority(cluster)?;
+        config.root_cert = authority(
+            cluster.certificate_authority_data.as_deref(),
+            cluster.certificate_authority.as_deref(),
+        )?;
         config.auth_info = user.clone();
         if let Some(exec) = &mut config.auth_info.exec
             && exec.provide_cluster_info
@@ -146,9 +150,14 @@ impl Chosen {
     }
 }
 
-/// The certificate authority of a cluster, in DER.
-fn authority(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
-    let text = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
+/// A URL that cannot be read, without what may be a password in it.
+fn shown(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, host)| host)
+}
+
+/// The certificate authority of a server, in DER: PEM in base64, or the path of a file.
+pub(super) fn authority(data: Option<&str>, path: Option<&str>) -> Result<Option<Vec<Vec<u8>>>, String> {
+    let text = match (data, path) {
         (Some(data), _) => STANDARD.decode(data).map_err(|_| "certificate-authority-data is not base64")?,
         (None, Some(path)) => std::fs::read(path).map_err(|error| format!("{path}: {error}"))?,
         (None, None) => return Ok(None),

@@ -5,6 +5,10 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use http::header::HeaderValue;
+use http::uri::PathAndQuery;
+
+use super::login::{basic, decoded, without_user_info};
 
 /// Proxy settings of the environment.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,65 @@ fn matches(item: &str, host: &str, address: Option<IpAddr>, port: u16) -> bool {
     }
 }
 
+/// How to connect through a proxy.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// `CONNECT`, over TLS or not.
+    Http { url: Uri, tls: bool, authorization: Option<HeaderValue> },
+    /// The proxy also resolves the name of the server.
+    Socks { url: Uri, login: Option<(String, String)> },
+}
+
+impl Via {
+    /// Reads the URL of a proxy, as Go programs do: user and password percent-encoded, and `socks5h` another word for
+    /// `socks5`.
+    ///
+    /// # Errors
+    /// It is malformed, or names another kind of proxy. The text does not quote it.
+    pub(super) fn read(proxy: &str) -> Result<Self, String> {
+        let url: Uri = proxy.parse().map_err(|_| "the URL of the proxy is malformed".to_owned())?;
+        let (url, user_info) = without_user_info(&url);
+        match url.scheme_str() {
+            Some(scheme @ ("http" | "https")) => {
+                let tls = scheme == "https";
+                let authorization = user_info.map(|user_info| basic(&decoded(&user_info)));
+                Ok(Self::Http { url, tls, authorization })
+            }
+            Some("socks5" | "socks5h") => {
+                let login = user_info.map(|user_info| {
+                    let (user, password) = user_info.split_once(':').unwrap_or((&user_info, ""));
+                    let text = |part| String::from_utf8_lossy(&decoded(part)).into_owned();
+                    (text(user), text(password))
+                });
+                if login.as_ref().is_some_and(|(user, password)| user.len().max(password.len()) > 255) {
+                    return Err(
+                        "the user or the password of a socks5 proxy is longer than 255 bytes".to_owned()
+                    );
+                }
+                Ok(Self::Socks { url: with_port(url), login })
+            }
+            other => Err(format!("{:?} is not an http, https or socks5 proxy", other.unwrap_or(""))),
+        }
+    }
+}
+
+impl Via {
+    /// The URL for a person: no user and password are in it.
+    pub(super) fn shown(&self) -> String {
+        let (Self::Http { url, .. } | Self::Socks { url, .. }) = self;
+        url.to_string().trim_end_matches('/').to_owned()
+    }
+}
+
+/// With the port that SOCKS has by default; whoever connects knows only those of HTTP.
+fn with_port(url: Uri) -> Uri {
+    let (None, Some(host)) = (url.port(), url.host()) else { return url };
+    let mut parts = url.clone().into_parts();
+    parts.authority = format!("{host}:1080").parse().ok();
+    parts.path_and_query = parts.path_and_query.or(Some(PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).unwrap_or(url)
+}
+
 fn in_block(address: IpAddr, base: IpAddr, length: u32) -> bool {
     match (address, base) {
         (IpAddr::V4(address), IpAddr::V4(base)) if length <= 32 => {
@@ -128,6 +191,37 @@ mod tests {
                 Some("http://proxy.corp:3128"),
                 "{no_proxy} {server}"
             );
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_read_with_its_user() {
+        let via = |proxy: &str| Via::read(proxy).unwrap();
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        for scheme in ["socks5", "socks5h"] {
+            let Via::Socks { url, login: found } = via(&format!("{scheme}://us%40er:pa%3Ass@10.0.0.1:9050"))
+            else {
+                panic!("{scheme}")
+            };
+            assert_eq!(
+                (url.host(), url.port_u16(), found),
+                (Some("10.0.0.1"), Some(9050), login("us@er", "pa:ss"))
+            );
+        }
+        let Via::Socks { url, login: found } = via("socks5://only@[fd00::1]") else { panic!() };
+        assert_eq!((url.host(), url.port_u16(), found), (Some("[fd00::1]"), Some(1080), login("only", "")));
+        let Via::Http { url, tls, authorization } = via("https://user:pa%40ss@proxy:3128") else { panic!() };
+        assert_eq!((url.to_string().as_str(), tls), ("https://proxy:3128/", true));
+        assert_eq!(authorization.unwrap(), "Basic dXNlcjpwYUBzcw==");
+        assert!(matches!(via("http://proxy"), Via::Http { tls: false, authorization: None, .. }));
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_told_without_its_password() {
+        let long = format!("socks5://u:{}@proxy", "s3cret".repeat(50));
+        for proxy in ["ftp://u:s3cret@proxy", "socks4://u:s3cret@proxy", "http://u:s3cret@pro xy", &long] {
+            let why = Via::read(proxy).unwrap_err();
+            assert!(!why.contains("s3cret"), "{why}");
         }
     }
 }

@@ -267,11 +267,7 @@ async fn credentials_that_were_rotated_are_read_again_after_a_401() {
         if !head.contains("Bearer fresh") {
             return status(401, "Unauthorized");
         }
-        if path.contains("sendInitialEvents") {
-            let end = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
-            return stream(&format!("{{\"type\":\"BOOKMARK\",\"object\":{{\"metadata\":{end}}}}}\n"));
-        }
-        status(404, "NotFound")
+        if path.contains("sendInitialEvents") { empty_snapshot() } else { status(404, "NotFound") }
     }
     let (url, _) = serve(script).await;
     let mut token = tempfile::NamedTempFile::new().unwrap();
@@ -287,6 +283,62 @@ async fn credentials_that_were_rotated_are_read_again_after_a_401() {
         match live.next().await.what {
             Observed::Answered { answer, .. } => missing = answer == Answer::Missing,
             Observed::Listed { .. } => listed = true,
+            Observed::Health { health: StreamHealth::Refused(refusal), .. } => panic!("{refusal:?}"),
+            _ => {}
+        }
+    }
+}
+
+/// A snapshot of nothing, after which the watch ends.
+fn empty_snapshot() -> String {
+    let end = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
+    stream(&format!("{{\"type\":\"BOOKMARK\",\"object\":{{\"metadata\":{end}}}}}\n"))
+}
+
+#[tokio::test]
+async fn each_refusal_that_asks_for_new_credentials_gets_them() {
+    static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    /// Lets the first token in once, and then only the third.
+    fn script(path: &str, head: &str) -> String {
+        if !path.contains("watch=") {
+            return status(404, "NotFound");
+        }
+        let token = head.lines().find_map(|line| line.split_once("Bearer ")).unwrap().1.to_owned();
+        let mut tokens = TOKENS.lock().unwrap();
+        let allowed = tokens.is_empty() || token == "t3";
+        tokens.push(token);
+        if allowed { empty_snapshot() } else { status(401, "Unauthorized") }
+    }
+    let (url, _) = serve(script).await;
+    let runs = tempfile::NamedTempFile::new().unwrap();
+    let plugin = format!(
+        "echo run >> {0}; echo \"{{\\\"status\\\":{{\\\"token\\\":\\\"t$(grep -c . {0})\\\"}}}}\"",
+        runs.path().display()
+    );
+    let user = format!("{{exec: {{command: /bin/sh, args: ['-c', '{plugin}']}}}}");
+    let (mut live, _kubeconfig) = source_as(&url, &user).await;
+    live.ask(&Request::once(Want::Watch(Stream::selected(Kind::Pod, "shop", "app=web".to_owned()))));
+    while !TOKENS.lock().unwrap().contains(&"t3".to_owned()) {
+        if let Observed::Health { health: StreamHealth::Refused(refusal), .. } = live.next().await.what {
+            panic!("{refusal:?}");
+        }
+    }
+    let tokens = TOKENS.lock().unwrap().clone();
+    assert_eq!(tokens.get(..4).unwrap(), ["t1", "t1", "t2", "t3"], "a renewal for each");
+}
+
+#[tokio::test]
+async fn a_user_in_the_url_logs_in_and_is_shown_nowhere() {
+    fn script(_path: &str, head: &str) -> String {
+        if head.contains("Basic Y2k6czNjcmV0") { empty_snapshot() } else { status(401, "Unauthorized") }
+    }
+    let (url, _) = serve(script).await;
+    let (mut live, _kubeconfig) = source(&url.replace("http://", "http://ci:s3cret@")).await;
+    live.ask(&Request::once(Want::Watch(Stream::selected(Kind::Pod, "shop", "app=web".to_owned()))));
+    loop {
+        match live.next().await.what {
+            Observed::Connected(server) => assert_eq!(server.url, url),
+            Observed::Listed { .. } => return,
             Observed::Health { health: StreamHealth::Refused(refusal), .. } => panic!("{refusal:?}"),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -66,9 +66,12 @@ struct Driver {
     feed: Feed,
     read: Option<Call<Page<Shown>>>,
     pace: Pace,
-    /// Credentials of the last call, and whether they have to be renewed before the next.
-    generation: u64,
+    /// Credentials that the last call was sent with, and whether they have to be renewed before the next.
+    generation: Arc<AtomicU64>,
     renew: bool,
+    /// Credentials are being renewed, or were when the machine was last told.
+    renewing: bool,
+    renewed: watch::Receiver<u64>,
     /// Somebody wants a proof that what was shown is still so.
     confirm: Arc<Notify>,
     healed: watch::Receiver<u64>,
@@ -93,6 +96,7 @@ pub(super) async fn run(
     let streaming_list = shared.streaming_list.load(Ordering::Relaxed);
     let mut machine = Watch::new(stream.kind.plural(), shows_targets, streaming_list, pace.random());
     let healed = shared.healed.subscribe();
+    let renewed = shared.access.renewals();
     let mut driver = Driver {
         stream,
         shared,
@@ -101,8 +105,10 @@ pub(super) async fn run(
         feed: Feed::None,
         read: None,
         pace,
-        generation: 0,
+        generation: Arc::default(),
         renew: false,
+        renewing: false,
+        renewed,
         confirm,
         healed,
     };
@@ -112,6 +118,8 @@ pub(super) async fn run(
         machine.streaming_list &= driver.shared.streaming_list.load(Ordering::Relaxed);
         machine.patience = driver.shared.access.patience();
         machine.pinged = driver.shared.access.is_pinged();
+        let renewing = driver.shared.access.is_renewing();
+        machine.renewing = std::mem::replace(&mut driver.renewing, renewing) || renewing;
         machine.revision = driver.shared.revision_since(begun);
         let known = machine.revision;
         let outputs = machine.step(begun.elapsed(), input);
@@ -150,6 +158,7 @@ impl Driver {
             }
             Output::Refresh => {
                 self.renew = true;
+                self.renewing = true;
                 return true;
             }
             Output::Healed => {
@@ -186,7 +195,7 @@ impl Driver {
 
     /// The next thing that happens; [`Input::Time`] at the deadline.
     async fn wait(&mut self, deadline: Option<Instant>) -> Input<Shown> {
-        let Self { feed, read, decoder, confirm, healed, .. } = self;
+        let Self { feed, read, decoder, confirm, healed, renewed, .. } = self;
         let slot = &mut *read;
         let input = tokio::select! {
             input = feed_input(feed, decoder) => return input,
@@ -201,6 +210,7 @@ impl Driver {
             },
             () = confirm.notified() => return Input::Confirm,
             Ok(()) = healed.changed() => return Input::Healed,
+            Ok(()) = renewed.changed() => return Input::Time,
             () = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -239,12 +249,16 @@ impl Driver {
 
     fn begin_call(&mut self) -> (Arc<Access>, impl Future<Output = ()> + Send + use<>) {
         let access = Arc::clone(&self.shared.access);
-        let renewing = std::mem::take(&mut self.renew).then(|| (Arc::clone(&access), self.generation));
-        self.generation = access.generation();
+        let renew = std::mem::take(&mut self.renew);
+        let (shared, used) = (Arc::clone(&access), Arc::clone(&self.generation));
         let renewal = async move {
-            if let Some((access, generation)) = renewing {
-                access.renew(generation).await;
+            if renew {
+                shared.renew(used.load(Ordering::Relaxed)).await;
+            } else {
+                shared.settled().await;
             }
+            // only now: with these the call is sent, and they are what a refusal of it is about
+            used.store(shared.generation(), Ordering::Relaxed);
         };
         (access, renewal)
     }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::AbortHandle;
 
 use super::Live;
-use super::call::Access;
+use super::call::{Access, LONGEST_LOG};
 use super::failure::{Class, Failure};
 use super::request;
 use crate::model::Kind;
@@ -145,7 +145,9 @@ async fn follow(tail: &Tail, access: &Access, sink: &Sink) -> Result<(), Failure
         ("limitBytes", bytes.as_str()),
     ];
     let mut lines = access.open_log(&request::query(path, &parameters)).await?;
-    while let Some(line) = lines.next().await? {
+    let mut bytes = 0;
+    while let Some(line) = lines.next().await?.filter(|_| bytes < LONGEST_LOG) {
+        bytes += line.len() + 1;
         let text = super::fetch::log_line(&String::from_utf8_lossy(&line));
         sink.say(LogNews::Line { pod: tail.pod.clone(), container: tail.container.clone(), text });
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::response::Parts;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited};
@@ -16,13 +14,17 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::Config;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use secrecy::ExposeSecret as _;
-use tower::util::BoxService;
+use tower::util::{BoxService, MapRequestLayer};
 use tower::{BoxError, ServiceExt};
 
 use super::connect::ConnectOptions;
 use super::connect_error::ConnectError;
-use super::exec::{self, PluginFailure};
+use super::exec::NoCredential;
+use super::failure::Peer;
 use super::kubeconfig::{self, Found};
+use super::login::{self, Authorization};
+use super::oidc;
+use super::proxy::Via;
 use crate::untrusted::Redactor;
 
 /// Together: over HTTP/2 a peer that does not answer is noticed within 15 s, whatever stands between.
@@ -44,6 +46,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) options: ConnectOptions,
+    tokens: oidc::Tokens,
 }
 
 /// A client, and what the kubeconfig says besides.
@@ -51,12 +54,16 @@ pub(super) struct Built {
     pub(super) client: kube::Client,
     /// Logs have a connection of their own: megabytes of them must not delay what is decided on.
     pub(super) logs: kube::Client,
-    pub(super) url: String,
+    pub(super) peer: Peer,
     pub(super) context: String,
     pub(super) default_namespace: String,
 }
 
 impl Recipe {
+    pub(super) fn new(options: ConnectOptions) -> Self {
+        Self { options, tokens: oidc::Tokens::default() }
+    }
+
     /// Builds a client on a thread of its own, because a credential plugin may take its time.
     ///
     /// # Errors
@@ -70,80 +77,74 @@ impl Recipe {
 
     async fn build(self) -> Result<Built, ConnectError> {
         let Found { mut config, context, proxy } = kubeconfig::find(&self.options).await?;
-        config.proxy_url =
-            match proxy {
-                Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy {
-                    why: "the URL of the proxy is malformed".to_owned(),
-                })?),
-                None => None,
-            };
+        // what kube has found itself is not used
+        config.proxy_url = None;
+        let via = proxy.as_deref().map(Via::read).transpose().map_err(|why| ConnectError::Proxy { why })?;
         if let Some(user) = &self.options.impersonate_user {
             config.auth_info.impersonate = Some(user.clone());
         }
         if !self.options.impersonate_groups.is_empty() {
             config.auth_info.impersonate_groups = Some(self.options.impersonate_groups.clone());
         }
+        let (cluster_url, user_info) = login::without_user_info(&config.cluster_url);
+        config.cluster_url = cluster_url;
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        if let Some(exec) = config.auth_info.exec.take() {
-            let Self { options: ConnectOptions { exec_plugins, stdin_is_terminal, path, .. } } = &self;
-            let credential = exec::run(&exec, exec_plugins, *stdin_is_terminal, path.as_deref()).map_err(
-                |PluginFailure { why, help }| ConnectError::Credentials { url: url.clone(), why, help },
-            )?;
-            let auth = &mut config.auth_info;
-            auth.token = credential.token.map(Into::into);
-            if let Some((certificate, key)) = credential.certificate {
-                auth.client_certificate_data = Some(STANDARD.encode(certificate));
-                auth.client_key_data = Some(STANDARD.encode(key).into());
-            }
-        }
-        learn(&self.options.redactor, &config);
+        let authorization =
+            login::log_in(&mut config.auth_info, user_info.as_deref(), &self.options, &self.tokens).await;
+        let authorization = authorization.map_err(|NoCredential { why, help }| {
+            ConnectError::Credentials { url: url.clone(), why, help }
+        })?;
+        learn(&self.options.redactor, &config, authorization.as_ref(), via.as_ref());
         let own = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
         let default_namespace = self.options.namespace.or(own).unwrap_or_else(|| "default".to_owned());
-        let clients = match &config.proxy_url {
-            Some(proxy) if !matches!(proxy.scheme_str(), Some("http" | "https" | "socks5")) => {
-                let why =
-                    format!("{:?} is not an http, https or socks5 proxy", proxy.scheme_str().unwrap_or(""));
-                return Err(ConnectError::Proxy { why });
-            }
-            _ => clients(&config),
-        };
+        let proxy_url = via.as_ref().map(Via::shown);
+        let clients = clients(&config, via, authorization.as_ref());
         let [client, logs] = clients.map_err(|error| ConnectError::of_client(&error, &url))?;
-        Ok(Built { client, logs, url, context, default_namespace })
+        let mut peer = Peer::new(url, config.root_cert.is_some());
+        if let Some(proxy) = proxy_url {
+            peer.way = format!("{} through the proxy {proxy}", peer.url);
+        }
+        Ok(Built { client, logs, peer, context, default_namespace })
     }
 }
 
 /// What authenticates us is a secret in whatever the server says.
-fn learn(redactor: &Redactor, config: &Config) {
-    let auth = &config.auth_info;
-    for secret in [&auth.token, &auth.password, &auth.client_key_data].into_iter().flatten() {
-        redactor.learn(secret.expose_secret());
+fn learn(redactor: &Redactor, config: &Config, authorization: Option<&Authorization>, via: Option<&Via>) {
+    if let Some(authorization) = authorization {
+        login::learn(redactor, &authorization.header());
     }
-    if let Some(token) = auth.token_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
-        redactor.learn(&token);
+    if let Some(key) = &config.auth_info.client_key_data {
+        redactor.learn(key.expose_secret());
     }
-    let user = config.proxy_url.as_ref().and_then(Uri::authority);
-    if let Some((_, password)) = user
-        .and_then(|authority| authority.as_str().rsplit_once('@'))
-        .and_then(|(user, _)| user.split_once(':'))
-    {
-        redactor.learn(password);
-        redactor.learn(&String::from_utf8_lossy(&decoded(password)));
+    match via {
+        Some(Via::Http { authorization: Some(header), .. }) => login::learn(redactor, header),
+        Some(Via::Socks { login: Some((_, password)), .. }) => redactor.learn(password),
+        _ => {}
     }
 }
 
 /// Builds two clients over connectors of ours, in place of kube's, which speak HTTP/1.1 only and set no keepalive.
-fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
-    let auth = config.auth_layer()?;
+fn clients(
+    config: &Config,
+    via: Option<Via>,
+    authorization: Option<&Authorization>,
+) -> Result<[kube::Client; 2], kube::Error> {
     macro_rules! one_over {
         ($connector:expr) => {{
             let http: HttpClient<_, Body> = http_client().build(https(config, $connector)?);
             let http = ServiceExt::<Request<Body>>::map_err(http, BoxError::from);
-            let builder = ClientBuilder::new(http, config.default_namespace.clone())
-                .with_layer(&config.extra_headers_layer()?);
-            match &auth {
-                Some(auth) => builder.with_layer(auth).with_layer(&config.base_uri_layer()).build(),
-                None => builder.with_layer(&config.base_uri_layer()).build(),
-            }
+            let authorization = authorization.cloned();
+            let authorized = MapRequestLayer::new(move |mut request: Request<Body>| {
+                if let Some(authorization) = &authorization {
+                    request.headers_mut().insert(AUTHORIZATION, authorization.header());
+                }
+                request
+            });
+            ClientBuilder::new(http, config.default_namespace.clone())
+                .with_layer(&config.extra_headers_layer()?)
+                .with_layer(&authorized)
+                .with_layer(&config.base_uri_layer())
+                .build()
         }};
     }
     macro_rules! over {
@@ -152,14 +153,16 @@ fn clients(config: &Config) -> Result<[kube::Client; 2], kube::Error> {
             [one_over!(connector.clone()), one_over!(connector)]
         }};
     }
-    Ok(match &config.proxy_url {
+    Ok(match via {
         None => over!(tcp()),
-        Some(proxy) if proxy.scheme_str() == Some("socks5") => over!(SocksV5::new(proxy.clone(), tcp())),
-        Some(proxy) if proxy.scheme_str() == Some("https") => {
-            let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp())?;
-            over!(authorized(Tunnel::new(proxy.clone(), to_proxy), proxy))
+        Some(Via::Socks { url, login }) => over!(socks(url, login)),
+        Some(Via::Http { url, tls: true, authorization }) => {
+            let to_proxy = Config::new(url.clone()).rustls_https_connector_with_connector(tcp())?;
+            over!(tunnel(Tunnel::new(url, to_proxy), authorization))
         }
-        Some(proxy) => over!(authorized(Tunnel::new(proxy.clone(), tcp()), proxy)),
+        Some(Via::Http { url, tls: false, authorization }) => {
+            over!(tunnel(Tunnel::new(url, tcp()), authorization))
+        }
     })
 }
 
@@ -170,11 +173,11 @@ pub(super) type Outside = BoxService<Request<Body>, (Parts, Vec<u8>), BoxError>;
 /// Of an answer of others than the API server no more is read, or it is an error.
 const LONGEST_ANSWER: usize = 8 << 20;
 
-/// Builds one; nothing is sent.
+/// Builds one; nothing is sent. `authority`: the certificates to trust in place of this machine's.
 ///
 /// # Errors
 /// The proxy cannot be used.
-pub(super) fn outside(proxy: Option<&str>) -> Result<Outside, String> {
+pub(super) fn outside(proxy: Option<&str>, authority: Option<Vec<Vec<u8>>>) -> Result<Outside, String> {
     macro_rules! over {
         ($config:expr, $connector:expr) => {{
             let https = https($config, $connector).map_err(|error| error.to_string())?;
@@ -183,18 +186,19 @@ pub(super) fn outside(proxy: Option<&str>) -> Result<Outside, String> {
             BoxService::new(http.and_then(whole))
         }};
     }
-    let nowhere = Config::new(Uri::from_static("https://localhost"));
-    let Some(proxy) = proxy else { return Ok(over!(&nowhere, tcp())) };
-    let proxy: Uri = proxy.parse().map_err(|_| "the URL of the proxy is malformed".to_owned())?;
-    Ok(match proxy.scheme_str() {
-        Some("socks5") => over!(&nowhere, SocksV5::new(proxy.clone(), tcp())),
-        Some("https") => {
-            let to_proxy = Config::new(proxy.clone()).rustls_https_connector_with_connector(tcp());
+    let mut nowhere = Config::new(Uri::from_static("https://localhost"));
+    nowhere.root_cert = authority;
+    Ok(match proxy.map(Via::read).transpose()? {
+        None => over!(&nowhere, tcp()),
+        Some(Via::Socks { url, login }) => over!(&nowhere, socks(url, login)),
+        Some(Via::Http { url, tls: true, authorization }) => {
+            let to_proxy = Config::new(url.clone()).rustls_https_connector_with_connector(tcp());
             let to_proxy = to_proxy.map_err(|error| error.to_string())?;
-            over!(&nowhere, authorized(Tunnel::new(proxy.clone(), to_proxy), &proxy))
+            over!(&nowhere, tunnel(Tunnel::new(url, to_proxy), authorization))
         }
-        Some("http") => over!(&nowhere, authorized(Tunnel::new(proxy.clone(), tcp()), &proxy)),
-        _ => return Err("it is not an http, https or socks5 proxy".to_owned()),
+        Some(Via::Http { url, tls: false, authorization }) => {
+            over!(&nowhere, tunnel(Tunnel::new(url, tcp()), authorization))
+        }
     })
 }
 
@@ -247,51 +251,39 @@ fn tcp() -> HttpConnector {
     connector
 }
 
-/// Adds the user and password of the proxy's URL, if it has any.
-fn authorized<C>(tunnel: Tunnel<C>, proxy: &Uri) -> Tunnel<C> {
-    let user_info =
-        proxy.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map(|(user, _)| user);
-    match user_info.and_then(|user| HeaderValue::from_str(&basic(&decoded(user))).ok()) {
-        Some(mut header) => {
-            header.set_sensitive(true);
-            tunnel.with_auth(header)
-        }
+fn socks(url: Uri, login: Option<(String, String)>) -> SocksV5<HttpConnector> {
+    let socks = SocksV5::new(url, tcp());
+    match login {
+        Some((user, password)) => socks.with_auth(user, password),
+        None => socks,
+    }
+}
+
+fn tunnel<C>(tunnel: Tunnel<C>, authorization: Option<HeaderValue>) -> Tunnel<C> {
+    match authorization {
+        Some(header) => tunnel.with_auth(header),
         None => tunnel,
     }
-}
-
-/// Undoes the percent-encoding of a URL.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digits =
-            after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    bytes
-}
-
-fn basic(credentials: &[u8]) -> String {
-    format!("Basic {}", STANDARD.encode(credentials))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_password_of_a_proxy_is_decoded_before_it_is_encoded() {
-        assert_eq!(basic(&decoded("user:pa%40ss")), "Basic dXNlcjpwYUBzcw==");
-        assert_eq!(basic(b"a:b"), "Basic YTpi");
-        assert_eq!(basic(b"ab:c"), "Basic YWI6Yw==");
-        assert_eq!(decoded("%+A%zz%"), b"%+A%zz%");
+    /// What is left to the kernel over HTTP/1.1 and within a proxy's tunnel: no test can lose packets of a loopback.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_looks_after_every_connection() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
+        let stream = tcp().oneshot(url).await.unwrap().into_inner();
+        let socket = socket2::SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        let noticed = KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES;
+        assert!(noticed <= Duration::from_secs(25) && UNACKNOWLEDGED <= Duration::from_secs(25));
     }
 }

@@ -184,6 +184,8 @@ pub(crate) struct Watch<T> {
     pub(crate) streaming_list: bool,
     /// Whether pings notice a dead connection; set by whoever drives this.
     pub(crate) pinged: bool,
+    /// Whether credentials are being renewed, for which calls wait; set by whoever drives this.
+    pub(crate) renewing: bool,
     /// What a consistent list has shown last; shared by all streams through whoever drives this.
     pub(crate) revision: Option<Revision>,
     /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
@@ -253,6 +255,7 @@ impl<T> Watch<T> {
             plural,
             streaming_list,
             pinged: true,
+            renewing: false,
             revision: None,
             patience: LONGEST_RETRY_AFTER,
             feed: Feed::Waiting { until: Duration::ZERO },
@@ -298,6 +301,12 @@ impl<T> Watch<T> {
         let mut out = Vec::new();
         if self.stopped {
             return out;
+        }
+        if self.renewing
+            && let Feed::Opening { since, initial: true, .. } = &mut self.feed
+        {
+            // it has not been sent yet
+            *since = now;
         }
         match input {
             Input::Time => {}

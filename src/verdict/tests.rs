@@ -160,6 +160,14 @@ fn credentials_that_are_not_accepted_are_no_missing_permission() {
 }
 
 #[test]
+fn a_server_that_is_not_trusted_is_no_missing_permission() {
+    let distrusted = || Refusal { code: 0, message: "cannot trust https://k8s".into(), ..refusal() };
+    let workload = Sight { health: StreamHealth::Refused(distrusted()), ..live() };
+    assert_eq!(Case { workload: Some(workload), ..Case::default() }.reason(), "server-not-usable");
+    assert_eq!(Case { pods: Some(distrusted()), ..Case::default() }.reason(), "server-not-usable");
+}
+
+#[test]
 fn presence_decides_before_anything_else() {
     let case = |presence| Case { at: 12, presence, settled: Settled::Settled, ..Case::default() };
     assert_eq!(case(Presence::Absent).reason(), "not-found");

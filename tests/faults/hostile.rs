@@ -1,13 +1,13 @@
 //! F28–F34: what a cluster can say to the one who repeats it.
 
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::process::{highest, own, report};
 use crate::server::{React, Request, Server};
 use crate::stage::{Run, Stage};
-use crate::story::{deployment, pod, replica_set, running};
+use crate::story::{completing, deployment, pod, replica_set, running};
 use crate::world::World;
 use crate::{Fault, Play};
 
@@ -28,23 +28,8 @@ const ATTACK: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}::error::forged\n::set-output 
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
-        staged(
-            "f28_endless_log",
-            "a log of one line without end",
-            || {
-                crashing(|_| {
-                    React::Raw(
-                        [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec(), vec![b'x'; 40 << 20]]
-                            .concat(),
-                    )
-                })
-            },
-            60,
-            1,
-            |run, _| {
-                assert!(run.report.to_string().len() < 2 << 20, "{} bytes", run.report.to_string().len());
-            },
-        ),
+        own("f28_endless_log", "a log of 1 GiB in one line, whatever was asked for", endless_log),
+        own("f28_endless_watch_line", "a line of 300 MB in the watch of the pods", endless_line),
         staged(
             "f29_binary_log",
             "a log of all byte values",
@@ -112,21 +97,6 @@ pub(crate) fn faults() -> Vec<Fault> {
         staged("f33_thousands_of_pods", "5,000 pods", many_pods, 60, 0, |run, _| {
             assert!(run.took < Duration::from_secs(25), "{:?}", run.took);
         }),
-        staged(
-            "f34_secrets",
-            "canaries in every field that can hold a secret, and in the log",
-            secrets,
-            60,
-            1,
-            |run, stage| {
-                let recording = fs::read_to_string(stage.file("recording.jsonl")).expect("a recording");
-                for (what, text) in [("an output", &run.everything()), ("the recording", &recording)] {
-                    let place =
-                        text.find("c4nary").map(|at| &text[at.saturating_sub(80)..(at + 20).min(text.len())]);
-                    assert_eq!(place, None, "in {what}");
-                }
-            },
-        ),
     ]
 }
 
@@ -149,7 +119,7 @@ fn restarted(world: &mut World, count: u64) {
 }
 
 /// A rollout whose container crashes five times in two seconds; the script answers for logs and events.
-fn crashing(logs: fn(&Request) -> React) -> Stage {
+pub(crate) fn crashing(logs: impl Fn(&Request) -> React + Send + Sync + 'static) -> Stage {
     let mut world = World::new();
     world.apply("deployments", deployment(2, 2, 0));
     world.apply("replicasets", replica_set(2, 0));
@@ -164,6 +134,54 @@ fn crashing(logs: fn(&Request) -> React) -> Stage {
         server.later_than_pods(400 * count, move |server| restarted(&mut server.world(), count));
     }
     Stage::new(server)
+}
+
+const PIECE: usize = 64 << 10;
+
+fn chunked(byte: u8) -> (Vec<u8>, Vec<u8>) {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let size = format!("{PIECE:x}\r\n");
+    (head.to_vec(), [size.as_bytes(), &vec![byte; PIECE], b"\r\n"].concat())
+}
+
+/// Resident memory of the binary at its highest, in KiB, where nothing is too large.
+fn usual(stage: &Stage, right: i32) -> u64 {
+    let (memory, code) = highest(stage, 60, "VmHWM:");
+    assert_eq!(code, Some(right), "{}", report(stage));
+    memory
+}
+
+fn endless_log() -> &'static str {
+    let usual = usual(&crashing(|_| React::Answer(200, "OK", "a line\n".repeat(20))), 1);
+    let stage = crashing(|request| {
+        let (head, piece) = chunked(b'x');
+        if request.of("events") { React::Serve } else { React::Flood(head, piece, (1 << 30) / PIECE) }
+    });
+    let (memory, code) = highest(&stage, 60, "VmHWM:");
+    assert_eq!(code, Some(1), "{}", report(&stage));
+    assert!(memory < usual + (8 << 10), "{memory} KiB, and {usual} KiB with a short log");
+    // what was read, what stands in the buffers of two sockets, and not the rest
+    let taken = stage.server.flooded() * PIECE;
+    assert!(taken > 0 && taken < 32 << 20, "{taken} bytes were taken");
+    let report = report(&stage).to_string();
+    assert!(report.contains("xxxx") && report.len() < 256 << 10, "{} bytes", report.len());
+    "exit 1 with the beginning of the line; at most 8 MiB of memory more, and the connection dropped within 32 MiB"
+}
+
+fn endless_line() -> &'static str {
+    let usual = usual(&Stage::new(completing(500, |_| React::Serve)), 0);
+    let stage = Stage::new(completing(500, |request| {
+        let (head, piece) = chunked(b'x');
+        let first = request.of("pods") && request.is_watch() && request.before == 0;
+        if first { React::Flood(head, piece, (300 << 20) / PIECE) } else { React::Serve }
+    }));
+    let (memory, code) = highest(&stage, 60, "VmHWM:");
+    assert_eq!(code, Some(0), "{}", report(&stage));
+    let taken = stage.server.flooded() * PIECE;
+    assert!(taken > 16 << 20 && taken < 64 << 20, "{taken} bytes were taken");
+    // 16 MiB, in a buffer that doubles
+    assert!(memory < usual + (64 << 10), "{memory} KiB, and {usual} KiB without that line");
+    "exit 0, `complete`: given up after 16 MiB, at most 64 MiB of memory more"
 }
 
 /// What the parsers of terminals and CI systems act on is nowhere in what we print.
@@ -199,45 +217,4 @@ pub(crate) fn many_pods() -> Stage {
         world.apply("pods", one);
     }
     Stage::new(Server::new(world, |_| React::Serve))
-}
-
-fn secrets() -> Stage {
-    let stage = crashing(|request| {
-        if request.of("events") {
-            return React::Serve;
-        }
-        let log = "password=c4nary-1\nAuthorization: Bearer c4nary2c4nary2c4nary2\nhttps://user:c4nary3@db/x\n\
-                   {\"api_key\": \"c4nary-4\"}\n-----BEGIN PRIVATE KEY-----\nc4nary5\n-----END PRIVATE KEY-----\n";
-        React::Answer(200, "OK", log.to_owned())
-    });
-    {
-        let mut world = stage.server.world();
-        let spoil = |object: &mut Value| {
-            object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] =
-                json!("c4nary-6");
-            object["metadata"]["annotations"]["vault"] = json!("c4nary-7");
-        };
-        world.change("deployments", "web", |workload| {
-            spoil(workload);
-            let container = &mut workload["spec"]["template"]["spec"]["containers"][0];
-            container["env"] = json!([{"name": "DB_PASSWORD", "value": "c4nary-8"}]);
-            container["args"] = json!(["--token=c4nary-9"]);
-        });
-        let template = world.get("deployments", "web").map(|workload| workload["spec"]["template"].clone());
-        world.change("replicasets", "web-2", |set| {
-            let labels = set["spec"]["template"]["metadata"]["labels"].take();
-            set["spec"]["template"] = template.unwrap_or_default();
-            set["spec"]["template"]["metadata"]["labels"] = labels;
-        });
-        world.change("pods", "web-2-a", |pod| {
-            spoil(pod);
-            pod["spec"]["containers"][0]["env"] = json!([{"name": "X", "value": "c4nary-10"}]);
-            pod["spec"]["containers"][0]["command"] = json!(["run", "--secret", "c4nary-11"]);
-            pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["message"] =
-                json!("login failed: password=c4nary-12");
-        });
-    }
-    let recording = stage.file("recording.jsonl");
-    let recording = recording.to_string_lossy().into_owned();
-    stage.with(&["--record", &recording]).with_user("{token: c4nary-token}")
 }

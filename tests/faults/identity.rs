@@ -243,6 +243,11 @@ fn plugin(script: &str) -> Stage {
         let known = request.head.contains(&format!("Bearer {CANARY}"));
         if known { React::Serve } else { unauthorized() }
     }));
+    behind_plugin(stage, script)
+}
+
+/// The same server, whose kubeconfig names a plugin with that script.
+pub(crate) fn behind_plugin(stage: Stage, script: &str) -> Stage {
     let path = stage.file("plugin");
     fs::write(&path, format!("#!/bin/sh\ncd {}\n{script}\n", stage.folder.path().display())).expect("a file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a file");

@@ -6,6 +6,7 @@
 //! cargo test --test faults -- f06 f10            # those whose name contains one of these
 //! cargo test --test faults -- --list
 //! cargo test --release --test faults -- --table docs/reliability.md --kubectl PATH --helm PATH
+//! tests/faults/planted.sh                        # whether the suite notices the bugs of src/planted.rs
 //! ```
 //!
 //! `--table` runs kubectl and Helm on the same servers and writes what became of all, when all have ended.
@@ -22,19 +23,29 @@
     reason = "a test harness with tables and json! in place: it reads clocks, prints, and fails by panicking"
 )]
 
+mod buffers;
 mod clock;
 mod discovery;
+mod egress;
+mod files;
 mod hostile;
 mod identity;
 mod network;
 mod objects;
+mod planted;
 mod process;
 mod proxy;
+mod renewal;
+mod secrets;
 mod server;
 mod signals;
 mod stage;
 mod story;
+mod streams;
 mod table;
+mod tls;
+mod tunnel;
+mod wire;
 mod world;
 
 use std::collections::VecDeque;
@@ -104,8 +115,15 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--list" => list = true,
             "--table" => page = arguments.next().map(PathBuf::from),
-            process::PANIC => process::panic_as_the_binary_would(),
+            egress::ALONE => {
+                egress::alone();
+                return ExitCode::SUCCESS;
+            }
             "--kubectl" => peers.kubectl = arguments.next().map(PathBuf::from),
+            "--planted" => {
+                let binary = arguments.next().map(PathBuf::from).expect("a binary that takes bugs");
+                return planted::prove(&binary);
+            }
             "--helm" => peers.helm = arguments.next().map(PathBuf::from),
             flag if flag.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
@@ -113,10 +131,19 @@ fn main() -> ExitCode {
     }
     let all = [
         network::faults(),
+        buffers::faults(),
         objects::faults(),
         identity::faults(),
         process::faults(),
+        files::faults(),
+        streams::faults(),
+        egress::faults(),
         hostile::faults(),
+        secrets::faults(),
+        planted::faults(),
+        wire::faults(),
+        tunnel::faults(),
+        renewal::faults(),
         signals::faults(),
     ];
     let mut faults: Vec<Fault> = all.into_iter().flatten().collect();

@@ -16,7 +16,7 @@ fn serve(_: &Request) -> React {
 
 fn fine(_: &Run, _: &Stage) {}
 
-const fn staged(
+pub(crate) const fn staged(
     name: &'static str,
     what: &'static str,
     stage: fn() -> Stage,
@@ -88,7 +88,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         Fault {
             name: "f01_cut_at_every_place",
-            what: "the connections are cut after N bytes, N swept over all answers",
+            what: "the connections end, or are reset, after N bytes, N swept over all that comes",
             play: Play::Own(cut_everywhere),
         },
         staged(
@@ -96,7 +96,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             "every byte in a segment of its own",
             || {
                 let server = completing(500, serve);
-                let port = proxy::before(server.port, Way::Bytewise);
+                let port = proxy::before(server.port, Way::Bytewise).port;
                 Stage::new(server).through(port)
             },
             30,
@@ -332,21 +332,13 @@ fn gone() -> Stage {
 }
 
 fn cut_everywhere() -> &'static str {
-    let runs: Vec<_> = (0..24_usize)
-        .map(|step| {
-            std::thread::spawn(move || {
-                let server = completing(300, serve);
-                let way = Way::CutAfter { bytes: 1 + step * 171, connections: 6 };
-                let port = proxy::before(server.port, way);
-                (step, Stage::new(server).through(port).guard(60))
-            })
-        })
-        .collect();
-    for run in runs {
-        let (step, run) = run.join().expect("a run");
-        assert_eq!(run.code, Some(0), "cut after {} bytes: {}", 1 + step * 171, run.everything());
-    }
-    "24 places, all passed"
+    proxy::cut_everywhere(40, |way| {
+        let server = completing(300, serve);
+        let proxy = proxy::before(server.port, way);
+        let run = Stage::new(server).through(proxy.port).guard(60);
+        (proxy, run)
+    });
+    "80 runs, all passed"
 }
 
 fn black_hole() -> Stage {

@@ -279,7 +279,7 @@ fn clocks_differ(run: &Run, how: &str) {
     assert!(said.contains("clock-skew") && said.contains(&format!("1h {how} the API server's")), "{said}");
 }
 
-fn with_spec(field: &str, value: &Value) -> Server {
+pub(crate) fn with_spec(field: &str, value: &Value) -> Server {
     let mut world = World::new();
     let mut workload = deployment(2, 2, 0);
     workload["spec"][field] = value.clone();

@@ -1,18 +1,21 @@
 //! A scripted API server on a socket: list, watch and get as Kubernetes does them, and a script that may do
 //! something else with any request.
 
+mod watch;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::clock::Clock;
 use crate::discovery::discovery;
 use crate::world::World;
+use watch::{Way, watch};
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -77,6 +80,10 @@ pub(crate) enum React {
     EndAtOnce,
     /// A watch that brings this line and goes on in silence.
     Line(String),
+    /// A watch whose body is held back until so many bytes of it are together.
+    Held(usize),
+    /// The beginning of an answer, and then a piece of it so many times.
+    Flood(Vec<u8>, Vec<u8>, usize),
 }
 
 /// A refusal in the form of the API.
@@ -108,6 +115,9 @@ struct Shared {
     streams_lists: AtomicBool,
     /// Added to the `Date` header.
     skew: AtomicI64,
+    accepted: AtomicUsize,
+    /// How many pieces of a flood were taken at most.
+    flooded: AtomicUsize,
     /// Helm applies first: until it lists or watches, nothing misbehaves.
     applying: AtomicBool,
 }
@@ -127,6 +137,8 @@ impl Server {
             opened: AtomicU64::new(0),
             streams_lists: AtomicBool::new(true),
             skew: AtomicI64::new(0),
+            accepted: AtomicUsize::new(0),
+            flooded: AtomicUsize::new(0),
             applying: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -136,6 +148,16 @@ impl Server {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.shared.world)
+    }
+
+    /// How many connections were opened.
+    pub(crate) fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many pieces of a flood somebody took at most before the connection was dropped.
+    pub(crate) fn flooded(&self) -> usize {
+        self.shared.flooded.load(Ordering::SeqCst)
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -216,6 +238,7 @@ fn accept(port: u16, listener: TcpListener, shared: &Arc<Shared>) {
         if let Ok((socket, _)) = listener.accept() {
             socket.set_nonblocking(false).expect("a socket");
             let shared = Arc::clone(shared);
+            shared.accepted.fetch_add(1, Ordering::SeqCst);
             drop(thread::spawn(move || converse(socket, &shared)));
         } else {
             thread::sleep(Duration::from_millis(2));
@@ -285,15 +308,18 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             shared.clock.note(request.resource());
         }
         let go_on = match reaction {
-            React::Serve if request.is_watch() => watch(&mut socket, &request, shared, None, false),
-            React::HeldHeaders if request.is_watch() => watch(&mut socket, &request, shared, None, true),
-            React::Line(line) if request.is_watch() => {
-                watch(&mut socket, &request, shared, Some(line), false)
+            React::Serve if request.is_watch() => watch(&mut socket, &request, shared, &Way::Plain),
+            React::HeldHeaders if request.is_watch() => {
+                watch(&mut socket, &request, shared, &Way::HeldHeaders)
             }
+            React::Held(bytes) if request.is_watch() => {
+                watch(&mut socket, &request, shared, &Way::Held(bytes))
+            }
+            React::Line(line) if request.is_watch() => watch(&mut socket, &request, shared, &Way::Only(line)),
             React::EndAtOnce if request.is_watch() => {
                 send(&mut socket, &stream_head(shared)) && send(&mut socket, b"0\r\n\r\n")
             }
-            React::Serve | React::HeldHeaders | React::EndAtOnce | React::Line(_) => {
+            React::Serve | React::HeldHeaders | React::EndAtOnce | React::Held(_) | React::Line(_) => {
                 let (code, reason, body) = serve(&request, shared);
                 let sent = send(&mut socket, &answer(code, reason, &body, shared));
                 shared.clock.note(request.resource());
@@ -302,6 +328,12 @@ fn converse(mut socket: TcpStream, shared: &Shared) {
             React::Answer(code, reason, body) => send(&mut socket, &answer(code, reason, &body, shared)),
             React::Raw(raw) => {
                 send(&mut socket, &raw);
+                false
+            }
+            React::Flood(head, piece, times) => {
+                let begun = send(&mut socket, &head);
+                let taken = (0..times).take_while(|_| begun && send(&mut socket, &piece)).count();
+                shared.flooded.fetch_max(taken, Ordering::SeqCst);
                 false
             }
             React::Drop => false,
@@ -403,83 +435,4 @@ fn not_found(resource: &str, name: &str) -> String {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
         "message": format!("{resource} \"{name}\" not found")})
     .to_string()
-}
-
-/// A watch until it ends; returns whether the connection can be used again.
-fn watch(
-    socket: &mut TcpStream,
-    request: &Request,
-    shared: &Shared,
-    instead: Option<String>,
-    held: bool,
-) -> bool {
-    let resource = request.resource().to_owned();
-    let name = name_of(request);
-    let name = name.as_deref();
-    let initial = request.parameter("sendInitialEvents").as_deref() == Some("true");
-    if initial && !shared.streams_lists.load(Ordering::SeqCst) {
-        let body =
-            json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": "sendInitialEvents"});
-        return send(socket, &answer(422, "Unprocessable Entity", &body.to_string(), shared));
-    }
-    let asked = request.parameter("resourceVersion").and_then(|version| version.parse::<u64>().ok());
-    let (first, mut position) = {
-        let world = lock(&shared.world);
-        if asked.is_some_and(|asked| asked > 0 && asked < world.compacted) {
-            let body = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"});
-            return send(socket, &answer(410, "Gone", &body.to_string(), shared));
-        }
-        let shown = if initial || asked.is_none_or(|asked| asked == 0) {
-            world.list(&resource, name)
-        } else {
-            Vec::new()
-        };
-        (shown, asked.filter(|asked| *asked > 0).unwrap_or(world.version))
-    };
-    let id = shared.opened.fetch_add(1, Ordering::SeqCst) + 1;
-    let (version, kind) = kind_of(&resource);
-    let bookmark = |position: u64, end: bool| {
-        let annotations = if end { json!({"k8s.io/initial-events-end": "true"}) } else { json!({}) };
-        let object = json!({"apiVersion": version, "kind": kind,
-            "metadata": {"resourceVersion": position.to_string(), "annotations": annotations}});
-        chunk(&json!({"type": "BOOKMARK", "object": object}).to_string())
-    };
-    let mut lines: Vec<Vec<u8>> =
-        first.iter().map(|object| chunk(&json!({"type": "ADDED", "object": object}).to_string())).collect();
-    if initial {
-        lines.push(bookmark(position, true));
-    }
-    lines.extend(instead.as_deref().map(chunk));
-    let mut headed = false;
-    let mut last = Instant::now();
-    loop {
-        let is_mute = id <= shared.mute.load(Ordering::SeqCst) || instead.is_some();
-        if !is_mute {
-            let world = lock(&shared.world);
-            for change in world.since(position, &resource, name) {
-                position = change.version;
-                lines.push(chunk(&json!({"type": change.kind, "object": change.object}).to_string()));
-            }
-        }
-        if !is_mute && last.elapsed() > Duration::from_secs(60) {
-            lines.push(bookmark(position, false));
-        }
-        if !headed && (!held || !lines.is_empty()) {
-            headed = true;
-            if !send(socket, &stream_head(shared)) {
-                return false;
-            }
-        }
-        for line in lines.drain(..) {
-            last = Instant::now();
-            if !send(socket, &line) {
-                return false;
-            }
-        }
-        shared.clock.note(&resource);
-        if id <= shared.ended.load(Ordering::SeqCst) {
-            return false;
-        }
-        thread::sleep(TICK);
-    }
 }

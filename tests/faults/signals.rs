@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::process::{PANIC, junit_is_whole, report, signal, until};
+use crate::files::whole_junit;
+use crate::process::{report, signal, until};
 use crate::server::{React, Request, Server, status};
 use crate::stage::{Stage, end};
 use crate::story::{break_image, completing, deployment, under_way};
@@ -37,11 +38,6 @@ pub(crate) fn faults() -> Vec<Fault> {
             undo,
         ),
         own("f24_stderr_blocked", "nobody reads stderr, it is full, and -vv", stderr_blocked),
-        own(
-            "f24_stderr_blocked_on_a_fault",
-            "the program stops on a fault of its own, stderr full",
-            last_words,
-        ),
         own("f25_error_before_the_wait", "an error before the wait, and yesterday's report", bad_manifest),
         own("f26_process_one_logs_in", "PID 1 of a container, SIGTERM while a plugin hangs", logging_in),
         own("f11_plugin_hangs_past_the_timeout", "a credential plugin hangs, `--timeout 2s`", hanging_plugin),
@@ -74,7 +70,7 @@ fn ends_by(mut child: Child, name: &str, code: i32, stage: &Stage) {
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     let report = report(stage);
     assert_eq!((&report["verdict"], &report["exitCode"]), (&"interrupted".into(), &code.into()), "{report}");
-    junit_is_whole(stage);
+    whole_junit(&stage.file("report.xml"));
 }
 
 /// A pipe that is full, and whose reader does not read.
@@ -131,7 +127,7 @@ fn twice() -> &'static str {
     assert_eq!(end(&mut child, Duration::from_secs(20)), Some(143));
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     assert_eq!(report(&stage)["verdict"], "interrupted");
-    junit_is_whole(&stage);
+    whole_junit(&stage.file("report.xml"));
     "the second ends it at once, with the report of the first"
 }
 
@@ -169,14 +165,6 @@ fn stderr_blocked() -> &'static str {
     "exit 0, `complete`"
 }
 
-fn last_words() -> &'static str {
-    let (_reader, stderr) = full_pipe();
-    let program = std::env::current_exe().expect("this program");
-    let mut child = Command::new(program).arg(PANIC).stderr(stderr).spawn().expect("it starts");
-    assert_eq!(end(&mut child, Duration::from_secs(10)), Some(4));
-    "exit 4 after a second"
-}
-
 fn bad_manifest() -> &'static str {
     let stage = Stage::new(Server::new(under_way(), serve));
     yesterday(&stage);
@@ -191,7 +179,7 @@ fn bad_manifest() -> &'static str {
     let report = report(&stage);
     assert_eq!((&report["exitCode"], &report["reason"]), (&2.into(), &"usage".into()), "{report}");
     assert!(report["message"].as_str().is_some_and(|message| !message.is_empty()), "{report}");
-    junit_is_whole(&stage);
+    whole_junit(&stage.file("report.xml"));
     assert!(fs::read_to_string(stage.file("report.xml")).expect("a report").contains("<error"));
     "exit 2, and the reports say so"
 }

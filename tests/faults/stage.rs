@@ -17,6 +17,10 @@ pub(crate) struct Stage {
     port: u16,
     /// The user of the kubeconfig, in YAML.
     user: String,
+    /// The cluster of the kubeconfig, in YAML, where it is not a plain server on the port.
+    cluster: Option<String>,
+    /// Environment variables of the tools.
+    variables: Vec<(&'static str, String)>,
     pub(crate) folder: tempfile::TempDir,
     /// What is waited for.
     targets: Vec<String>,
@@ -56,6 +60,8 @@ impl Stage {
             port: server.port,
             server,
             user: NOBODY.to_owned(),
+            cluster: None,
+            variables: Vec::new(),
             folder,
             targets: vec!["deploy/web".to_owned()],
             arguments: Vec::new(),
@@ -83,6 +89,16 @@ impl Stage {
         self
     }
 
+    pub(crate) fn with_cluster(mut self, cluster: impl Into<String>) -> Self {
+        self.cluster = Some(cluster.into());
+        self
+    }
+
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
@@ -94,12 +110,14 @@ impl Stage {
 
     fn kubeconfig(&self) -> PathBuf {
         let path = self.file("kubeconfig");
+        let plain = || format!("{{server: 'http://127.0.0.1:{}'}}", self.port);
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\n\
+             clusters: [{{name: c, cluster: {}}}]\n\
              contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}]\n\
              users: [{{name: u, user: {}}}]\n",
-            self.port, self.user
+            self.cluster.clone().unwrap_or_else(plain),
+            self.user
         );
         fs::write(&path, text).expect("a writable folder");
         path
@@ -113,8 +131,9 @@ impl Stage {
 
     /// The same for other targets.
     pub(crate) fn command_for(&self, targets: &[&str], timeout: u64) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollout-guard"));
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        let mut command = crate::planted::binary();
+        command.env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.arg("wait").args(targets).args(["-n", "shop", "--request-timeout", "2s"]);
         command.args(["--stable-for", self.stable_for]);
         command.arg("--timeout").arg(format!("{timeout}s"));
@@ -141,6 +160,7 @@ impl Stage {
         }
         let mut command = Command::new(kubectl);
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["rollout", "status", "deploy/web", "-n", "shop"]);
         command.arg(format!("--timeout={timeout}s")).arg("--kubeconfig").arg(self.kubeconfig());
         command.stdin(Stdio::null());
@@ -163,6 +183,7 @@ impl Stage {
         fs::write(chart.join("templates/web.yaml"), format!("{object:#}")).expect("a writable folder");
         let mut command = Command::new(helm);
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.arg("install").arg("web").arg(&chart).args(["-n", "shop", "--wait", "--take-ownership"]);
         command.args(["--disable-openapi-validation", "--server-side=false"]);
         command.arg(format!("--timeout={timeout}s")).arg("--kubeconfig").arg(self.kubeconfig());

@@ -8,15 +8,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::fleet::{Course, Fleet};
+use crate::evidence::{self, image_of};
 use crate::game::{End, PEACE, TIMEOUT};
+use crate::plot::Plot;
 use crate::server::CANARY;
 use crate::truth::Truth;
 use crate::way::{SLOWEST, Way};
 
 /// A verdict rests on a proof of 5 s at most, that may have been that slow; the rest is for a machine under load.
 const FRESH: Duration = Duration::from_secs(5 + SLOWEST + 6);
-/// Most requests of one kind in any 30 s: three at once, and one a second.
+/// Most requests for one stream in any 30 s, whether they get, list or watch: three at once, and one a second.
 const BUDGET: usize = 33;
 /// A complete rollout passes in this time where nothing misbehaves: settling takes 10 s.
 const SOON: Duration = Duration::from_secs(25);
@@ -38,10 +39,13 @@ pub(crate) struct Game<'a> {
     pub(crate) calm: bool,
     pub(crate) plain: bool,
     pub(crate) end: End,
-    pub(crate) fleet: &'a Fleet,
+    pub(crate) plot: &'a Plot,
     pub(crate) truth: &'a Truth,
     pub(crate) way: &'a Way,
     pub(crate) folder: &'a Path,
+    pub(crate) namespace: &'a str,
+    /// The most that the harness itself was late, on a machine under load.
+    pub(crate) late: Duration,
 }
 
 /// A verdict and what it is about.
@@ -49,6 +53,7 @@ struct Said<'a> {
     reason: &'a str,
     uid: &'a str,
     image: &'a str,
+    report: &'a Value,
 }
 
 impl Game<'_> {
@@ -64,7 +69,7 @@ impl Game<'_> {
             problems.push("V3: it did not end".to_owned());
         }
         let took = ran.ended - ran.begun;
-        if took > Duration::from_secs(TIMEOUT + 5) {
+        if took > Duration::from_secs(TIMEOUT + 5) + self.late {
             problems.push(format!("V3: it ended after {took:?}"));
         }
         // killed before it began is no run
@@ -80,7 +85,7 @@ impl Game<'_> {
         let (first, backwards) = shown(&read("recording.jsonl"));
         problems.extend(backwards);
         if let Some((uid, image)) = &first {
-            problems.extend(self.check_verdict(ran, &Said { reason: &reason, uid, image }));
+            problems.extend(self.check_verdict(ran, &Said { reason: &reason, uid, image, report: &parsed }));
         }
         problems.extend(self.check_budget());
         for (name, text) in [("stdout", &out), ("stderr", &err), ("JSON", &report), ("JUnit", &junit)] {
@@ -144,7 +149,8 @@ impl Game<'_> {
         let mut problems = Vec::new();
         let mut problem =
             |text: &str| problems.push(format!("{text} ({} after {:?})", said.reason, ran.ended - ran.begun));
-        let lately = (ran.ended - FRESH).max(ran.begun);
+        let fresh = FRESH + self.late;
+        let lately = (ran.ended - fresh).max(ran.begun);
         let (always, ever) = self.truth.complete(said.uid, said.image, lately, ran.ended);
         let (_, ever_at_all) = self.truth.complete(said.uid, said.image, ran.begun, ran.ended);
         let templates = self.truth.templates(ran.ended);
@@ -157,38 +163,48 @@ impl Game<'_> {
             problem("V1: a pass of what is complete no more");
         }
         let ended = self.end != End::Itself && ran.asked.is_some();
-        let undecided = ["", "progressing", "settling", "unreachable", "interrupted", "not-found"]
-            .contains(&reason)
-            || ended;
+        let undecided =
+            ["", "progressing", "settling", "unreachable", "interrupted", "not-found"].contains(&reason);
         let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);
         if replaced && newest {
             problem("V2: superseded, though nobody touched it");
         }
+        let trouble =
+            self.truth.first_pod(ran.ended, |pod| image_of(pod) == said.image && is_in_trouble(pod));
         if !is_pass && !undecided && !replaced {
-            let trouble = |pod: &Value| {
-                let state = &pod["status"]["containerStatuses"][0]["state"];
-                state["terminated"].is_object() || state["waiting"]["reason"] == "ErrImagePull"
-            };
-            if !self.truth.any_pod(ran.ended, trouble) {
+            if trouble.is_none() {
                 problem("V2: a failure of what was always well");
             }
-            if always && ran.ended - ran.begun > FRESH {
+            if always && ran.ended - ran.begun > fresh {
                 problem("V2: a failure of what is complete");
             }
+            let target = &said.report["targets"][0];
+            for wrong in evidence::wrong(target, self.namespace, said.image, self.truth, ran.ended) {
+                problem(&format!("V2: {wrong}"));
+            }
         }
-        let heals = matches!(
-            self.fleet.course,
-            Course::Healthy | Course::ObservedLate | Course::LongComplete | Course::Scaled
-        );
-        let light = self.fleet.dark.is_none_or(|(_, to)| to < PEACE);
-        if heals && light && !is_pass && !ended {
+        let must = self.plot.must();
+        if reason == "not-found" && !self.plot.is_remade() {
+            problem("V2: not found, though it was there all the time");
+        }
+        let light = self.plot.dark().0.is_none_or(|(_, to)| to < PEACE);
+        if light && undecided && !ended && (self.calm || !must.may_be_undecided) {
+            problem("V3: no verdict, though the way was free for a minute");
+        }
+        if must.pass && light && !is_pass && !ended {
             problem("V3: no pass of what completed in time");
         }
-        let quick = heals && self.calm && self.fleet.course != Course::Scaled;
-        if quick && is_pass {
-            let (long, _) = self.truth.complete(said.uid, said.image, ran.ended - SOON, ran.ended);
-            if long && ran.ended - ran.begun > SOON {
+        let soon = SOON + self.late;
+        if must.at_once && self.calm && is_pass {
+            let (long, _) = self.truth.complete(said.uid, said.image, ran.ended - soon, ran.ended);
+            if long && ran.ended - ran.begun > soon {
                 problem("V3: a pass long after it was complete");
+            }
+        }
+        if let (Some(told_in), Some(since), true) = (must.fail_in, trouble, self.calm) {
+            let took = ran.ended - since.max(ran.begun);
+            if took > told_in + self.late {
+                problem(&format!("V3: {took:?} after the first trouble of its pods"));
             }
         }
         problems
@@ -214,7 +230,13 @@ impl Game<'_> {
     }
 }
 
-/// The uid and the image of the Deployment that was shown first, and V5: every object that was shown in an older
+fn is_in_trouble(pod: &Value) -> bool {
+    let state = &pod["status"]["containerStatuses"][0]["state"];
+    state["terminated"]["exitCode"].as_i64().is_some_and(|code| code != 0)
+        || state["waiting"]["reason"] == "ErrImagePull"
+}
+
+/// The uid and the image of the workload that was shown first, and V5: every object that was shown in an older
 /// version than before.
 fn shown(recording: &str) -> (Option<(String, String)>, Vec<String>) {
     let mut first = None;

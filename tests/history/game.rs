@@ -1,8 +1,10 @@
 //! One rollout, one way, one run of the binary, and what is wrong with what it said.
 
+use std::cell::Cell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -10,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::checks::{self, Ran};
-use crate::fleet::Fleet;
+use crate::plot::Plot;
 use crate::random::Random;
 use crate::rig::Rig;
 use crate::server::Server;
@@ -30,24 +32,41 @@ pub(crate) enum End {
     Terminate { after: Duration },
 }
 
+/// What is played instead of the product: a binary of `tests/faults/planted.sh`, and the bug that it takes.
+#[derive(Clone)]
+pub(crate) struct Planted {
+    pub(crate) binary: PathBuf,
+    pub(crate) bug: String,
+}
+
 /// What became of a game.
 pub(crate) struct Outcome {
     /// The reason of its report, or how it was ended.
     pub(crate) word: String,
     pub(crate) problems: Vec<String>,
+    /// Where its outputs stay if there are problems.
+    pub(crate) folder: PathBuf,
     /// Requests that went over the way, where it counts them.
     pub(crate) requests: usize,
 }
 
+/// Of all that were begun: a game that is played again must not meet what is left of it.
+static GAMES: AtomicUsize = AtomicUsize::new(0);
+
 /// Plays a seed.
-pub(crate) async fn play(rig: &Rig, seed: u64, folder: &Path) -> Result<Outcome, String> {
-    let namespace = format!("h-{seed:x}");
+pub(crate) async fn play(
+    rig: &Rig,
+    seed: u64,
+    folder: &Path,
+    planted: Option<&Planted>,
+) -> Result<Outcome, String> {
+    let namespace = format!("h-{seed:x}-{}", GAMES.fetch_add(1, Ordering::Relaxed));
     rig.namespace(&namespace).await?;
     let mut random = Random(seed);
-    let mut fleet = Fleet::new(&mut random, jiff::Timestamp::now());
+    let mut plot = Plot::new(&mut random, jiff::Timestamp::now());
     let calm = random.one_in(5);
     if calm {
-        fleet.dark = None;
+        plot.lighten();
     }
     let plain = random.one_in(2);
     let end = match random.below(8) {
@@ -56,42 +75,58 @@ pub(crate) async fn play(rig: &Rig, seed: u64, folder: &Path) -> Result<Outcome,
         _ => End::Itself,
     };
     let mut watching = JoinSet::new();
-    let truth = Truth::watch(&rig.client, &namespace, &mut watching);
+    let truth = Truth::watch(&rig.client, &namespace, &plot, &mut watching);
     let mut server = Server::new(rig.client.clone(), namespace.clone());
-    fleet.second(0, &mut random, &mut server);
+    plot.second(0, &mut random, &mut server);
     server.flush().await?;
-    let way = Way::new((rig.client.clone(), rig.api_port), random.next(), calm, fleet.dark, fleet.refused);
+    let (dark, refused) = plot.dark();
+    let way = Way::new((rig.client.clone(), rig.api_port), random.next(), calm, dark, refused);
     let (port, _open) = way.open(plain).await?;
     let path = folder.join(&namespace);
     fs::create_dir_all(&path).map_err(|error| error.to_string())?;
     fs::write(path.join("kubeconfig"), rig.kubeconfig(&namespace, port, plain)?)
         .map_err(|error| error.to_string())?;
+    let target = format!("{}/web", plot.kind().1);
+    let late = Cell::new(Duration::ZERO);
     let script = async {
+        let begun = Instant::now();
         let mut clock = interval(Duration::from_secs(1));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         clock.tick().await;
         for second in 1.. {
             clock.tick().await;
-            fleet.second(second, &mut random, &mut server);
+            plot.second(second, &mut random, &mut server);
             if let Err(error) = server.flush().await {
                 return error;
             }
+            let due = begun + Duration::from_secs(second + 1);
+            late.set(late.get().max(Instant::now().saturating_duration_since(due)));
         }
         String::new()
     };
     let ran = tokio::select! {
-        ran = guard(&path, &namespace, end) => ran?,
+        ran = guard(&path, (&namespace, &target), end, planted) => ran?,
         error = script => return Err(error),
     };
     if let Some(failure) = truth.failure() {
         return Err(failure);
     }
-    let game = checks::Game { calm, end, fleet: &fleet, truth: &truth, way: &way, folder: &path, plain };
+    let game = checks::Game {
+        calm,
+        plain,
+        end,
+        plot: &plot,
+        truth: &truth,
+        way: &way,
+        folder: &path,
+        namespace: &namespace,
+        late: late.get(),
+    };
     let (word, mut problems) = game.check(&ran);
     for problem in &mut problems {
         *problem = format!(
-            "seed {seed}: {:?}, {}, {}: {problem}",
-            fleet.course,
+            "seed {seed}: {}, {}, {}: {problem}",
+            plot.name(),
             if calm { "calm" } else { "troubled" },
             if plain { "by requests" } else { "by bytes" }
         );
@@ -100,19 +135,26 @@ pub(crate) async fn play(rig: &Rig, seed: u64, folder: &Path) -> Result<Outcome,
     if problems.is_empty() {
         drop(fs::remove_dir_all(&path));
     }
-    Ok(Outcome { word, problems, requests })
+    Ok(Outcome { word, problems, folder: path, requests })
 }
 
 /// Runs the binary to its end.
-async fn guard(folder: &Path, namespace: &str, end: End) -> Result<Ran, String> {
+async fn guard(
+    folder: &Path,
+    (namespace, target): (&str, &str),
+    end: End,
+    planted: Option<&Planted>,
+) -> Result<Ran, String> {
     let file = |name: &str| folder.join(name);
     let create = |name: &str| fs::File::create(file(name)).map_err(|error| error.to_string());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rollout-guard"));
+    let product = || Path::new(env!("CARGO_BIN_EXE_rollout-guard"));
+    let mut command = Command::new(planted.map_or_else(product, |planted| &planted.binary));
     command
         .env_clear()
+        .envs(planted.map(|planted| ("PLANTED_BUG", &planted.bug)))
         .env("HOME", folder)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .args(["wait", "deploy/web", "-n", namespace, "--request-timeout", "5s", "--stable-for", "10s"])
+        .args(["wait", target, "-n", namespace, "--request-timeout", "5s", "--stable-for", "10s"])
         .arg(format!("--timeout={TIMEOUT}s"))
         .arg("--kubeconfig")
         .arg(file("kubeconfig"))

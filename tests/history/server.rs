@@ -13,7 +13,7 @@ pub(crate) const CANARY: &str = "canary-4c1f9d7b";
 const ATTACK: &str =
     "\u{1b}[2J\n::set-output name=a::b\n##[error]attack\n##vso[task.complete result=Succeeded;]";
 
-/// What [`super::fleet::Fleet`] wants, and what has been written of it.
+/// What a [`super::plot::Plot`] wants, and what has been written of it.
 pub(crate) struct Server {
     client: Client,
     namespace: String,
@@ -53,15 +53,6 @@ impl Server {
         self.wanted.get(key)
     }
 
-    fn folder(&self, kind: &str) -> String {
-        let namespace = &self.namespace;
-        match kind {
-            "Deployment" => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
-            "ReplicaSet" => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
-            _ => format!("/api/v1/namespaces/{namespace}/pods"),
-        }
-    }
-
     /// Makes what is wanted so: what goes first, then pods, then who counts them.
     pub(crate) async fn flush(&mut self) -> Result<(), String> {
         let gone: Vec<String> =
@@ -72,14 +63,14 @@ impl Server {
             call(&self.client, "DELETE", &made.path, &now).await?;
         }
         // owners are made first, and counters written last
-        for kind in ["Deployment", "ReplicaSet", "Pod"] {
+        for kind in ["Deployment", "StatefulSet", "Job", "ReplicaSet", "Pod"] {
             for key in self.keys(kind) {
                 if !self.made.contains_key(&key) {
                     self.make(&key).await?;
                 }
             }
         }
-        for kind in ["Pod", "ReplicaSet", "Deployment"] {
+        for kind in ["Pod", "ReplicaSet", "Job", "StatefulSet", "Deployment"] {
             for key in self.keys(kind) {
                 self.update(&key).await?;
             }
@@ -94,20 +85,21 @@ impl Server {
     async fn make(&mut self, key: &str) -> Result<(), String> {
         let wanted = self.wanted.get(key).cloned().unwrap_or_default();
         let kind = wanted["kind"].as_str().unwrap_or_default().to_owned();
-        let folder = self.folder(&kind);
+        let folder = folder(&self.namespace, &kind);
         let mut body = self.dressed(&wanted);
         if let Some(metadata) = body["metadata"].as_object_mut() {
             metadata.remove("generation");
         }
         body["status"] = Value::Null;
-        if kind == "Deployment" {
+        let has_generations = ["Deployment", "StatefulSet"].contains(&kind.as_str());
+        if has_generations {
             // the first generation was another template
             body["spec"]["template"]["spec"]["containers"][0]["image"] = "web:1".into();
         }
         let mut made = call(&self.client, "POST", &folder, &body).await?;
         let name = wanted["metadata"]["name"].as_str().unwrap_or_default();
         let path = format!("{folder}/{name}");
-        if kind == "Deployment" {
+        if has_generations {
             let template = self.dressed(&wanted)["spec"]["template"].clone();
             made = call(&self.client, "PATCH", &path, &json!({"spec": {"template": template}})).await?;
         }
@@ -135,7 +127,7 @@ impl Server {
         }
         if wanted["status"] != before["status"] || changed {
             let mut patch = json!({"status": body["status"]});
-            if wanted["kind"] == "Deployment" {
+            if wanted["kind"] == "Deployment" || wanted["kind"] == "StatefulSet" {
                 let newest = wanted["status"]["observedGeneration"] == wanted["metadata"]["generation"];
                 patch["status"]["observedGeneration"] = (generation - i64::from(!newest)).into();
             }
@@ -151,16 +143,22 @@ impl Server {
     /// What the API server demands besides, its own uids, and secrets and attacks in every place for them.
     fn dressed(&self, wanted: &Value) -> Value {
         let mut body = wanted.clone();
-        body["apiVersion"] = if wanted["kind"] == "Pod" { "v1" } else { "apps/v1" }.into();
+        body["apiVersion"] = version_of(&wanted["kind"]).into();
         body["metadata"]["namespace"] = self.namespace.clone().into();
         let real = |key: &str| self.made.get(key).map(|made| made.uid.clone());
         if let Some(metadata) = body["metadata"].as_object_mut() {
             metadata.remove("uid");
         }
+        let mut job = None;
         for owner in body["metadata"]["ownerReferences"].as_array_mut().into_iter().flatten() {
-            let uid = owner["uid"].as_str().and_then(real);
-            owner["apiVersion"] = "apps/v1".into();
-            owner["uid"] = uid.unwrap_or_default().into();
+            let uid = owner["uid"].as_str().and_then(real).unwrap_or_default();
+            owner["apiVersion"] = version_of(&owner["kind"]).into();
+            owner["uid"] = uid.clone().into();
+            job = (owner["kind"] == "Job").then_some(uid);
+        }
+        // the selector of a Job, which the API server makes
+        if let Some(uid) = job {
+            body["metadata"]["labels"]["batch.kubernetes.io/controller-uid"] = uid.into();
         }
         body["metadata"]["annotations"]["example.com/secret"] = CANARY.into();
         let secret = json!([{"name": "PASSWORD", "value": CANARY}]);
@@ -176,10 +174,31 @@ impl Server {
             container["imageID"] = "".into();
             let waiting = &mut container["state"]["waiting"];
             if let Some(message) = waiting["message"].as_str() {
-                let hostile = format!("{message} https://me:{CANARY}@registry.example {ATTACK}");
-                waiting["message"] = hostile.into();
+                // in the middle: what went wrong stands at the end of a message of containerd
+                let attack =
+                    format!("failed to pull https://me:{CANARY}@registry.example {ATTACK}: failed to");
+                waiting["message"] = message.replacen("failed to", &attack, 1).into();
             }
         }
         body
+    }
+}
+
+fn version_of(kind: &Value) -> &'static str {
+    match kind.as_str() {
+        Some("Pod") => "v1",
+        Some("Job") => "batch/v1",
+        _ => "apps/v1",
+    }
+}
+
+/// Where the API server keeps the objects of a kind.
+pub(crate) fn folder(namespace: &str, kind: &str) -> String {
+    match kind {
+        "Deployment" => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
+        "ReplicaSet" => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
+        "StatefulSet" => format!("/apis/apps/v1/namespaces/{namespace}/statefulsets"),
+        "Job" => format!("/apis/batch/v1/namespaces/{namespace}/jobs"),
+        _ => format!("/api/v1/namespaces/{namespace}/pods"),
     }
 }

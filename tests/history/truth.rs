@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::fleet;
+use crate::plot::Plot;
+use crate::server::folder;
 
 /// One change.
 pub(crate) struct Change {
@@ -18,21 +19,26 @@ pub(crate) struct Change {
     pub(crate) object: Value,
 }
 
-/// Everything that became of the Deployments and the pods of a namespace, from its first version.
-#[derive(Default)]
+/// Everything that became of the workload and the pods of a namespace, from its first version.
 pub(crate) struct Truth {
+    /// The kind of the workload, and whether one is complete.
+    kind: &'static str,
+    is_complete: fn(&Value) -> bool,
     changes: Mutex<Vec<Change>>,
     failed: Mutex<Option<String>>,
 }
 
 impl Truth {
     /// Watches until the set ends.
-    pub(crate) fn watch(client: &Client, namespace: &str, tasks: &mut JoinSet<()>) -> Arc<Self> {
-        let truth = Arc::new(Self::default());
-        for folder in [
-            format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
-            format!("/api/v1/namespaces/{namespace}/pods"),
-        ] {
+    pub(crate) fn watch(client: &Client, namespace: &str, plot: &Plot, tasks: &mut JoinSet<()>) -> Arc<Self> {
+        let (kind, _) = plot.kind();
+        let truth = Arc::new(Self {
+            kind,
+            is_complete: plot.is_complete(),
+            changes: Mutex::default(),
+            failed: Mutex::default(),
+        });
+        for folder in [folder(namespace, kind), folder(namespace, "Pod")] {
             let (truth, client) = (Arc::clone(&truth), client.clone());
             tasks.spawn(async move {
                 if let Err(error) = truth.follow(&client, &folder).await {
@@ -71,13 +77,13 @@ impl Truth {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the Deployment of that uid, with that image in its template, was complete in every moment of the
+    /// Whether the workload of that uid, with that image in its template, was complete in every moment of the
     /// span, and whether it was in any.
     pub(crate) fn complete(&self, uid: &str, image: &str, from: Instant, to: Instant) -> (bool, bool) {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut now, mut always, mut ever) = (false, true, false);
         let mut entered = false;
-        for change in changes.iter().filter(|change| change.object["kind"] == "Deployment") {
+        for change in changes.iter().filter(|change| change.object["kind"] == self.kind) {
             if change.at > to {
                 break;
             }
@@ -88,7 +94,7 @@ impl Truth {
             }
             if change.object["metadata"]["uid"] == uid {
                 let meant = change.object["spec"]["template"]["spec"]["containers"][0]["image"] == image;
-                now = !change.deleted && meant && fleet::is_complete(&change.object);
+                now = !change.deleted && meant && (self.is_complete)(&change.object);
             }
             if entered {
                 always &= now;
@@ -98,19 +104,27 @@ impl Truth {
         (always && now, ever || now)
     }
 
-    /// Whether a pod that satisfies this was ever seen before that moment.
-    pub(crate) fn any_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> bool {
+    /// When a pod that satisfies this was first seen, if it was before that moment.
+    pub(crate) fn first_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> Option<Instant> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pods = changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Pod");
-        pods.any(|change| is(&change.object))
+        pods.find(|change| is(&change.object)).map(|change| change.at)
     }
 
-    /// Every template that the Deployments had until then: uid and image, in order.
+    /// Every version that the pod of that name had until then.
+    pub(crate) fn versions_of_pod(&self, name: &str, to: Instant) -> Vec<Value> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Pod");
+        let of_name = pods.filter(|change| change.object["metadata"]["name"] == name);
+        of_name.map(|change| change.object.clone()).collect()
+    }
+
+    /// Every template that the workload had until then: uid and image, in order.
     pub(crate) fn templates(&self, to: Instant) -> Vec<(String, String)> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found: Vec<(String, String)> = Vec::new();
         for Change { object, .. } in
-            changes.iter().filter(|change| change.at <= to && change.object["kind"] == "Deployment")
+            changes.iter().filter(|change| change.at <= to && change.object["kind"] == self.kind)
         {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let pair = (

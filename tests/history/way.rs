@@ -33,7 +33,7 @@ pub(crate) struct Way {
     dark: Option<(u64, u64)>,
     /// Then connections end at once; otherwise they are silent.
     refused: bool,
-    /// Moments of the requests of each kind: path and query without positions.
+    /// Moments of the requests for each stream.
     requests: Mutex<BTreeMap<String, Vec<Duration>>>,
 }
 
@@ -86,7 +86,7 @@ impl Way {
         Ok((port, tasks))
     }
 
-    /// The requests of each kind, as moments since the way was opened.
+    /// The requests for each stream, as moments since the way was opened.
     pub(crate) fn requests(&self) -> BTreeMap<String, Vec<Duration>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -186,15 +186,8 @@ impl Way {
     }
 
     fn note(&self, path: &str) {
-        let positions = ["resourceVersion=", "timeoutSeconds=", "continue=", "resourceVersionMatch="];
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let kept: Vec<&str> = query
-            .split('&')
-            .filter(|part| !positions.iter().any(|position| part.starts_with(position)))
-            .collect();
-        let kind = format!("{path}?{}", kept.join("&"));
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.entry(kind).or_default().push(self.begun.elapsed());
+        requests.entry(stream(path)).or_default().push(self.begun.elapsed());
     }
 
     fn fate(&self) -> Fate {
@@ -323,6 +316,19 @@ impl Way {
         }
         chunk(socket, line).await
     }
+}
+
+/// What a request is for, whether it gets, lists or watches: the resource, and what of it.
+fn stream(path: &str) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let value = |name: &str| {
+        query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default()
+    };
+    let parts: Vec<&str> = path.split('/').skip_while(|part| *part != "namespaces").skip(2).collect();
+    let [resource, rest @ ..] = &parts[..] else { return path.to_owned() };
+    let field = value("fieldSelector").replace("%3D", "=");
+    let name = field.strip_prefix("metadata.name=").unwrap_or(&field);
+    format!("{resource} {}{name}{}", rest.join("/"), value("labelSelector"))
 }
 
 async fn chunk(socket: &mut TcpStream, data: &[u8]) -> Option<()> {

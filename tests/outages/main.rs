@@ -101,7 +101,15 @@ fn main() -> ExitCode {
 
 /// How many failed.
 async fn run(cases: &[&Case], folder: &Path) -> Result<usize, String> {
-    let stage = Stage { rig: Rig::up(&KIND).await?, folder: folder.to_owned() };
+    let rig = match Rig::up(&KIND).await {
+        // Nothing has been judged yet; what is judged below is judged once.
+        Err(error) => {
+            println!("the control plane did not come up, once more: {error}");
+            Rig::up(&KIND).await?
+        }
+        up => up?,
+    };
+    let stage = Stage { rig, folder: folder.to_owned() };
     println!("\nrunning {} tests", cases.len());
     let begun = Instant::now();
     let mut failed = Vec::new();

@@ -81,7 +81,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("render", &["report", "untrusted"]),
     ("recording", &["model", "observation", "policy", "untrusted"]),
-    ("source", &["model", "observation", "policy", "recording"]),
+    ("source", &["model", "observation", "policy", "recording", "untrusted"]),
     ("signals", &["exit_code", "observation"]),
     ("gate", &["observation", "progress", "recording", "session", "signals", "source"]),
 ];

@@ -25,7 +25,7 @@ pub(super) fn values(report: &Report) -> Vec<(&'static str, String)> {
     });
     vec![
         ("result", report.verdict.as_str().to_owned()),
-        ("exit-code", report.exit_code.to_string()),
+        ("exit-code", report.exit_code.map_or_else(String::new, |code| code.to_string())),
         ("reason", reason.to_owned()),
         ("headline", headline),
         ("duration-seconds", format!("{:.3}", report.duration_seconds)),

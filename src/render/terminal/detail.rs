@@ -2,6 +2,7 @@
 
 use super::coded;
 use super::page::Page;
+use crate::rbac;
 use crate::render::style::Tone;
 use crate::report::{Cause, Evidence, Target};
 use crate::untrusted::Untrusted;
@@ -28,6 +29,7 @@ pub(super) fn detail(target: &Target, page: &mut Page<'_>) {
     } else {
         pods(target, page);
         advice(&[advice_without_cause(&target.reason, target.single_look).to_owned()], &[], page);
+        role(target, page);
         page.gap();
     }
     // What may explain the root cause stands beside it.
@@ -194,6 +196,22 @@ fn pods(target: &Target, page: &mut Page<'_>) {
     }
 }
 
+/// The Role that an account lacks, to be handed to whoever may create it.
+fn role(target: &Target, page: &mut Page<'_>) {
+    if !matches!(target.reason.as_str(), "workload-not-readable" | "pods-not-readable") {
+        return;
+    }
+    let Some(role) = rbac::role(&target.kind, &target.namespace, &target.name) else { return };
+    page.gap();
+    page.line("this Role allows it; rollout-guard rbac prints it with an account and a binding:");
+    for line in role.lines() {
+        // what is made harmless loses the spaces before it, which mean something here
+        let text = line.trim_start();
+        let indent = " ".repeat(4 + line.len() - text.len());
+        page.line(&format!("{indent}{}", page.text(text)));
+    }
+}
+
 /// What to do when nothing is known to be wrong.
 fn advice_without_cause(reason: &str, single_look: bool) -> &'static str {
     match reason {
@@ -214,6 +232,10 @@ fn advice_without_cause(reason: &str, single_look: bool) -> &'static str {
         "workload-not-readable" | "pods-not-readable" => {
             "this says nothing about the rollout; give the account that runs this get, list and watch on the workload, \
              its pods, and the ReplicaSets of a Deployment or the ControllerRevisions of a DaemonSet"
+        }
+        "server-not-usable" => {
+            "this says nothing about the rollout; what the line above says does not heal by waiting. Correct the \
+             kubeconfig, the proxy or the server, then run the same command again"
         }
         "not-judgeable" => {
             "nothing is known to be wrong with it; say what complete means for this kind, with --for condition=NAME or \

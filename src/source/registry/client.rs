@@ -12,7 +12,7 @@ use tower::{Service as _, ServiceExt as _};
 
 use super::super::call::WHO;
 use super::super::connect::ConnectOptions;
-use super::super::failure::{of_client, quote};
+use super::super::failure::{Peer, of_client, quote};
 use super::super::request::encoded;
 use super::super::transport::{self, Outside};
 use super::challenge::Challenge;
@@ -346,8 +346,8 @@ impl<'a> Client<'a> {
         let proxy = self.options.proxy.of(request.uri());
         let name = proxy.clone().unwrap_or_default();
         if !self.ways.contains_key(&name) {
-            let way =
-                transport::outside(proxy.as_deref()).map_err(|why| format!("the proxy settings: {why}"))?;
+            let way = transport::outside(proxy.as_deref(), None)
+                .map_err(|why| format!("the proxy settings: {why}"))?;
             self.ways.insert(name.clone(), way);
         }
         let Some(way) = self.ways.get_mut(&name) else { return Err(format!("no way to {place}")) };
@@ -361,7 +361,10 @@ impl<'a> Client<'a> {
                 tracing::debug!("{method} {place}{shown}: {}", reply.status);
                 Ok(reply)
             }
-            Ok(Err(error)) => Err(of_client(error.as_ref(), &place).message().clone()),
+            Ok(Err(error)) => {
+                let peer = Peer::new(place, false);
+                Err(of_client(error.as_ref(), &peer).message())
+            }
             Err(_) => Err(format!("{place} did not answer within {} s", CALL.as_secs())),
         }
     }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::connect::ConnectOptions;
-use super::super::exec::{self, PluginFailure};
+use super::super::exec::{self, NoCredential, Program};
 use super::credentials::Credential;
 use crate::observation::Untried;
 
 /// A helper asks a key ring or a cloud.
 const LIMIT: Duration = Duration::from_secs(10);
-const MOST_OUTPUT: u64 = 1 << 20;
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const MOST_OUTPUT: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -33,7 +32,7 @@ pub(super) async fn ask(name: &str, server: &str, options: &ConnectOptions) -> R
     }
     let program = format!("docker-credential-{name}");
     exec::permitted(&program, &options.exec_plugins, options.path.as_deref())
-        .map_err(|_: PluginFailure| Untried::Unusable(format!("--exec-plugins does not allow {program}")))?;
+        .map_err(|_: NoCredential| Untried::Unusable(format!("--exec-plugins does not allow {program}")))?;
     let file = exec::found(&program, options.path.as_deref());
     let file = file.ok_or_else(|| Untried::Unusable(format!("{program} is not in PATH")))?;
     let server = server.to_owned();
@@ -46,23 +45,18 @@ pub(super) async fn ask(name: &str, server: &str, options: &ConnectOptions) -> R
 fn run(program: &str, command: &mut Command, server: &str) -> Result<Credential, Untried> {
     let unusable = |why: &str| Untried::Unusable(format!("{program} {why}"));
     tracing::debug!("runs the credential helper {program}");
-    let mut child = command
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut helper = Program::start(command, true)
         .map_err(|error| unusable(&format!("could not be started: {}", error.kind())))?;
-    if let Some(mut stdin) = child.stdin.take() {
+    if let Some(mut stdin) = helper.stdin() {
         // one that does not read it will say so by its end
         drop(stdin.write_all(server.as_bytes()));
     }
-    let output = exec::read_on_a_thread(child.stdout.take(), MOST_OUTPUT);
-    let status = exec::wait(&mut child, LIMIT).map_err(|error| match error {
-        Some(error) => unusable(&format!("failed: {}", error.kind())),
-        None => unusable(&format!("did not end within {} s and was stopped", LIMIT.as_secs())),
-    })?;
-    let output = output.recv_timeout(LAST_WORDS).unwrap_or_default();
+    let output = helper.output(MOST_OUTPUT);
+    let ended = helper.wait(LIMIT).map_err(|error| unusable(&format!("failed: {}", error.kind())))?;
+    let status = ended
+        .ok_or_else(|| unusable(&format!("did not end within {} s and was stopped", LIMIT.as_secs())))?;
+    let output = output.bytes();
     if !status.success() {
         // the words of docker/docker-credential-helpers
         let said = String::from_utf8_lossy(&output).to_lowercase();

@@ -81,6 +81,30 @@ fn who_was_never_let_in_is_refused_after_one_renewal() {
 }
 
 #[test]
+fn a_renewal_that_takes_its_time_does_not_count_as_silence() {
+    let mut machine = Machine::new("pods", false, true, 7);
+    machine.step(at(0), Input::Time);
+    assert_eq!(machine.step(at(0), Input::Failed(answered(401))), [Output::Refresh, STREAMING]);
+    for second in [9, 19, 29] {
+        machine.renewing = true;
+        assert!(machine.step(at(second), Input::Time).is_empty(), "{second}");
+    }
+    machine.renewing = false;
+    assert_eq!(machine.deadline(), Some(at(39)), "the whole time from the end of the renewal on");
+    assert!(machine.step(at(38), Input::Time).is_empty() && machine.streaming_list);
+    assert!(machine.step(at(39), Input::Time).contains(&Output::HangUp));
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_refused_after_its_authority_was_read_again() {
+    let untrusted = || Input::Failed(Failure::Untrusted { message: "cannot trust k".to_owned() });
+    let mut machine = Machine::new("pods", false, true, 7);
+    machine.step(at(0), Input::Time);
+    assert_eq!(machine.step(at(0), untrusted()), [Output::Refresh, STREAMING]);
+    assert_eq!(refused(&machine.step(at(1), untrusted())), Some((0, "watch pods".to_owned())));
+}
+
+#[test]
 fn credentials_that_expire_again_and_again_are_renewed_each_time() {
     let mut machine = following_by_name();
     for minute in 1..6 {

@@ -1,0 +1,127 @@
+//! F23, F24: signals, and who reads what we print.
+
+use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Fault;
+use crate::files::whole_junit;
+use crate::process::{endless, own, report, signal, started, until};
+use crate::server::{React, Server};
+use crate::stage::{Stage, end};
+use crate::story::{break_image, completing, under_way};
+
+pub(crate) fn faults() -> Vec<Fault> {
+    vec![
+        own("f23_first_signal", "SIGTERM in the middle of the wait", first_signal),
+        own("f24_stdout_closed", "whoever reads stdout has gone", || closed(Which::Stdout)),
+        own("f24_stderr_closed", "whoever reads stderr has gone", || closed(Which::Stderr)),
+        own("f24_stdout_blocked", "nobody reads stdout, and it is full", || blocked(Which::Stdout)),
+        own("f24_stderr_blocked", "nobody reads stderr, and it is full", || blocked(Which::Stderr)),
+    ]
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Stdout,
+    Stderr,
+}
+
+/// A pipe that takes nothing, for as long as its reader lives: whoever else writes to it is blocked already.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = pipe().expect("a pipe");
+    let mut filling = writer.try_clone().expect("a pipe");
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    drop(thread::spawn(move || {
+        while filling.write_all(&[b'.'; 512]).is_ok() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }));
+    let mut before = 0;
+    until(|| {
+        let now = written.load(Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(20));
+        std::mem::replace(&mut before, now) == now && now > 0
+    });
+    (reader, writer)
+}
+
+/// A run with that exit code whose stream is this; how long it went on after its verdict.
+fn over_after(which: Which, stream: Stdio, right: i32) -> Duration {
+    let server = if right == 0 {
+        completing(300, |_| React::Serve)
+    } else {
+        let server = Server::new(under_way(), |_| React::Serve);
+        server.later(300, |server| break_image(&mut server.world()));
+        server
+    };
+    let stage = Stage::new(server);
+    let mut command = stage.command(20);
+    let (out, err) = match which {
+        Which::Stdout => (stream, Stdio::null()),
+        Which::Stderr => (Stdio::null(), stream),
+    };
+    command.stdout(out).stderr(err);
+    let begun = Instant::now();
+    let mut child = command.spawn().expect("the binary starts");
+    // A clone of the stream in `command` would keep it open.
+    drop(command);
+    assert_eq!(end(&mut child, Duration::from_secs(60)), Some(right), "{}", report(&stage));
+    let took = begun.elapsed();
+    let report = report(&stage);
+    assert_eq!(report["exitCode"], right);
+    whole_junit(&stage.file("report.xml"));
+    took.saturating_sub(Duration::from_secs_f64(report["durationSeconds"].as_f64().unwrap_or_default()))
+}
+
+fn closed(which: Which) -> &'static str {
+    for right in [0, 1] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let after = over_after(which, writer.into(), right);
+        assert!(after < Duration::from_secs(5), "{after:?} after the verdict");
+    }
+    "exit 0 for a pass and 1 for a failure, soon after the verdict"
+}
+
+fn blocked(which: Which) -> &'static str {
+    thread::scope(|scope| {
+        let runs = [0, 1].map(|right| {
+            scope.spawn(move || {
+                let (_reader, writer) = full_pipe();
+                over_after(which, writer.into(), right)
+            })
+        });
+        for run in runs {
+            let after = run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // Somebody may only read slowly: stdout is given up after 15 s without a byte taken, stderr after one.
+            let limit = if which == Which::Stdout { 20 } else { 8 };
+            assert!(after < Duration::from_secs(limit), "{after:?} after the verdict");
+        }
+    });
+    match which {
+        Which::Stdout => "exit 0 for a pass and 1 for a failure, within 20 s of the verdict",
+        Which::Stderr => "exit 0 for a pass and 1 for a failure, within 8 s of the verdict",
+    }
+}
+
+fn first_signal() -> &'static str {
+    let stage = endless();
+    let mut child = started(&stage);
+    let begun = Instant::now();
+    signal(&child, "TERM");
+    assert_eq!(end(&mut child, Duration::from_secs(10)), Some(143));
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    interrupted(&stage, 143);
+    "exit 143 with the report within 0.5 s"
+}
+
+fn interrupted(stage: &Stage, code: i32) {
+    let report = report(stage);
+    assert_eq!((&report["verdict"], &report["exitCode"]), (&"interrupted".into(), &code.into()));
+    assert!(whole_junit(&stage.file("report.xml")).contains("<error"));
+}
