@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use http::header::HeaderValue;
 use kube::config::AuthInfo;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::connect::ConnectOptions;
@@ -114,7 +114,7 @@ pub(super) async fn log_in(
     if let Some(token) = printed {
         return fixed(bearer(&token, "the token that the credential plugin printed")?);
     }
-    let token = token.as_ref().map(|token| token.expose_secret()).filter(|token| !token.is_empty());
+    let token = token.as_ref().map(SecretString::expose_secret).filter(|token| !token.is_empty());
     if let Some(path) = file.filter(|path| !path.is_empty()).map(PathBuf::from) {
         // as client-go: of the two, the file
         match of_file(&path) {

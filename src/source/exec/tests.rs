@@ -1,6 +1,6 @@
 //! A zoo of plugins.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::*;
 
