@@ -6,7 +6,7 @@ mod watch;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -98,9 +98,12 @@ type Script = Box<dyn Fn(&Request) -> React + Send + Sync>;
 pub(crate) struct Server {
     pub(crate) port: u16,
     shared: Arc<Shared>,
+    alive: Arc<()>,
 }
 
 struct Shared {
+    /// Nothing stands behind it any more once the server is dropped: its threads end then.
+    alive: Weak<()>,
     world: Mutex<World>,
     requests: Mutex<Vec<Request>>,
     script: Script,
@@ -126,7 +129,9 @@ impl Server {
     pub(crate) fn new(world: World, script: impl Fn(&Request) -> React + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
+        let alive = Arc::new(());
         let shared = Arc::new(Shared {
+            alive: Arc::downgrade(&alive),
             world: Mutex::new(world),
             requests: Mutex::default(),
             script: Box::new(script),
@@ -143,7 +148,7 @@ impl Server {
         });
         let accepting = Arc::clone(&shared);
         drop(thread::spawn(move || accept(port, listener, &accepting)));
-        Self { port, shared }
+        Self { port, shared, alive }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -175,14 +180,18 @@ impl Server {
     }
 
     fn act(&self, after: Option<&'static str>, millis: u64, act: impl FnOnce(&Self) + Send + 'static) {
-        let me = Self { port: self.port, shared: Arc::clone(&self.shared) };
+        let (port, shared, alive) = (self.port, Arc::clone(&self.shared), Arc::downgrade(&self.alive));
         drop(thread::spawn(move || {
             let due = Duration::from_millis(millis);
-            let Shared { applying, clock, .. } = &*me.shared;
-            while applying.load(Ordering::SeqCst) || !clock.has_passed(due, after) {
+            while shared.applying.load(Ordering::SeqCst) || !shared.clock.has_passed(due, after) {
+                if shared.is_over() {
+                    return;
+                }
                 thread::sleep(Duration::from_millis(2));
             }
-            act(&me);
+            if let Some(alive) = alive.upgrade() {
+                act(&Self { port, shared, alive });
+            }
         }));
     }
 
@@ -222,9 +231,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.alive.strong_count() == 0
+    }
+}
+
 fn accept(port: u16, listener: TcpListener, shared: &Arc<Shared>) {
     let mut open = Some(listener);
-    loop {
+    while !shared.is_over() {
         if !shared.up.load(Ordering::SeqCst) {
             open = None;
             thread::sleep(TICK);

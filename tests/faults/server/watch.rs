@@ -64,7 +64,7 @@ pub(super) fn watch(socket: &mut TcpStream, request: &Request, shared: &Shared, 
     let mut headed = false;
     let mut held = Vec::new();
     let mut last = Instant::now();
-    loop {
+    while !shared.is_over() {
         let is_mute = id <= shared.mute.load(Ordering::SeqCst) || matches!(way, Way::Only(_));
         if !is_mute {
             let world = lock(&shared.world);
@@ -101,4 +101,5 @@ pub(super) fn watch(socket: &mut TcpStream, request: &Request, shared: &Shared, 
         }
         thread::sleep(TICK);
     }
+    false
 }
