@@ -11,8 +11,9 @@ use crate::random::Random;
 use crate::server::Server;
 use crate::set::Set;
 
-/// An image that cannot be pulled ends the wait after 30 s; the rest is for proofs and a machine under load.
-const PULL_TOLD_IN: Duration = Duration::from_secs(30 + 12);
+/// An image that cannot be pulled ends the wait after 30 s and one more try, or after 60 s where nobody tries, as here; the
+/// rest is for proofs and a machine under load.
+const PULL_TOLD_IN: Duration = Duration::from_secs(60 + 12);
 /// Containers that end 3 s after they are Ready are told of after a few ends.
 const CRASH_TOLD_IN: Duration = Duration::from_secs(75);
 /// The second try of a Job fails 20 s after the first, at most.
