@@ -77,7 +77,7 @@ fn ends_by(mut child: Child, name: &str, code: i32, stage: &Stage) {
 fn full_pipe() -> (PipeReader, Stdio) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     // as much as a pipe of Linux holds
-    writer.write_all(&[b'y'; 64 << 10]).expect("room");
+    writer.write_all(&vec![b'y'; 64 << 10]).expect("room");
     (reader, writer.into())
 }
 
