@@ -114,7 +114,7 @@ pub(super) async fn log_in(
     if let Some(token) = printed {
         return fixed(bearer(&token, "the token that the credential plugin printed")?);
     }
-    let token = token.as_ref().map(secrecy::ExposeSecret::expose_secret).filter(|token| !token.is_empty());
+    let token = token.as_ref().map(SecretString::expose_secret).filter(|token| !token.is_empty());
     if let Some(path) = file.filter(|path| !path.is_empty()).map(PathBuf::from) {
         // as client-go: of the two, the file
         match of_file(&path) {
