@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -49,13 +50,30 @@ pub(crate) fn faults() -> Vec<Fault> {
 const LIFE: u64 = 2000;
 const ROTATIONS: usize = 4;
 
-/// What the server accepts.
-type Accepted = Arc<Mutex<String>>;
+/// What the server accepts, and whether somebody has shown it.
+#[derive(Clone, Default)]
+struct Accepted(Arc<Mutex<(String, bool)>>);
+
+impl Accepted {
+    fn is_now(&self, credential: String) {
+        *lock(&self.0) = (credential, false);
+    }
+
+    fn admits(&self, credential: &str) -> bool {
+        let mut accepted = lock(&self.0);
+        accepted.1 |= accepted.0 == credential;
+        accepted.0 == credential
+    }
+
+    fn has_been_shown(&self) -> bool {
+        lock(&self.0).1
+    }
+}
 
 fn only(accepted: &Accepted, shown: fn(&Request) -> String) -> impl Fn(&Request) -> React + use<> {
-    let accepted = Arc::clone(accepted);
+    let accepted = accepted.clone();
     move |request| {
-        if shown(request) == *lock(&accepted) {
+        if accepted.admits(&shown(request)) {
             React::Serve
         } else {
             status(401, "Unauthorized", "Unauthorized")
@@ -69,17 +87,20 @@ fn header(request: &Request, wanted: &str) -> String {
     field.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
 }
 
-/// Each time a credential has lived, the next one is handed out and is the only one that counts; every watch ends, so
-/// that all streams ask at once. The rollout completes after the last.
-fn rotate(stage: &Stage, next: impl Fn(usize) + Send + Clone + 'static) {
-    for number in 1..=ROTATIONS {
-        let next = next.clone();
-        stage.server.later_than_pods(LIFE * number as u64, move |server| {
+/// Each time a credential has lived, since it was first shown, the next one is handed out and is the only one that
+/// counts; every watch ends, so that all streams ask at once. The rollout completes after the last.
+fn rotate(stage: &Stage, accepted: Accepted, next: impl Fn(usize) + Send + 'static) {
+    stage.server.later_than_pods(LIFE, move |server| {
+        for number in 1..=ROTATIONS {
             next(number);
             server.end_watches();
-        });
-    }
-    stage.server.later_than_pods(LIFE * (ROTATIONS as u64 + 1), |server| complete(&mut server.world()));
+            while !accepted.has_been_shown() {
+                thread::sleep(Duration::from_millis(5));
+            }
+            thread::sleep(Duration::from_millis(LIFE));
+        }
+        complete(&mut server.world());
+    });
 }
 
 /// A file is there with all of its content or not at all.
@@ -114,22 +135,23 @@ fn runs(stage: &Stage) -> usize {
 fn passed(stage: &Stage) {
     let run = stage.guard(40);
     assert_eq!(run.code, Some(0), "{}", run.everything());
-    assert!(run.took < Duration::from_secs(20), "{:?}", run.took);
+    assert!(run.took < Duration::from_secs(30), "{:?}", run.took);
 }
 
 fn token_rotated() -> &'static str {
     let token = |number: usize| format!("token-{number}");
-    let accepted: Accepted = Arc::new(Mutex::new(format!("Bearer {}", token(0))));
+    let accepted = Accepted::default();
     let server = Server::new(under_way(), only(&accepted, |request| header(request, "authorization")));
     let stage = Stage::new(server);
     let user = plugin(&stage);
     let path = stage.file("credential");
+    let ours = accepted.clone();
     let hand_out = move |number| {
         write(&path, &credential(json!({"token": token(number)}))).expect("a writable folder");
-        *lock(&accepted) = format!("Bearer {}", token(number));
+        ours.is_now(format!("Bearer {}", token(number)));
     };
     hand_out(0);
-    rotate(&stage, hand_out);
+    rotate(&stage, accepted, hand_out);
     let stage = stage.with_user(user);
     passed(&stage);
     assert_eq!(runs(&stage), 1 + ROTATIONS);
@@ -140,7 +162,7 @@ fn certificate_rotated(by_plugin: bool) -> &'static str {
     let (servers, clients) = (Authority::new(), Authority::new());
     let certificates: Arc<Vec<Certified>> =
         Arc::new((0..=ROTATIONS).map(|_| clients.certify(&["ci"])).collect());
-    let accepted: Accepted = Arc::new(Mutex::new(certificates[0].mark()));
+    let accepted = Accepted::default();
     let server = Server::new(under_way(), only(&accepted, |request| header(request, PEER)));
     let front = Front::knowing(server.port, Speaks::Http2, &servers.certify(&["127.0.0.1"]), &clients);
     let stage = Stage::new(server).with_cluster(servers.cluster(&front.url(), ""));
@@ -151,6 +173,7 @@ fn certificate_rotated(by_plugin: bool) -> &'static str {
         format!("{{client-certificate: '{}', client-key: '{}'}}", certificate.display(), key.display())
     };
     let path = stage.file("credential");
+    let ours = accepted.clone();
     let hand_out = move |number: usize| {
         let next: &Certified = &certificates[number];
         if by_plugin {
@@ -160,10 +183,10 @@ fn certificate_rotated(by_plugin: bool) -> &'static str {
             write(&certificate, &next.pem()).expect("a writable folder");
             write(&key, &next.key_pem()).expect("a writable folder");
         }
-        *lock(&accepted) = next.mark();
+        ours.is_now(next.mark());
     };
     hand_out(0);
-    rotate(&stage, hand_out);
+    rotate(&stage, accepted, hand_out);
     let stage = stage.with_user(user);
     passed(&stage);
     if !by_plugin {
@@ -174,7 +197,8 @@ fn certificate_rotated(by_plugin: bool) -> &'static str {
 }
 
 fn silent_pipe() -> &'static str {
-    let accepted: Accepted = Arc::new(Mutex::new("Bearer token".to_owned()));
+    let accepted = Accepted::default();
+    accepted.is_now("Bearer token".to_owned());
     let server = completing(300, only(&accepted, |request| header(request, "authorization")));
     let stage = Stage::new(server);
     let user = plugin(&stage);
