@@ -207,7 +207,7 @@ fn logging_in() -> &'static str {
     let sent = Command::new("kill").args(["-s", "TERM", children.trim()]).status().expect("kill");
     assert!(sent.success());
     assert_eq!(end(&mut child, Duration::from_secs(40)), Some(143));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let report: Value = report(&stage);
     assert_eq!((&report["verdict"], &report["exitCode"]), (&"interrupted".into(), &143.into()));
     "SIGTERM is obeyed, with a report"
