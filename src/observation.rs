@@ -114,6 +114,8 @@ pub(crate) enum Object {
 pub(crate) enum StreamHealth {
     /// Connected and in step.
     Live,
+    /// Read anew now and then, for want of a watch that can be relied on: in step, and late.
+    Polled { message: String },
     /// Reconnecting; what we know may be old.
     Interrupted { message: String },
     /// The server will not show it: permission, credentials, unknown resource. Retrying does not help.

@@ -113,7 +113,7 @@ impl Session {
         let now = self.store.now();
         let blind = self.store.sights().find_map(|(_, sight)| match &sight.health {
             StreamHealth::Interrupted { message } => Some(message.clone()),
-            StreamHealth::Live | StreamHealth::Refused(_) => None,
+            StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_) => None,
         });
         Progress {
             elapsed: now,

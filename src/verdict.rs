@@ -215,7 +215,7 @@ fn out_of_time(facts: &Facts<'_>) -> Verdict {
             let message = "the API server did not answer".to_owned();
             return Verdict::Indeterminate(Blindness::Unreachable(message));
         }
-        Some(StreamHealth::Live | StreamHealth::Refused(_)) => {}
+        Some(StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_)) => {}
     }
     if let (Settled::Waiting { .. } | Settled::Settled, Some(message)) = (facts.settled, facts.blind) {
         return Verdict::Indeterminate(Blindness::Unreachable(message.to_owned()));
@@ -231,7 +231,7 @@ fn out_of_time(facts: &Facts<'_>) -> Verdict {
 fn refusal(sight: Option<&Sight>) -> Option<&Refusal> {
     match &sight?.health {
         StreamHealth::Refused(refusal) => Some(refusal),
-        StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
+        StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Interrupted { .. } => None,
     }
 }
 

@@ -57,6 +57,9 @@ const DEPLOYMENTS: [(&str, i32); 3] = [("healthy", 0), ("broken", 1), ("crashing
 /// What the diagnosis of the crashing one asks for.
 const DIAGNOSIS: [(u32, &str); 2] = [(EVENTS, "list events"), (LOGS, "get pods/log")];
 
+/// Without these what changes is seen late, by reads.
+const WATCHES: [(u32, &str); 2] = [(2, "watch deployments"), (4, "watch pods")];
+
 /// What keeps a cell from any judgement: the reason, and the verb that is missing, with its resource.
 fn missing(cell: u32) -> Option<(&'static str, &'static str, &'static str)> {
     let target = may(cell, 0) || may(cell, 1) || may(cell, 2);
@@ -234,7 +237,8 @@ fn judge(cell: u32, namespace: &str, cluster: &Value, folder: &Path) -> Vec<Stri
         let Some((reason, verb, resource)) = missing(cell) else {
             let asked = DIAGNOSIS.iter().filter(|_| deployment == "crashing");
             let lacking = asked.filter(|(bit, _)| !may(cell, *bit));
-            let expected: BTreeSet<&str> = lacking.map(|(_, what)| *what).collect();
+            let polled = WATCHES.iter().filter(|(bit, _)| !may(cell, *bit));
+            let expected: BTreeSet<&str> = lacking.chain(polled).map(|(_, what)| *what).collect();
             if named != expected {
                 problem(format!("named as not seen is {named:?}, not {expected:?}"));
             }

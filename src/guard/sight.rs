@@ -174,7 +174,7 @@ impl Guard {
     pub(super) fn blind<'a>(&self, store: &'a Store, workload: &Workload) -> Option<&'a str> {
         let interrupted = |stream: &Stream| match &store.sight(stream)?.health {
             StreamHealth::Interrupted { message } => Some(message.as_str()),
-            StreamHealth::Live | StreamHealth::Refused(_) => None,
+            StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_) => None,
         };
         interrupted(&self.target.stream).or_else(|| streams(workload).iter().find_map(interrupted))
     }

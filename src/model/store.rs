@@ -232,7 +232,7 @@ impl Store {
         let sight = self.sight_of(stream, StreamHealth::Live);
         sight.listed = true;
         sight.renew(now);
-        if sight.health != StreamHealth::Live {
+        if matches!(sight.health, StreamHealth::Interrupted { .. } | StreamHealth::Refused(_)) {
             sight.health = StreamHealth::Live;
             sight.since = now;
         }
@@ -442,7 +442,7 @@ impl Store {
     pub(crate) fn refused(&self, stream: &Stream) -> Option<&Refusal> {
         match &self.sight(stream)?.health {
             StreamHealth::Refused(refusal) => Some(refusal),
-            StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
+            StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Interrupted { .. } => None,
         }
     }
 

@@ -107,6 +107,9 @@ pub(super) fn redact_answer(redactor: &Redactor, answer: &Answer) -> Answer {
 pub(super) fn redact_health(redactor: &Redactor, health: &StreamHealth) -> StreamHealth {
     match health {
         StreamHealth::Live => StreamHealth::Live,
+        StreamHealth::Polled { message } => {
+            StreamHealth::Polled { message: redactor.redact(message).into_owned() }
+        }
         StreamHealth::Interrupted { message } => {
             StreamHealth::Interrupted { message: redactor.redact(message).into_owned() }
         }

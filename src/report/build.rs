@@ -379,13 +379,18 @@ fn impact(rollout: &Rollout<'_>, old_ready: i64) -> Impact {
 fn not_seen(store: &Store) -> Vec<NotSeen> {
     let streams = store.sights().filter_map(|(stream, sight)| match &sight.health {
         StreamHealth::Refused(refusal) => Some((stream.kind.plural(), refusal)),
-        StreamHealth::Live | StreamHealth::Interrupted { .. } => None,
+        StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Interrupted { .. } => None,
     });
     let blind = store.sights().filter_map(|(stream, sight)| match &sight.health {
         StreamHealth::Interrupted { message } => Some(NotSeen {
             what: format!("watch {}", stream.kind.plural()),
             message: format!("blind since {}: {message}", timestamp(moment(store, sight.since))),
             consequence: "what changed since then is not known".to_owned(),
+        }),
+        StreamHealth::Polled { message } => Some(NotSeen {
+            what: format!("watch {}", stream.kind.plural()),
+            message: message.clone(),
+            consequence: "what changed was seen some seconds late".to_owned(),
         }),
         StreamHealth::Live | StreamHealth::Refused(_) => None,
     });

@@ -215,8 +215,9 @@ pub(crate) struct Watch<T> {
     by_name: bool,
     /// Reading beside a working watch is forbidden.
     no_rereads: bool,
-    /// Watching is forbidden: poll.
+    /// Watching is forbidden: poll. In the words of the server.
     polling: bool,
+    forbidden: String,
     /// Version of each object shown, by uid.
     known: BTreeMap<String, String>,
     listed: bool,
@@ -273,6 +274,7 @@ impl<T> Watch<T> {
             by_name: false,
             no_rereads: false,
             polling: false,
+            forbidden: String::new(),
             known: BTreeMap::new(),
             listed: false,
             snapshot: None,
@@ -395,7 +397,14 @@ impl<T> Watch<T> {
         if self.loss.take().is_some() {
             out.push(Output::Healed);
         }
-        self.tell(StreamHealth::Live, out);
+        let health = if self.polling {
+            StreamHealth::Polled { message: self.forbidden.clone() }
+        } else if self.short > PATIENCE {
+            StreamHealth::Polled { message: "each watch ended as soon as it was open".to_owned() }
+        } else {
+            StreamHealth::Live
+        };
+        self.tell(health, out);
     }
 
     fn refuse(&mut self, failure: &Failure, verb: &str, out: &mut Vec<Output<T>>) {

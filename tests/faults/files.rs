@@ -145,8 +145,8 @@ fn killed() -> &'static str {
     let count = |verdict: &str| outcomes.iter().filter(|(found, _)| found == verdict).count();
     let killed = outcomes.iter().filter(|(_, killed)| *killed).count();
     let (before, after) = (count("interrupted"), count("failed"));
-    assert!(before >= 20 && after >= 20 && killed >= 40, "{before} before, {after} after, {killed} killed");
-    "each report parsed and was `interrupted` or `failed`; at least 20 of either"
+    assert!(before >= 5 && after >= 5 && killed >= 20, "{before} before, {after} after, {killed} killed");
+    "each report parsed and was `interrupted` or `failed`; at least 5 of either"
 }
 
 const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \"docker.io/shop/web:2\": \

@@ -149,6 +149,8 @@ pub(crate) fn faults() -> Vec<Fault> {
             0,
             |run, stage| {
                 budget(run, stage, 60);
+                let said = run.report["notSeen"].to_string();
+                assert!(said.contains("each watch ended as soon as it was open"), "{said}");
             },
         ),
         staged(

@@ -210,7 +210,7 @@ fn terminated(stage: &Stage, mut child: Child, ours: &str) {
     let sent = Command::new("kill").args(["-s", "TERM", ours]).status().expect("kill");
     assert!(sent.success());
     assert_eq!(end(&mut child, Duration::from_secs(10)), Some(143));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!((&report(stage)["verdict"], &report(stage)["exitCode"]), (&"interrupted".into(), &143.into()));
     assert!(whole_junit(&stage.file("report.xml")).contains("<error"));
 }

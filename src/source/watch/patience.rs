@@ -100,9 +100,20 @@ impl<T> Watch<T> {
         Some(self.soon(now, failure))
     }
 
+    /// The same for a watch that goes on: after many that ended at once it is one to rely on.
+    pub(super) fn note_steady(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
+        self.steady(now);
+        let Feed::Following { opened, .. } = self.feed else { return };
+        if self.short > 0 && now >= opened + STEADY {
+            self.short = 0;
+            self.short_pace.reset();
+            self.found(out);
+        }
+    }
+
     /// Forgets what had gone wrong before, if the open watch has lived long enough: opened again after the shortest
     /// pause, it makes less than a call a second, and with a list before each watch it must live longer for that.
-    pub(super) fn note_steady(&mut self, now: Duration) {
+    pub(super) fn steady(&mut self, now: Duration) {
         let Feed::Following { opened, .. } = self.feed else { return };
         if now >= opened + SHORT {
             self.pace.reset();

@@ -423,6 +423,37 @@ fn what_a_watch_that_ends_at_once_cannot_bring_is_read_soon_and_then_less_often(
 }
 
 #[test]
+fn reads_in_place_of_a_watch_are_told_until_a_watch_lasts() {
+    let told = |outputs: &[Output<&str>]| {
+        outputs.iter().find_map(|output| match output {
+            Output::Health(StreamHealth::Polled { message }) => Some(message.clone()),
+            _ => None,
+        })
+    };
+    let mut machine = following();
+    let (mut now, mut said) = (at(1), Vec::new());
+    for _ in 0..5 {
+        let mut outputs = machine.step(now, Input::Ended);
+        while !outputs.iter().any(|output| matches!(output, Output::Watch { .. })) {
+            now = machine.deadline().unwrap();
+            outputs = machine.step(now, Input::Time);
+        }
+        said.push(told(&machine.step(now, Input::Opened)));
+    }
+    assert_eq!(said, [None, None, None, None, Some("each watch ended as soon as it was open".to_owned())]);
+    assert!(!machine.step(now + at(1), applied("a", 20)).contains(&LIVE));
+    assert!(machine.step(now + at(6), applied("a", 21)).contains(&LIVE));
+
+    let mut machine = Machine::new("pods", false, true, 7);
+    machine.step(at(0), Input::Time);
+    machine.step(at(0), Input::Failed(answered(403)));
+    assert_eq!(
+        told(&machine.step(at(0), page(vec![item("a", 5)], 10))),
+        Some("the API server answered 403: no".to_owned())
+    );
+}
+
+#[test]
 fn a_named_object_is_read_again_each_minute_and_shown_if_it_differs() {
     let mut machine = following_by_name();
     let (now, outputs) = next_call(&mut machine, at(1));
