@@ -163,8 +163,10 @@ impl Game<'_> {
             problem("V1: a pass of what is complete no more");
         }
         let ended = self.end != End::Itself && ran.asked.is_some();
-        let undecided =
-            ["", "progressing", "settling", "unreachable", "interrupted", "not-found"].contains(&reason);
+        // what a killed run leaves is what it knew by then
+        let interim = reason == "not-finished" && matches!(self.end, End::Kill { .. });
+        let undecided = interim
+            || ["", "progressing", "settling", "unreachable", "interrupted", "not-found"].contains(&reason);
         let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);
         if replaced && newest {
             problem("V2: superseded, though nobody touched it");
