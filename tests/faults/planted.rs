@@ -30,7 +30,6 @@ const NOTICED_BY: &[(&str, &str)] = &[
     ("BelieveRefusals", "f15_forbidden_for_a_moment"),
     ("NeverWake", "f01_all_come_back"),
     ("NeverReread", "f20_cure_lost"),
-    ("IgnoreObservedGeneration", "f09_not_looked_at"),
     ("FollowNewUid", "f17_deleted_and_made_anew"),
     ("NoSettling", "f20_dies_while_it_settles"),
     ("PassBlind", "f12_server_stuck"),
@@ -46,6 +45,10 @@ const TRIES: usize = 4;
 
 /// What only the checks of the library notice, and why.
 const NOTICED_BY_THE_LIBRARY: &[(&str, &str)] = &[
+    (
+        "IgnoreObservedGeneration",
+        "the ReplicaSet of a template is made by the controller: without one no pod counts for it, whatever the status says",
+    ),
     ("ShowStale", "the scripted server has no replica that is behind another for a moment"),
     ("TrustReopened", "a proof of the same second makes up for it; the unit test has none"),
 ];
