@@ -28,7 +28,7 @@ pub(super) fn finding(
     let (count, desired) = (old.len(), rollout.workload.desired());
     let pods = |count: usize| if count == 1 { "1 old pod".to_owned() } else { format!("{count} old pods") };
     let headline = format!(
-        "the rollout blocks itself: ResourceQuota {quota} has no room for a new pod while {} of this Deployment stay{}, and maxUnavailable 0 keeps them until a new pod is ready",
+        "the rollout blocks itself: ResourceQuota {quota} has no room for a new pod while {} stay{}, and maxUnavailable 0 keeps them until a new pod is ready",
         pods(count),
         if count == 1 { "s" } else { "" },
     );
