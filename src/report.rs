@@ -1,7 +1,7 @@
 //! The end model: everything a renderer gets, and the JSON we publish.
 //!
 //! Versioned and independent of the decision's own types. Until the first look there is the [`PlaceholderReport`],
-//! then [`so_far`], which is `interrupted` and has no exit code whatever the targets look like, and [`build`] once
+//! then [`so_far`], which is `interrupted` and has no exit code whatever the targets look like, and [`build()`] once
 //! there is a verdict.
 
 mod build;
