@@ -153,9 +153,10 @@ impl Stage {
     }
 
     /// Runs `kubectl rollout status` to its end. `None` where the server wants credentials: clientcmd reads none for a
-    /// server without TLS (`getUserIdentificationPartialConfig`), so nothing could be learnt of kubectl.
+    /// server without TLS (`getUserIdentificationPartialConfig`), so nothing could be learnt of kubectl. Nor where TLS
+    /// stands before the server, which wants none: there kubectl asks for a user, on a standard input that has ended.
     pub(crate) fn kubectl(&self, kubectl: &Path, timeout: u64) -> Option<Run> {
-        if self.user != NOBODY {
+        if self.user != NOBODY || self.cluster.is_some() {
             return None;
         }
         let mut command = Command::new(kubectl);

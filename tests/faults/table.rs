@@ -18,7 +18,8 @@ cargo test --release --test faults -- --table docs/reliability.md \\
 Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 could not be judged, 6 superseded.
 `kubectl rollout status` and `helm install --wait` have 0 for complete and 1 for everything else; a run that did not
 end 15 s after its own timeout was killed. The servers speak plain HTTP, over which kubectl and Helm send no credentials:
-rows that need them compare nothing (–), and neither do those about our own process. kubectl was given a timeout;
+rows that need them compare nothing (–), and neither do those about our own process. Over TLS kubectl asks for a user and is
+not compared. kubectl was given a timeout;
 without one, its default, every row that says `timed out waiting` is one where it waits for ever. Helm applied a chart
 with the same Deployment before anything misbehaved. **Bold** is wrong: a pass that is none, a failure that is none,
 or no end.
