@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::Fault;
-use crate::network::staged;
 use crate::server::{React, Request};
 use crate::stage::{Run, Stage};
 use crate::story::completing;
+use crate::{Fault, staged};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

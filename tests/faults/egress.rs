@@ -8,10 +8,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::Fault;
 use crate::hostile::crashing;
-use crate::process::own;
 use crate::server::React;
+use crate::{Fault, own};
 
 /// The argument with which this program is what runs in the namespace.
 pub(crate) const ALONE: &str = "--alone";

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{own, report, until};
-use crate::server::{React, Request, Server, lock};
+use crate::process::{report, until};
+use crate::server::{React, Server, lock};
 use crate::stage::{Stage, end};
-use crate::story::{break_image, complete, completing, pod, under_way, waiting};
-use crate::{Fault, objects};
+use crate::story::{break_image, complete, completing, pod, serve, under_way, waiting};
+use crate::{Fault, objects, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
@@ -37,10 +37,6 @@ pub(crate) fn faults() -> Vec<Fault> {
         own("f25_read_only", "the report is wanted on a read-only file system", read_only),
         own("f25_symbolic_link", "the path of the report is a symbolic link", symbolic_link),
     ]
-}
-
-fn serve(_: &Request) -> React {
-    React::Serve
 }
 
 /// Neither complete nor without an error or a failure in it.

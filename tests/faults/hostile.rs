@@ -4,23 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::process::{highest, own, report};
+use crate::process::{highest, report};
 use crate::server::{React, Request, Server};
 use crate::stage::{Run, Stage};
 use crate::story::{completing, deployment, pod, replica_set, running};
 use crate::world::World;
-use crate::{Fault, Play};
-
-const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    check: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
-}
+use crate::{Fault, own, staged};
 
 /// Commands of CI systems and terminals, an end of CDATA, and a test case of its own.
 const ATTACK: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}::error::forged\n::set-output name=x::y\n##vso[task.complete result=Succeeded]\n\

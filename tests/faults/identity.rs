@@ -7,20 +7,9 @@ use std::time::Duration;
 use crate::server::{React, Request, Server, status};
 use crate::stage::{Run, Stage};
 use crate::story::{break_image, complete, completing, under_way};
-use crate::{Fault, Play};
+use crate::{Fault, staged};
 
 fn fine(_: &Run, _: &Stage) {}
-
-const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    check: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
-}
 
 const CANARY: &str = "canary-5f1d7c";
 

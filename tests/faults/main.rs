@@ -75,6 +75,23 @@ pub(crate) enum Play {
     Own(fn() -> &'static str),
 }
 
+/// A fault that is played on a scripted server.
+pub(crate) const fn staged(
+    name: &'static str,
+    what: &'static str,
+    stage: fn() -> Stage,
+    timeout: u64,
+    right: i32,
+    check: fn(&Run, &Stage),
+) -> Fault {
+    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
+}
+
+/// A fault about our own process.
+pub(crate) const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str) -> Fault {
+    Fault { name, what, play: Play::Own(play) }
+}
+
 /// What became of it.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,

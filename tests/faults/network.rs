@@ -7,25 +7,10 @@ use serde_json::json;
 use crate::proxy::{self, Way};
 use crate::server::{React, Request, Server, status};
 use crate::stage::{Run, Stage};
-use crate::story::{break_image, complete, completing, deployment, under_way};
-use crate::{Fault, Play};
-
-fn serve(_: &Request) -> React {
-    React::Serve
-}
+use crate::story::{break_image, complete, completing, deployment, serve, under_way};
+use crate::{Fault, Play, staged};
 
 fn fine(_: &Run, _: &Stage) {}
-
-pub(crate) const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    check: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
-}
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

@@ -4,28 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::server::{React, Request, Server, status};
+use crate::server::{React, Server, status};
 use crate::stage::{Run, Stage};
-use crate::story::{complete, completing, deployment, pod, replica_set, running, under_way};
+use crate::story::{complete, completing, deployment, pod, replica_set, running, serve, under_way};
 use crate::world::World;
-use crate::{Fault, Play};
-
-fn serve(_: &Request) -> React {
-    React::Serve
-}
+use crate::{Fault, staged};
 
 fn fine(_: &Run, _: &Stage) {}
-
-const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    check: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
-}
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

@@ -10,10 +10,10 @@ use std::thread;
 use serde_json::json;
 
 use crate::server::{React, Server, lock};
-use crate::stage::{Run, Stage};
+use crate::stage::Stage;
 use crate::story::{break_image, complete, deployment, pod, replica_set, running, under_way, waiting};
 use crate::world::World;
-use crate::{Fault, Play};
+use crate::{Fault, staged};
 
 /// The binary that is played instead of the product.
 const BINARY: &str = "PLANTED_BINARY";
@@ -135,17 +135,6 @@ fn play(binary: &Path, bug: Option<&str>, fault: &str) -> (bool, String) {
 }
 
 // === faults of the judgement that the others leave open ===
-
-const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    reason: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check: reason } }
-}
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

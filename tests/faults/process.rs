@@ -11,14 +11,10 @@ use serde_json::Value;
 use crate::files::whole_junit;
 use crate::hostile::many_pods;
 use crate::identity::behind_plugin;
-use crate::server::{React, Request, Server, status};
+use crate::server::{React, Server, status};
 use crate::stage::{Stage, end};
-use crate::story::{completing, under_way};
-use crate::{Fault, Play};
-
-pub(crate) const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str) -> Fault {
-    Fault { name, what, play: Play::Own(play) }
-}
+use crate::story::{completing, serve, under_way};
+use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
@@ -149,10 +145,6 @@ fn deep_answer() -> &'static str {
     let run = Stage::new(server).guard(40);
     assert_eq!(run.code, Some(0), "{}", run.everything());
     "exit 0, `complete`: asked again"
-}
-
-fn serve(_: &Request) -> React {
-    React::Serve
 }
 
 pub(crate) fn endless() -> Stage {

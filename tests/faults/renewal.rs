@@ -15,11 +15,7 @@ use crate::server::{React, Request, Server, lock, status};
 use crate::stage::{Stage, end};
 use crate::story::{complete, completing, under_way};
 use crate::tls::{Authority, Certified, Front, PEER, Speaks};
-use crate::{Fault, Play};
-
-const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str) -> Fault {
-    Fault { name, what, play: Play::Own(play) }
-}
+use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

@@ -7,12 +7,11 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::Fault;
 use crate::hostile::crashing;
-use crate::process::own;
 use crate::server::{React, status};
 use crate::stage::{Stage, end};
 use crate::story::pod;
+use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

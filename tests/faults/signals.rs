@@ -9,16 +9,12 @@ use serde_json::Value;
 
 use crate::files::whole_junit;
 use crate::process::{report, signal, until};
-use crate::server::{React, Request, Server, status};
+use crate::server::{React, Server, status};
 use crate::stage::{Stage, end};
-use crate::story::{break_image, completing, deployment, under_way};
+use crate::story::{break_image, completing, deployment, serve, under_way};
 use crate::streams::AT_ONCE;
 use crate::world::World;
-use crate::{Fault, Play};
-
-const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str) -> Fault {
-    Fault { name, what, play: Play::Own(play) }
-}
+use crate::{Fault, Play, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
@@ -52,10 +48,6 @@ pub(crate) fn faults() -> Vec<Fault> {
             play: Play::Staged { stage: starting, timeout: 30, right: 0, check: |_, _| {} },
         },
     ]
-}
-
-fn serve(_: &Request) -> React {
-    React::Serve
 }
 
 fn quiet(mut command: Command) -> Child {

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Fault;
 use crate::files::whole_junit;
-use crate::process::{endless, own, report, signal, started, until};
+use crate::process::{endless, report, signal, started, until};
 use crate::server::{React, Server};
 use crate::stage::{Stage, end};
 use crate::story::{break_image, completing, under_way};
+use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![

@@ -9,15 +9,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::server::{React, Request, lock};
+use crate::server::lock;
 use crate::stage::{Run, Stage};
-use crate::story::completing;
+use crate::story::{completing, serve};
 use crate::tls::{self, Authority, Front, Speaks};
-use crate::{Fault, Play};
-
-const fn own(name: &'static str, what: &'static str, play: fn() -> &'static str) -> Fault {
-    Fault { name, what, play: Play::Own(play) }
-}
+use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
@@ -29,10 +25,6 @@ pub(crate) fn faults() -> Vec<Fault> {
         own("k13_proxy_gone", "the proxy refuses connections", proxy_gone),
         own("k13_proxy_wants_a_login", "the proxy answers 407 to a wrong password", proxy_wants_a_login),
     ]
-}
-
-fn serve(_: &Request) -> React {
-    React::Serve
 }
 
 /// A name that nobody resolves: the proxy knows the way.

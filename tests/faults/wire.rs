@@ -7,27 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::proxy::{self, Hole, Way};
-use crate::server::{React, Request, Server};
+use crate::server::{Request, Server};
 use crate::stage::{Run, Stage};
-use crate::story::{complete, completing, deployment, under_way};
+use crate::story::{complete, completing, deployment, serve, under_way};
 use crate::tls::{Authority, CONNECTION_NUMBER, Front, Leave, Speaks};
 use crate::world::World;
-use crate::{Fault, Play};
-
-fn serve(_: &Request) -> React {
-    React::Serve
-}
-
-const fn staged(
-    name: &'static str,
-    what: &'static str,
-    stage: fn() -> Stage,
-    timeout: u64,
-    right: i32,
-    check: fn(&Run, &Stage),
-) -> Fault {
-    Fault { name, what, play: Play::Staged { stage, timeout, right, check } }
-}
+use crate::{Fault, Play, staged};
 
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
