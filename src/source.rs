@@ -34,8 +34,8 @@ pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -122,7 +122,6 @@ impl Live {
                 access,
                 keep_raw,
                 streaming_list: AtomicBool::new(true),
-                revision: Mutex::default(),
                 siblings: Arc::default(),
                 healed: tokio::sync::watch::Sender::new(0),
             }),

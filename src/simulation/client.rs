@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::model::{Kind, ObjectMeta};
 use crate::observation::{Object, Observed, Stream, StreamHealth};
 use crate::source::failure::{Failure, Status};
-use crate::source::watch::{Input, Item, Line, Output, Page, Read, Revision, Watch};
+use crate::source::watch::{Input, Item, Line, Output, Page, Read, Watch};
 
 /// An answer to a read takes this long at most, in seconds.
 pub(super) const SLOWEST_ANSWER: u64 = 3;
@@ -21,6 +21,8 @@ struct Open {
     /// It never brings anything again, and nobody says so.
     silent: bool,
     late: Duration,
+    /// Nothing was written since it was opened, or since the last bookmark.
+    idle: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what has happened to a connection, each by itself")]
@@ -76,8 +78,6 @@ pub(super) struct Scene<'a> {
     pub(super) refusing: Option<u16>,
     /// Items of a page.
     pub(super) page: usize,
-    /// What the streams have learnt of the history.
-    pub(super) revision: &'a mut Option<Revision>,
     /// Everything works.
     pub(super) calm: bool,
     pub(super) random: &'a mut Random,
@@ -194,9 +194,7 @@ impl Client {
             self.watch = None;
             self.lines.clear();
         }
-        self.machine.revision = *scene.revision;
         let outputs = self.machine.step(now, input);
-        *scene.revision = self.machine.revision;
         Some(outputs.into_iter().flat_map(|output| self.carry_out(output, scene)).collect())
     }
 
@@ -214,11 +212,14 @@ impl Client {
         last = last.max(now + open.late);
         for (at, line) in scene.server.since(open.position, self.stream.kind) {
             open.position = at;
+            open.idle = false;
             if !std::mem::take(&mut self.losing) {
                 self.lines.push_back((last, Input::Line(line)));
             }
         }
-        if now >= self.bookmark + Duration::from_secs(60) {
+        // of a kind of which nothing was written the API server sends none
+        if !open.idle && now >= self.bookmark + Duration::from_secs(60) {
+            open.idle = true;
             self.bookmark = now;
             open.position = version;
             let line = Line::Bookmark { resource_version: version.to_string(), ends_initial: false };
@@ -280,7 +281,7 @@ impl Client {
             let lines = snapshot.chain([end]).map(|line| (now + late, Input::Line(line)));
             self.lines.extend(lines);
         }
-        self.watch = Some(Open { position: from.unwrap_or(version), silent: false, late });
+        self.watch = Some(Open { position: from.unwrap_or(version), silent: false, late, idle: true });
     }
 
     /// A page of a list; of the object, where lists are forbidden, there is one.

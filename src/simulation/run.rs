@@ -10,7 +10,6 @@ use crate::model::Kind;
 use crate::observation::{Observation, Observed, Request, Stream, Want};
 use crate::policy::{Policy, StableFor};
 use crate::session::Session;
-use crate::source::watch::Revision;
 
 const TIMEOUT: u64 = 300;
 /// A verdict rests on a proof of at most 5 s, and looks are a second apart.
@@ -39,8 +38,6 @@ struct World {
     backup: Option<(Server, Fleet)>,
     /// Items of a page.
     page: usize,
-    /// What the streams have learnt of the history.
-    revision: Option<Revision>,
     now: Duration,
     /// Nothing misbehaves at all.
     calm: bool,
@@ -66,7 +63,6 @@ pub(crate) fn play(seed: u64) -> Outcome {
     let mut world = World {
         calm: random.one_in(4),
         page: [1, 2, 3, 500][usize::try_from(random.below(4)).unwrap()],
-        revision: None,
         backup: None,
         settling,
         random,
@@ -195,7 +191,6 @@ impl World {
                 .filter(|refusing| (refusing.from..refusing.to).contains(&second))
                 .map(|refusing| refusing.code),
             page: self.page,
-            revision: &mut self.revision,
             calm: self.calm || second >= PEACE,
             random: &mut self.random,
             problems: &mut self.problems,

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::frame::{Decoder, Shown};
 use super::pace::{self, Pace};
 use super::request;
-use super::watch::{Input, Output, Page, Read, Revision, Watch};
+use super::watch::{Input, Output, Page, Read, Watch};
 use crate::model::{Kind, Siblings};
 use crate::observation::{Observed, Scope, Stream};
 use crate::untrusted::Redactor;
@@ -29,26 +29,9 @@ pub(super) struct Shared {
     pub(super) keep_raw: Option<Redactor>,
     /// Whether the server is believed to stream lists.
     pub(super) streaming_list: AtomicBool,
-    /// How far the history had come when a consistent list was last asked for.
-    pub(super) revision: Mutex<Option<(u64, Instant)>>,
     pub(super) siblings: Arc<Mutex<Siblings>>,
     /// Counts how often a stream has found the way to the server again.
     pub(super) healed: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// The newest of all streams, in the time of one that began then.
-    fn revision_since(&self, begun: Instant) -> Option<Revision> {
-        let revision = *self.revision.lock().unwrap_or_else(PoisonError::into_inner);
-        revision.map(|(version, at)| Revision { version, at: at.saturating_duration_since(begun) })
-    }
-
-    fn advance(&self, version: u64, at: Instant) {
-        let mut revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
-        if revision.is_none_or(|(_, before)| before <= at) {
-            *revision = Some((version, at));
-        }
-    }
 }
 
 /// The connection of the watch.
@@ -120,13 +103,7 @@ pub(super) async fn run(
         machine.pinged = driver.shared.access.is_pinged();
         let renewing = driver.shared.access.is_renewing();
         machine.renewing = std::mem::replace(&mut driver.renewing, renewing) || renewing;
-        machine.revision = driver.shared.revision_since(begun);
-        let known = machine.revision;
-        let outputs = machine.step(begun.elapsed(), input);
-        if let Some(revision) = machine.revision.filter(|_| machine.revision != known) {
-            driver.shared.advance(revision.version, begun + revision.at);
-        }
-        for output in outputs {
+        for output in machine.step(begun.elapsed(), input) {
             if !driver.carry_out(output).await {
                 return;
             }

@@ -15,6 +15,8 @@ mod read;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod silence;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -28,9 +30,12 @@ use patience::Permission;
 
 /// Without an end bookmark in this time after the last item, the server does not stream lists.
 const INITIAL_SILENCE: Duration = Duration::from_secs(10);
-/// Bookmarks come about every 60 s where anything happens at all; a watch silent for longer than this is dead, unless
+/// Bookmarks come about every 60 s where anything happens at all; a watch silent for longer than this may be dead, unless
 /// a read shows that there was nothing to tell.
 const SILENCE: Duration = Duration::from_secs(90);
+/// Where nothing happens no bookmarks come either. A watch that was opened anew and is as silent as the one before is
+/// given twice its time, up to this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(720);
 /// An answer to a watch that comes later than this is being held back on the way.
 const LATE_HEADERS: Duration = Duration::from_secs(10);
 /// A loss shorter than this is not worth a word.
@@ -131,14 +136,6 @@ pub(crate) enum Read {
     Object,
 }
 
-/// How far the history of all objects had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Revision {
-    pub(crate) version: u64,
-    /// No earlier than this: when the list was asked for.
-    pub(crate) at: Duration,
-}
-
 /// The connection that brings changes.
 #[derive(Debug)]
 enum Feed<T> {
@@ -186,11 +183,11 @@ pub(crate) struct Watch<T> {
     pub(crate) pinged: bool,
     /// Whether credentials are being renewed, for which calls wait; set by whoever drives this.
     pub(crate) renewing: bool,
-    /// What a consistent list has shown last; shared by all streams through whoever drives this.
-    pub(crate) revision: Option<Revision>,
     /// No server makes us wait longer than this; set by whoever drives this, from the time that is left.
     pub(crate) patience: Duration,
     feed: Feed<T>,
+    /// How long the watch may be silent.
+    silence: Duration,
     /// What has been read so far, while a read is under way.
     reading: Option<Vec<Item<T>>>,
     read_at: Option<Duration>,
@@ -257,9 +254,9 @@ impl<T> Watch<T> {
             streaming_list,
             pinged: true,
             renewing: false,
-            revision: None,
             patience: LONGEST_RETRY_AFTER,
             feed: Feed::Waiting { until: Duration::ZERO },
+            silence: SILENCE,
             reading: None,
             read_at: None,
             read_begun: Duration::ZERO,
@@ -339,7 +336,7 @@ impl<T> Watch<T> {
             Feed::Opening { since, late: false, .. } => Some(*since + LATE_HEADERS),
             Feed::Opening { since, .. } => Some(*since + SILENCE),
             Feed::Initial { last, .. } => Some(*last + INITIAL_SILENCE),
-            Feed::Following { last, .. } => Some(*last + SILENCE),
+            Feed::Following { last, .. } => Some(*last + self.silence),
         };
         let read = if self.reading.is_none() { self.read_at } else { None };
         let word = self.loss.as_ref().filter(|loss| !loss.told).map(|loss| loss.since + UNTOLD_LOSS);

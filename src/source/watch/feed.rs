@@ -2,8 +2,8 @@
 
 use super::patience::SHORT;
 use super::{
-    Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, Line, Output,
-    PATIENCE, SILENCE, Status, Watch, not_after,
+    Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, LONGEST_SILENCE,
+    Line, Output, PATIENCE, SILENCE, Status, Watch, not_after,
 };
 use crate::planted::{self, Bug};
 
@@ -12,7 +12,6 @@ const SHORT_AND_EMPTY: Duration = Duration::from_secs(5);
 
 impl<T> Watch<T> {
     pub(super) fn feed_due(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
-        self.excuse_silence();
         match &mut self.feed {
             Feed::Waiting { until } if *until <= now => self.begin(now, out),
             Feed::Opening { since, initial: true, .. } if *since + INITIAL_SILENCE <= now => {
@@ -23,24 +22,32 @@ impl<T> Watch<T> {
                 *late = true;
                 self.read_at = self.read_at.or(Some(now)).map(|at| at.min(now));
             }
-            Feed::Opening { since: last, initial: false, .. } | Feed::Following { last, .. }
-                if *last + SILENCE <= now =>
-            {
-                self.lose(now, "nothing came from the API server for 90 s".to_owned(), out);
-                out.push(Output::HangUp);
-                self.begin(now, out);
+            Feed::Opening { since, initial: false, .. } if *since + SILENCE <= now => {
+                self.silent(now, SILENCE, out);
+            }
+            Feed::Following { last, .. } if *last + self.silence <= now => {
+                let silence = self.silence;
+                if self.pinged {
+                    self.silence = (silence * 2).min(LONGEST_SILENCE);
+                }
+                self.silent(now, silence, out);
             }
             Feed::Initial { last, .. } if *last + INITIAL_SILENCE <= now => self.list_instead(now, out),
             _ => {}
         }
     }
 
-    /// A list that has come no further than this watch proves that there was nothing to bring until then. Without it a
-    /// control plane in which nothing happens, and which therefore sends no bookmarks, would be asked again and again.
-    fn excuse_silence(&mut self) {
-        let (Feed::Following { last, .. }, Some(revision)) = (&mut self.feed, self.revision) else { return };
-        if self.position.as_deref().and_then(super::number) == Some(revision.version) {
-            *last = revision.at.max(*last);
+    /// The watch may be dead: it goes on where it was, on another one, which brings again what was lost.
+    fn silent(&mut self, now: Duration, silence: Duration, out: &mut Vec<Output<T>>) {
+        self.lose(now, format!("nothing came from the API server for {} s", silence.as_secs()), out);
+        out.push(Output::HangUp);
+        self.begin(now, out);
+    }
+
+    /// A read that was begun at this time shows what the watch had shown: there was nothing to bring until then.
+    pub(super) fn excuse_silence(&mut self, begun: Duration) {
+        if let Feed::Following { last, .. } = &mut self.feed {
+            *last = begun.max(*last);
         }
     }
 
@@ -92,6 +99,7 @@ impl<T> Watch<T> {
             }
             Feed::Following { last, lines, .. } => {
                 *last = now;
+                self.silence = SILENCE;
                 if let Line::Error(status) = line {
                     out.push(Output::HangUp);
                     return self.feed_failed(now, &Failure::Status(status), out);
@@ -218,6 +226,7 @@ impl<T> Watch<T> {
     pub(super) fn feed_failed(&mut self, now: Duration, failure: &Failure, out: &mut Vec<Output<T>>) {
         let initial = matches!(self.feed, Feed::Opening { initial: true, .. } | Feed::Initial { .. });
         self.steady(now);
+        self.silence = SILENCE;
         let class = failure.class();
         let restart = match class {
             Class::Forbidden => {

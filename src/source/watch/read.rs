@@ -3,7 +3,7 @@
 use super::patience::SHORT;
 use super::{
     CONFIRM_PAUSE, Class, DEGRADED_REREAD, Duration, Failure, Feed, Item, Output, PATIENCE, Page, REREAD,
-    Read, Revision, UNPINGED_REREAD, Watch, not_after, number,
+    Read, UNPINGED_REREAD, Watch, not_after, number,
 };
 use crate::planted::{self, Bug};
 
@@ -76,9 +76,6 @@ impl<T> Watch<T> {
             return;
         }
         self.proves = false;
-        if let Some(version) = number(&resource_version).filter(|_| !self.by_name) {
-            self.revision = Some(Revision { version, at: self.read_begun });
-        }
         if baseline {
             self.found(out);
         }
@@ -89,6 +86,7 @@ impl<T> Watch<T> {
         if anew || (!stale && self.differs(&items)) {
             self.show(items, &resource_version, out);
         } else if !stale {
+            self.excuse_silence(self.read_begun);
             out.push(Output::Seen);
         }
         if !baseline {

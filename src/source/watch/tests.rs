@@ -1,7 +1,7 @@
 //! One test per fault, on a scripted server and a clock that only the script moves.
 
 use super::super::failure::{Failure, Status};
-use super::{Duration, Input, Item, Line, Output, Page, Read, Revision, Watch};
+use super::{Duration, Input, Item, Line, Output, Page, Read, Watch};
 use crate::observation::StreamHealth;
 
 pub(super) type Machine = Watch<&'static str>;
@@ -353,45 +353,6 @@ fn a_server_in_trouble_sets_the_pause_itself() {
     machine.step(at(30), Input::Failed(busy));
     let (now, _) = next_call(&mut machine, at(30));
     assert_eq!(now, at(60), "not more than 30 s");
-}
-
-#[test]
-fn a_connection_silent_for_90_s_is_replaced() {
-    let mut machine = following();
-    assert_eq!(machine.deadline(), Some(at(91)));
-    machine.step(at(60), bookmark(40, false));
-    assert!(machine.step(at(149), Input::Time).is_empty());
-    assert_eq!(machine.step(at(150), Input::Time), [Output::HangUp, watch_from(40)]);
-}
-
-#[test]
-fn silence_is_no_fault_where_a_list_shows_that_there_was_nothing_to_bring() {
-    let mut machine = following();
-    for second in [70, 130, 190] {
-        machine.revision = Some(Revision { version: 10, at: at(second) });
-        assert!(machine.step(at(second + 20), Input::Time).is_empty());
-    }
-    machine.revision = Some(Revision { version: 11, at: at(250) });
-    assert_eq!(machine.step(at(280), Input::Time), [Output::HangUp, watch_from(10)]);
-}
-
-#[test]
-fn a_list_tells_how_far_the_history_had_come_when_it_was_asked_for() {
-    let mut machine = following_by_name();
-    assert_eq!(machine.revision, Some(Revision { version: 10, at: at(0) }));
-    let (now, _) = next_call(&mut machine, at(1));
-    machine.step(now + at(3), page(vec![item("a", 5)], 10));
-    assert_eq!(machine.revision, Some(Revision { version: 10, at: now }));
-    assert!(machine.deadline().unwrap() > at(92), "its own watch is excused too");
-}
-
-#[test]
-fn a_single_object_tells_nothing_of_the_history() {
-    let mut machine = Machine::new("deployments", true, false, 7);
-    machine.step(at(0), Input::Time);
-    machine.step(at(0), Input::Unread(answered(403)));
-    machine.step(at(0), page(vec![item("a", 5)], 5));
-    assert_eq!(machine.revision, None);
 }
 
 #[test]
