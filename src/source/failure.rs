@@ -78,6 +78,13 @@ pub(crate) enum Class {
     Final,
 }
 
+impl Class {
+    /// An answer of a server that knows who asks, and lets him.
+    pub(crate) const fn is_let_in(self) -> bool {
+        matches!(self, Self::Gone | Self::TooLarge)
+    }
+}
+
 impl Failure {
     /// A fault that a retry may heal.
     pub(crate) fn transport(message: impl Into<String>) -> Self {

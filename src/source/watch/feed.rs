@@ -228,6 +228,10 @@ impl<T> Watch<T> {
         self.steady(now);
         self.silence = SILENCE;
         let class = failure.class();
+        if class.is_let_in() {
+            self.watching.is_not_refused();
+            self.unauthorized = 0;
+        }
         let restart = match class {
             Class::Forbidden => {
                 let worked = self.watching.has_worked();

@@ -165,6 +165,10 @@ impl<T> Watch<T> {
         let proves = std::mem::take(&mut self.proves);
         let baseline = matches!(self.feed, Feed::None);
         let class = failure.class();
+        if class.is_let_in() {
+            self.listing.is_not_refused();
+            self.unauthorized = 0;
+        }
         let refused = !matches!(class, Class::Gone | Class::TooLarge | Class::Transient);
         let worked = self.listing.has_worked() || self.listed && (baseline || class == Class::Unauthorized);
         let restart = refused && self.listing.may_be_a_restart(now, worked);

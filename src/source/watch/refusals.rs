@@ -73,6 +73,20 @@ fn credentials_are_renewed_at_once_then_less_and_less_often_and_then_refused() {
 }
 
 #[test]
+fn refusals_before_and_after_an_answer_that_lets_us_in_are_not_one() {
+    let too_large = Failure::Status(Status { too_large: true, ..status(504) });
+    for let_in in [answered(410), too_large] {
+        let mut machine = following();
+        machine.step(at(30), Input::Failed(answered(401)));
+        machine.step(at(30), Input::Failed(let_in));
+        for second in [42, 43] {
+            let outputs = machine.step(at(second), Input::Failed(answered(401)));
+            assert_eq!(refused(&outputs), None, "{second}: {outputs:?}");
+        }
+    }
+}
+
+#[test]
 fn who_was_never_let_in_is_refused_after_one_renewal() {
     let mut machine = Machine::new("pods", false, true, 7);
     machine.step(at(0), Input::Time);
