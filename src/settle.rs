@@ -46,6 +46,8 @@ pub(crate) struct Settling {
     /// Uids of the current pods that were there when completeness first held. Later pods join only if it
     /// empties, so that a fleet which an autoscaler keeps moving settles too.
     cohort: Option<BTreeSet<String>>,
+    /// The pods have not been seen without a gap: what came in it has replaced what was there, for all we know.
+    gap: bool,
     /// Since when an object without rules of its own says that it is complete.
     held_since: Option<Duration>,
 }
@@ -142,6 +144,13 @@ impl Settling {
     /// giving it up when one of its pods is no longer well.
     fn cohort_pods<'a>(&mut self, rollout: &Rollout<'a>, complete: bool) -> Option<Vec<&'a Pod>> {
         let live: Vec<&Pod> = rollout.live_pods().collect();
+        if rollout.pods_are_in_doubt() {
+            self.gap = true;
+        } else if std::mem::take(&mut self.gap)
+            && let Some(cohort) = &mut self.cohort
+        {
+            cohort.extend(live.iter().map(|pod| pod.metadata.uid.clone()));
+        }
         if let Some(cohort) = &self.cohort {
             let members: Vec<&Pod> =
                 live.iter().copied().filter(|pod| cohort.contains(&pod.metadata.uid)).collect();

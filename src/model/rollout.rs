@@ -27,7 +27,7 @@ use super::store::Store;
 use super::streams::streams;
 use super::vocabulary::{condition, label, reason};
 use super::workload::Workload;
-use crate::observation::{Answer, LogRequest, Want};
+use crate::observation::{Answer, LogRequest, StreamHealth, Want};
 
 /// What a target consists of now. Built anew for each judgement; borrows everything.
 pub(crate) struct Rollout<'a> {
@@ -172,6 +172,15 @@ impl<'a> Rollout<'a> {
     /// Snapshots of the pods, and of what tells them apart, have been received: what is not there is not there.
     pub(crate) fn pods_are_seen(&self) -> bool {
         streams(self.workload).iter().all(|stream| self.store.sight(stream).is_some_and(|sight| sight.listed))
+    }
+
+    /// What happened to the pods may not have been shown: the watch of them is lost, or nothing has proved since it was
+    /// opened anew that what it shows is what is there.
+    pub(crate) fn pods_are_in_doubt(&self) -> bool {
+        let mut of_pods = streams(self.workload);
+        of_pods.retain(|stream| stream.kind == Kind::Pod);
+        let mut sights = of_pods.iter().filter_map(|stream| self.store.sight(stream));
+        sights.any(|sight| sight.behind || matches!(sight.health, StreamHealth::Interrupted { .. }))
     }
 
     /// Old pods that nobody is deleting: what they hold stays held until the controller takes them away.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Kind;
+use crate::observation::{Observed, Stream};
 use crate::testing::World;
 
 fn running(restarts: i64, since: &str) -> Value {
@@ -154,6 +155,26 @@ fn pods_that_an_autoscaler_adds_do_not_delay_the_cohort() {
     assert!(matches!(settling.update(&world.rollout(), false, &auto()).0, Settled::Waiting { .. }));
     world.at(10);
     assert_eq!(settling.update(&world.rollout(), false, &auto()).0, Settled::Settled);
+}
+
+#[test]
+fn pods_that_came_while_nobody_saw_them_are_waited_for() {
+    let mut world = World::with_app(probed());
+    let mut settling = Settling::default();
+    world.pod("web-1", running(0, START));
+    complete(&mut world);
+    settling.update(&world.rollout(), true, &auto());
+    let stream = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    world.at(8);
+    world.observe(Observed::Behind { stream: stream.clone() });
+    world.pod("web-2", running(0, "2026-11-24T10:00:08Z"));
+    settling.update(&world.rollout(), true, &auto());
+    world.at(10);
+    world.observe(Observed::Seen { stream });
+    let (state, _) = settling.update(&world.rollout(), true, &auto());
+    assert!(matches!(state, Settled::Waiting { until, .. } if until == seconds(18)), "{state:?}");
+    world.at(18);
+    assert_eq!(settling.update(&world.rollout(), true, &auto()).0, Settled::Settled);
 }
 
 #[test]
