@@ -53,7 +53,7 @@ pub(crate) fn gate(gate: &Gate, display: Display, env: &mut Env) -> Result<ExitC
     let judged = Draft::open(&gate.reports, started).and_then(|mut draft| {
         judge(gate, display, env, started, &mut draft).map_err(|error| {
             let error = error.without_secrets(&gate.reports.redactor);
-            draft.end(&error);
+            draft.end(&error, env);
             error
         })
     });
@@ -244,7 +244,7 @@ pub(crate) fn replay(
         Ok(recording) => recording,
         Err(error) => {
             let error = error.without_secrets(&reports.redactor);
-            draft.end(&error);
+            draft.end(&error, env);
             return Err(error);
         }
     };

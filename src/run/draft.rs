@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use super::DEFAULT_NAMESPACE;
+use crate::env::Env;
 use crate::error::{Error, ErrorKind};
 use crate::manifest::Declared;
 use crate::outputs::{Outputs, ReportFormat};
 use crate::render;
 use crate::report::{self, PlaceholderReport, PlaceholderTarget, SCHEMA_VERSION, VerdictName};
-use crate::settings::Reports;
+use crate::settings::{Document, Reports};
 
 /// The report files of a run that has no verdict yet.
 pub(super) struct Draft<'a> {
@@ -51,8 +52,8 @@ impl<'a> Draft<'a> {
         drop(self.write());
     }
 
-    /// The last word of a run that ends without a judgement.
-    pub(super) fn end(mut self, error: &Error) {
+    /// The last word of a run that ends without a judgement, in the files and in place of the report on stdout.
+    pub(super) fn end(mut self, error: &Error, env: &mut Env) {
         let (verdict, reason) = match error.kind {
             ErrorKind::Usage | ErrorKind::Config => (VerdictName::Indeterminate, "usage"),
             ErrorKind::Cluster => (VerdictName::Indeterminate, "not-prepared"),
@@ -67,6 +68,10 @@ impl<'a> Draft<'a> {
         self.report.help.clone_from(&error.hints);
         // The error itself is told in any case, and the placeholder is not wrong.
         drop(self.write());
+        if let Document::Report(format) = self.reports.stdout {
+            let document = document(format, &self.report, self.reports);
+            drop(env.print(&String::from_utf8_lossy(&document)));
+        }
     }
 
     fn write(&self) -> Result<(), Error> {
@@ -107,9 +112,10 @@ mod tests {
             }
             let line =
                 format!("rollout-guard {line} --json {json} --junit {junit} --gitlab-dotenv {env_file}");
-            let (mut env, _, err) = Env::by_hand(&[]);
+            let (mut env, out, err) = Env::by_hand(&[]);
             let code = crate::run(line.split(' ').map(Into::into), &mut env);
             assert_eq!(code.number(), 2, "{line}: {}", err.text());
+            assert_eq!(out.text(), "", "{line}");
             let report: serde_json::Value =
                 serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
             assert_eq!((&report["exitCode"], &report["reason"]), (&2.into(), &"usage".into()), "{line}");
@@ -117,6 +123,10 @@ mod tests {
             assert!(err.text().contains(message), "{line}: {message}: {}", err.text());
             assert!(std::fs::read_to_string(&junit).unwrap().contains("<error"), "{line}");
             assert!(std::fs::read_to_string(&env_file).unwrap().contains("ROLLOUT_EXIT_CODE=2\n"), "{line}");
+            let (mut env, out, _) = Env::by_hand(&[]);
+            crate::run(format!("{line} -o json").split(' ').map(Into::into), &mut env);
+            let printed: serde_json::Value = serde_json::from_str(&out.text()).unwrap();
+            assert_eq!((&printed["reason"], &printed["message"]), (&report["reason"], &report["message"]));
         }
     }
 }
