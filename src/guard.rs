@@ -54,8 +54,8 @@ pub(crate) struct Guard {
     settling: Settling,
     pub(crate) history: History,
     movement: Movement,
-    /// When it was last seen not to be complete.
-    incomplete_at: Option<Duration>,
+    /// When it was last seen not to be complete, or otherwise than before: what it was in between may not have been shown.
+    moved_at: Option<Duration>,
     /// Since when the object says nothing that can be judged.
     meaningless_since: Option<Duration>,
     /// Since when only nodes that might be excused keep a DaemonSet from going on.
@@ -123,7 +123,7 @@ impl Guard {
             settling: Settling::default(),
             history: History::default(),
             movement: Movement::default(),
-            incomplete_at: None,
+            moved_at: None,
             meaningless_since: None,
             blocked_since: None,
             deciding_since: None,
@@ -255,8 +255,10 @@ impl Guard {
             outlook.requests.push(Request::once(Want::Watch(stream)));
         }
         let status = assess(rollout);
-        if !matches!(status, Status::Complete) {
-            self.incomplete_at = Some(now);
+        let version = &workload.metadata.resource_version;
+        let moved = self.last.workload.as_ref().is_none_or(|last| last.metadata.resource_version != *version);
+        if moved || !matches!(status, Status::Complete) {
+            self.moved_at = Some(now);
         }
         let in_trouble = !matches!(status, Status::Complete) && (policy.instant || now >= TROUBLE_AFTER);
         outlook.requests.extend(meant::revisions_of(workload, &policy.expect, in_trouble));

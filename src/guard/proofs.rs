@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::tests::{complete, reason};
+use super::tests::{complete, complete_since, reason};
 use super::*;
 use crate::model::Kind;
-use crate::observation::{Observed, StreamHealth};
+use crate::observation::{Object, Observed, StreamHealth};
 use crate::planted::with;
 use crate::testing::World;
 
@@ -123,6 +123,49 @@ fn where_pods_count_for_nothing_those_seen_before_they_were_refused_do_not_count
     let refusal =
         crate::observation::Refusal { code: 403, asked: "list pods".to_owned(), message: String::new() };
     world.observe(Observed::Health { stream: pods, health: StreamHealth::Refused(refusal) });
+    let policy = Policy { stable_for: crate::policy::StableFor::For(Duration::ZERO), ..Policy::default() };
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
+fn pods_that_were_seen_before_the_workload_last_changed_are_read_anew_before_a_pass() {
+    let mut world = complete_since("2026-11-24T09:59:55Z");
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    for stream in [World::target(), pods.clone()] {
+        world.observe(Observed::Seen { stream });
+    }
+    let policy = Policy::default();
+    let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &policy);
+    // It says what it said before; whether it did in between, nobody saw.
+    let mut again = world.store.workload(&World::target()).unwrap().clone();
+    "9".clone_into(&mut again.metadata.resource_version);
+    let object = Object::Workload(Box::new(again));
+    world.at(40);
+    world.observe(Observed::Applied { stream: World::target(), object });
+    let outlook = guard.look(&world.store, &policy);
+    let asked = |request: &Request| request.want == Want::Watch(pods.clone()) && request.refresh.is_some();
+    assert_eq!(reason(&guard), "none");
+    assert!(outlook.requests.iter().any(asked), "{:?}", outlook.requests);
+    world.observe(Observed::Seen { stream: pods });
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "complete");
+}
+
+#[test]
+fn what_is_refused_later_needs_no_proof_where_pods_count_for_nothing() {
+    let mut world = complete();
+    let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    for stream in [World::target(), pods.clone()] {
+        world.observe(Observed::Seen { stream });
+    }
+    world.at(200);
+    let refusal =
+        crate::observation::Refusal { code: 403, asked: "list pods".to_owned(), message: String::new() };
+    world.observe(Observed::Health { stream: pods, health: StreamHealth::Refused(refusal) });
+    world.observe(Observed::Seen { stream: World::target() });
     let policy = Policy { stable_for: crate::policy::StableFor::For(Duration::ZERO), ..Policy::default() };
     let mut guard = Guard::new(World::target());
     guard.look(&world.store, &policy);

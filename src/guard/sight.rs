@@ -13,7 +13,7 @@ use crate::settle::Settled;
 const PROVED_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the streams beside it, where a proof can be a list of thousands of pods: bookmarks, which come about
 /// every 60 s, are enough, because a pod that is not well shows in the workload, too, and pods that were last seen
-/// before the workload was well are not believed.
+/// before the workload was well, or last changed, are not believed.
 const OTHERS_PROVED_WITHIN: Duration = Duration::from_secs(90);
 /// While a complete workload is not settled its pods are read anew at this interval.
 const REREAD_WITHIN: Duration = Duration::from_secs(20);
@@ -79,12 +79,11 @@ impl Guard {
         if self.blind(store, workload).is_some() {
             return wait(1, "the connection to the API server to come back");
         }
-        // The workload was not complete, and its pods were not seen to be otherwise than well since: they may not
-        // have been seen at all.
-        let doubtful = self.incomplete_at.map_or(Duration::MAX, |at| store.now().saturating_sub(at));
-        let few = self.last.replicas.desired <= FEW_PODS && policy.proofs;
+        // The workload was not complete, or may not have been for a moment, and its pods were not seen to be otherwise
+        // than well since: they may not have been seen at all.
+        let doubtful = self.moved_at.map_or(Duration::MAX, |at| store.now().saturating_sub(at));
         let unproved = self.unproved(store, workload, policy, |stream| {
-            if few && stream.kind == Kind::Pod {
+            if policy.proofs && stream.kind == Kind::Pod {
                 OTHERS_PROVED_WITHIN.min(doubtful.saturating_add(PROVED_WITHIN))
             } else {
                 OTHERS_PROVED_WITHIN
@@ -160,7 +159,8 @@ impl Guard {
             (stream, within)
         });
         let old = |(stream, within): (Stream, Duration)| {
-            let sight = store.sight(&stream)?;
+            // what is refused is never proved: whether the judgement can do without it is another question
+            let sight = store.sight(&stream).filter(|_| store.refused(&stream).is_none())?;
             let age = store.now().saturating_sub(sight.proved?);
             if policy.rereads && sight.behind && !planted::is(Bug::TrustReopened) {
                 return Some(Request::proof(stream, AT_ONCE));

@@ -9,8 +9,12 @@ use crate::testing::World;
 
 /// A complete Deployment with one pod that has been Ready since before we looked.
 pub(super) fn complete() -> World {
+    complete_since("2026-11-24T09:50:00Z")
+}
+
+/// The run begins at ten o'clock.
+pub(super) fn complete_since(since: &str) -> World {
     let mut world = World::with_app(json!({}));
-    let since = "2026-11-24T09:50:00Z";
     world.deployment(
         json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}),
     );
@@ -87,13 +91,14 @@ fn the_workload_is_read_anew_before_the_deadline() {
 
 #[test]
 fn nothing_passes_on_what_was_last_proved_a_while_ago() {
-    let mut world = complete();
+    let mut world = complete_since("2026-11-24T09:59:55Z");
     let pods = Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
     for stream in [World::target(), pods.clone()] {
         world.observe(Observed::Seen { stream });
     }
-    world.at(80);
     let mut guard = Guard::new(World::target());
+    guard.look(&world.store, &Policy::default());
+    world.at(80);
     let outlook = guard.look(&world.store, &Policy::default());
     assert_eq!(reason(&guard), "none");
     let asked = |outlook: &Outlook| -> Vec<Want> {
