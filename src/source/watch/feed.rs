@@ -3,7 +3,7 @@
 use super::patience::SHORT;
 use super::{
     Class, DEGRADED_REREAD, Duration, Failure, Feed, INITIAL_SILENCE, Item, LATE_HEADERS, LONGEST_SILENCE,
-    Line, Output, PATIENCE, SILENCE, Status, Watch, not_after,
+    Line, Output, PATIENCE, SILENCE, Status, Watch, not_after, number,
 };
 use crate::planted::{self, Bug};
 
@@ -125,7 +125,11 @@ impl<T> Watch<T> {
         self.feed = Feed::Following { opened, last: now, lines: true };
         self.position = Some(resource_version.to_owned());
         self.found(out);
-        self.show(items.into_values().collect(), resource_version, out);
+        // A read that was begun later may have been answered before.
+        let is_older = number(resource_version).is_some_and(|version| Some(version) < self.snapshot);
+        if !is_older {
+            self.show(items.into_values().collect(), resource_version, out);
+        }
         self.plan_read(now);
     }
 
@@ -183,7 +187,7 @@ impl<T> Watch<T> {
         let known = self.known.get(&item.uid);
         known == Some(&item.resource_version)
             || not_after(&item.resource_version, self.snapshot)
-            || not_after(&item.resource_version, known.and_then(|known| super::number(known)))
+            || not_after(&item.resource_version, known.and_then(|known| number(known)))
     }
 
     /// The watch was accepted.

@@ -9,6 +9,20 @@ use super::{Duration, Input, Output, StreamHealth};
 
 const SEEN: Output<&str> = Output::Seen;
 
+#[test]
+fn a_snapshot_that_a_later_read_has_overtaken_is_not_shown() {
+    let mut machine = following();
+    machine.step(at(20), Input::Confirm);
+    machine.step(at(20), Input::Failed(answered(410)));
+    machine.step(at(20), Input::Opened);
+    machine.step(at(21), applied("a", 6));
+    assert!(machine.step(at(21), page(vec![item("a", 14)], 14)).contains(&Output::Listed(vec!["a"])));
+    let outputs = machine.step(at(22), bookmark(12, true));
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Listed(_))), "{outputs:?}");
+    assert!(machine.step(at(23), applied("a", 14)).is_empty(), "shown already");
+    assert_eq!(machine.step(at(24), applied("a", 15)), [Output::Applied("a")]);
+}
+
 /// The next read of a machine that nothing else happens to.
 fn next_read(machine: &mut Machine, from: Duration) -> Duration {
     let mut now = from;

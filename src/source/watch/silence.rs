@@ -18,9 +18,9 @@ fn a_connection_silent_for_90_s_is_replaced() {
 fn a_watch_opened_anew_that_is_as_silent_is_given_twice_its_time() {
     let mut machine = following();
     let mut opened = Vec::new();
-    let (mut now, mut version) = (at(1), 10);
+    let mut version = 10;
     for _ in 0..6 {
-        now = machine.deadline().unwrap();
+        let now = machine.deadline().unwrap();
         assert_eq!(machine.step(now, Input::Time), [Output::HangUp, watch_from(version)]);
         machine.step(now, Input::Opened);
         opened.push(now.as_secs());
