@@ -177,9 +177,8 @@ impl<'a> Rollout<'a> {
     /// What happened to the pods may not have been shown: the watch of them is lost, or nothing has proved since it was
     /// opened anew that what it shows is what is there.
     pub(crate) fn pods_are_in_doubt(&self) -> bool {
-        let mut of_pods = streams(self.workload);
-        of_pods.retain(|stream| stream.kind == Kind::Pod);
-        let mut sights = of_pods.iter().filter_map(|stream| self.store.sight(stream));
+        let of_pods = streams(self.workload).into_iter().filter(|stream| stream.kind == Kind::Pod);
+        let mut sights = of_pods.filter_map(|stream| self.store.sight(&stream));
         sights.any(|sight| sight.behind || matches!(sight.health, StreamHealth::Interrupted { .. }))
     }
 

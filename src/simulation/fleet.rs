@@ -176,11 +176,9 @@ impl Fleet {
             refused = true;
         }
         let replicas = 1 + usize::try_from(random.below(3)).unwrap();
-        // numbers of its own, so that all else of a seed stays as it was
-        let mut own = Random(random.0);
-        let ailing = (restore.is_none() && own.one_in(3)).then(|| {
-            let from = own.below(30);
-            Ailing { from, to: from + 10 + own.below(60), pulls: own.one_in(2) }
+        let ailing = random.one_in(3).then(|| {
+            let from = random.below(30);
+            Ailing { from, to: from + 10 + random.below(60), pulls: random.one_in(2) }
         });
         let mut fleet = Self {
             course,
@@ -231,7 +229,8 @@ impl Fleet {
         let pods = pods.collect();
         let history = std::mem::take(&mut self.history);
         // a name, and a uid, is given once
-        *self = Self { history, pods, made: self.made, ..backup.clone() };
+        let made = self.made.max(backup.made);
+        *self = Self { history, pods, made, ..backup.clone() };
     }
 
     /// One second passes.
@@ -353,9 +352,7 @@ impl Fleet {
         let up = self.pods.iter().filter(|pod| is_up(pod)).count();
         let coming = self.pods.iter().filter(|pod| of_new(pod) && !is_up(pod)).count();
         let useless = self.pods.iter().position(|pod| pod.template != template && !is_up(pod));
-        if let Some(useless) =
-            useless.filter(|_| self.ailing.is_some() && self.pods.len() > self.replicas + coming)
-        {
+        if let Some(useless) = useless.filter(|_| self.pods.len() > self.replicas + coming) {
             drop(self.pods.remove(useless));
             return;
         }

@@ -248,9 +248,15 @@ impl World {
                 problem("of what is no more".to_owned());
             }
             // while it is scaled there are always young pods
-            let settled = |truth: &Truth| truth.age.is_some_and(|age| age + ROUNDING >= self.settling);
             let any_age = self.settling == 0 || self.fleet.course == Course::Scaled;
-            if !any_age && !lately.iter().any(|truth| is_it(truth) && truth.complete && settled(truth)) {
+            // what replaced it, and was not seen yet, is no reason for its pods not to have grown older
+            let newest = lately.iter().rposition(is_it).unwrap_or_default();
+            let older = |index: usize| if index == newest { lately.len() - 1 - newest } else { 0 };
+            let settled = |(index, truth): (usize, &Truth)| {
+                let age = truth.age.map(|age| age + u64::try_from(older(index)).unwrap());
+                is_it(truth) && truth.complete && age.is_some_and(|age| age + ROUNDING >= self.settling)
+            };
+            if !any_age && !lately.iter().enumerate().any(settled) {
                 problem("of what had not settled".to_owned());
             }
         }
@@ -278,7 +284,9 @@ impl World {
             }
         }
         let stays = target.is_none() || history.last().is_some_and(is_it);
-        if replaced && stays {
+        // a backup may be of before somebody touched it
+        let was_touched = restored && history.iter().any(|truth| !is_it(truth));
+        if replaced && stays && !was_touched {
             problem("though nobody touched it".to_owned());
         }
         if !stays && !replaced && !undecided && !lately.iter().any(is_it) {
