@@ -230,7 +230,7 @@ impl Fleet {
         let history = std::mem::take(&mut self.history);
         // a name, and a uid, is given once
         let made = self.made.max(backup.made);
-        *self = Self { history, pods, made, ..backup.clone() };
+        *self = Self { history, made, pods, ..backup.clone() };
     }
 
     /// One second passes.
