@@ -1,6 +1,10 @@
 //! What etcd does: it stops, and it forgets.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Stage;
 use crate::guard::Guard;
@@ -29,6 +33,47 @@ pub(crate) async fn stopped(stage: &Stage) -> Result<String, String> {
     ended.1?.must(4, "unreachable")?;
     well.must(0, "complete")?;
     Ok("exit 4 while it was stopped, also of what looked complete, 0 after it went on".to_owned())
+}
+
+/// A report may call its blindness begun so much earlier than it was: clocks are read one after the other.
+const EARLIER: SignedDuration = SignedDuration::from_secs(10);
+
+/// SIGSTOP for so many seconds. Beyond half a minute the API server gives up its connections to etcd, and with them
+/// what its watches rest on. The deadline of one rollout passes meanwhile, and its report says since when it is
+/// blind; another completes after SIGCONT.
+pub(crate) async fn stopped_for(stage: &Stage, seconds: u64) -> Result<String, String> {
+    let etcd = Process::find(&stage.rig, "etcd", stage.rig.etcd_port)?;
+    let names = ["well", "short"].map(|name| format!("etcd-{seconds}-{name}"));
+    let (heals, well) = watched(stage, &names[0], seconds + 120, &[]).await?;
+    let (nothing, short) = watched(stage, &names[1], seconds - 20, &[]).await?;
+    heals.touch().await?;
+    nothing.touch().await?;
+    etcd.stop().await?;
+    let (since, stopped_at) = (Timestamp::now(), Instant::now());
+    let short = short.end().await;
+    sleep_until(stopped_at + Duration::from_secs(seconds)).await;
+    etcd.go_on()?;
+    ready(&stage.rig.client).await?;
+    heals.complete().await?;
+    let complete_at = Instant::now();
+    let well = well.end().await?;
+    let short = short?;
+    short.must(4, "unreachable")?;
+    well.must(0, "complete")?;
+    let blind: Vec<SignedDuration> = short.blind_since().iter().map(|at| at.duration_since(since)).collect();
+    let meanwhile = -EARLIER..=SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
+    if blind.is_empty() || blind.iter().any(|late| !meanwhile.contains(late)) {
+        let moments: Vec<String> = short.blind_since().iter().map(ToString::to_string).collect();
+        return Err(short.wrong(&format!(
+            "a report that is blind since {since}, not {moments:?}, {blind:?} later; not seen: {}",
+            short.report["notSeen"]
+        )));
+    }
+    Ok(format!(
+        "exit 4 while it was stopped, blind {} s after that; 0 {:.1} s after the rollout was complete",
+        blind.iter().map(SignedDuration::as_secs).max().unwrap_or(0),
+        well.after(complete_at).as_secs_f64()
+    ))
 }
 
 /// The way is cut; meanwhile the rollout completes, etcd forgets everything before, and the API server begins anew,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -20,6 +21,7 @@ pub(crate) struct Guard {
     timeout: u64,
     /// KiB.
     largest: u64,
+    cpu: Duration,
 }
 
 /// It has ended.
@@ -30,9 +32,12 @@ pub(crate) struct Ran {
     stdout: String,
     stderr: String,
     pub(crate) took: Duration,
+    ended: Instant,
     timeout: u64,
     /// The most memory that it ever held, in KiB.
     pub(crate) largest: u64,
+    /// The processor time that it took, user and system.
+    pub(crate) cpu: Duration,
 }
 
 impl Guard {
@@ -65,7 +70,15 @@ impl Guard {
             .stderr(create("stderr")?)
             .spawn()
             .map_err(|error| error.to_string())?;
-        Ok(Self { child, folder, name: name.to_owned(), begun: Instant::now(), timeout, largest: 0 })
+        Ok(Self {
+            child,
+            folder,
+            name: name.to_owned(),
+            begun: Instant::now(),
+            timeout,
+            largest: 0,
+            cpu: Duration::ZERO,
+        })
     }
 
     fn stderr(&self) -> String {
@@ -91,6 +104,7 @@ impl Guard {
             let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let high = high.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
             self.largest = self.largest.max(high.unwrap_or(0));
+            self.cpu = self.cpu.max(cpu_of(self.child.id()));
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 break status.code();
             }
@@ -107,10 +121,21 @@ impl Guard {
             stdout: fs::read_to_string(self.folder.join("stdout")).unwrap_or_default(),
             stderr: self.stderr(),
             took: self.begun.elapsed(),
+            ended: Instant::now(),
             timeout: self.timeout,
             largest: self.largest,
+            cpu: self.cpu,
         })
     }
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`, which count hundredths of a second.
+fn cpu_of(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    Duration::from_millis(
+        10 * fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>(),
+    )
 }
 
 impl Drop for Guard {
@@ -153,6 +178,40 @@ impl Ran {
         }
     }
 
+    /// How long after that moment it ended.
+    pub(crate) fn after(&self, moment: Instant) -> Duration {
+        self.ended.saturating_duration_since(moment)
+    }
+
+    /// The calls that it told of: with `-v` each is a line.
+    pub(crate) fn calls(&self, like: &str) -> usize {
+        self.stderr.lines().filter(|line| line.contains("GET /") && line.contains(like)).count()
+    }
+
+    /// For how long its progress said that there was no connection, in whole seconds.
+    pub(crate) fn dark(&self) -> Duration {
+        let mut dark = 0;
+        let mut since = None;
+        for line in self.stderr.lines() {
+            let Some(at) = line.get(..8).and_then(second_of_day) else { continue };
+            if line.contains("no connection to the API server") {
+                since = since.or(Some(at));
+            } else if line.contains("connected to the API server again") {
+                dark += since.take().map_or(0, |since| (at + 86_400 - since) % 86_400);
+            }
+        }
+        Duration::from_secs(dark)
+    }
+
+    /// The moments since when its report says that it was blind.
+    pub(crate) fn blind_since(&self) -> Vec<Timestamp> {
+        let not_seen = self.report["notSeen"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let messages = not_seen.iter().filter_map(|entry| entry["message"].as_str());
+        messages
+            .filter_map(|message| message.strip_prefix("blind since ")?.split_once(": ")?.0.parse().ok())
+            .collect()
+    }
+
     pub(crate) fn wrong(&self, wanted: &str) -> String {
         format!(
             "{}: {wanted} would be right; exit {:?}, {}, {} after {:.1} s (timeout {} s), {} KiB; it said:\n{}",
@@ -166,4 +225,13 @@ impl Ran {
             self.stderr
         )
     }
+}
+
+/// Of `12:03:10`.
+fn second_of_day(time: &str) -> Option<u64> {
+    let mut second = 0;
+    for part in time.split(':') {
+        second = second * 60 + part.parse::<u64>().ok()?;
+    }
+    (time.matches(':').count() == 2).then_some(second)
 }

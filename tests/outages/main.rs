@@ -2,7 +2,7 @@
 //! `tests/faults` plays with a script is here done to the processes themselves: ended, stopped, compacted, left behind.
 //!
 //! ```sh
-//! cargo test --test outages -- --all             # two minutes
+//! cargo test --test outages -- --all             # six minutes
 //! cargo test --test outages -- etcd token        # those whose name contains one of these
 //! cargo test --test outages -- --list
 //! ```
@@ -18,14 +18,18 @@
 )]
 
 mod credentials;
+mod curl;
 mod etcd;
 mod events;
 mod guard;
+mod namespace;
 mod plane;
 #[path = "../history/rig.rs"]
 mod rig;
+mod rolled;
 mod rollout;
 mod server;
+mod starved;
 mod wire;
 
 use std::future::Future;
@@ -53,17 +57,24 @@ type Case = (&'static str, for<'a> fn(&'a Stage) -> Outcome<'a>);
 /// Those that stop or end something of the control plane come one after another.
 const CASES: &[Case] = &[
     ("f01_api_server_killed", |stage| Box::pin(server::killed(stage))),
+    ("f01_api_server_terminated", |stage| Box::pin(server::terminated(stage))),
+    ("f01_api_servers_rolled", |stage| Box::pin(rolled::rolled(stage))),
     ("f02_api_server_stopped", |stage| Box::pin(server::stopped(stage))),
     ("f06_compacted_while_the_watch_is_cut", |stage| Box::pin(etcd::compacted(stage))),
     ("f07_f08_two_api_servers_one_behind", |stage| Box::pin(server::one_behind(stage))),
+    ("f10_starved_by_priority_and_fairness", |stage| Box::pin(starved::by_priority_and_fairness(stage))),
     ("f12_etcd_stopped", |stage| Box::pin(etcd::stopped(stage))),
+    ("f12_etcd_stopped_70_s", |stage| Box::pin(etcd::stopped_for(stage, 70))),
     ("f13_token_revoked", |stage| Box::pin(credentials::revoked(stage))),
+    ("f22_namespace_deleted", |stage| Box::pin(namespace::deleted(stage))),
+    ("f32_five_hundred_events_a_second", |stage| Box::pin(events::arriving(stage))),
     ("f32_fifty_thousand_events", |stage| Box::pin(events::many(stage))),
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--list") {
+    let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if given("--list") {
         for (name, _) in CASES {
             println!("{name}: test");
         }
@@ -72,7 +83,7 @@ fn main() -> ExitCode {
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter));
     let cases: Vec<&Case> = CASES.iter().filter(|(name, _)| chosen(name)).collect();
-    if filters.is_empty() && !arguments.iter().any(|argument| argument == "--all") {
+    if filters.is_empty() && !given("--all") {
         println!(
             "\nskipped: it brings up a control plane of its own; `cargo test --test outages -- --all`\n"
         );

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::rig::{Rig, call};
+use crate::rig::{Rig, call, client};
 
 /// How long a process may take to do what it was told; far more than it ever took, for a machine under load.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -47,7 +47,35 @@ impl Process {
         Err(format!("no {program} of {dir} on port {port}"))
     }
 
-    fn signal(&self, name: &str) -> Result<(), String> {
+    /// Another API server of the control plane, started with these flags besides, and a client of it.
+    pub(crate) async fn beside(
+        rig: &Rig,
+        number: u16,
+        etcd_port: u16,
+        flags: &[&str],
+    ) -> Result<(Self, Client), String> {
+        let port = rig.api_port + 4 + number;
+        let mut server = Self::find(rig, "kube-apiserver", rig.api_port)?.other(
+            &format!("kube-apiserver-{number}"),
+            &[
+                ("--secure-port=", port.to_string()),
+                ("--etcd-servers=", format!("http://127.0.0.1:{etcd_port}")),
+            ],
+        );
+        server.command.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        server.start(rig).await?;
+        let path = rig.dir.join(format!("kubeconfig-{number}"));
+        fs::write(&path, rig.kubeconfig("default", port, false)?).map_err(|error| error.to_string())?;
+        Ok((server, client(&path).await?))
+    }
+
+    /// The port of an API server.
+    pub(crate) fn port(&self) -> Result<u16, String> {
+        let port = self.command.iter().find_map(|argument| argument.strip_prefix("--secure-port="));
+        port.and_then(|port| port.parse().ok()).ok_or_else(|| format!("{} has no port", self.command[0]))
+    }
+
+    pub(crate) fn signal(&self, name: &str) -> Result<(), String> {
         let status = Command::new("kill").args([name, &self.pid.to_string()]).status();
         match status {
             Ok(status) if status.success() => Ok(()),
@@ -73,20 +101,30 @@ impl Process {
 
     /// Ends it by that signal, until it has ended.
     pub(crate) async fn end(&mut self, signal: &str) -> Result<(), String> {
+        if self.has_ended() {
+            return Ok(());
+        }
         self.signal(signal)?;
+        self.ended().await
+    }
+
+    /// Until it has ended.
+    pub(crate) async fn ended(&mut self) -> Result<(), String> {
         let begun = Instant::now();
-        loop {
-            if let Some(child) = &mut self.child {
-                drop(child.try_wait());
-            }
-            if matches!(self.state(), None | Some('Z' | 'X')) {
-                return Ok(());
-            }
+        while !self.has_ended() {
             if begun.elapsed() > PATIENCE {
-                return Err(format!("{} goes on after {signal}", self.command[0]));
+                return Err(format!("{} does not end", self.command[0]));
             }
             sleep(Duration::from_millis(20)).await;
         }
+        Ok(())
+    }
+
+    fn has_ended(&mut self) -> bool {
+        if let Some(child) = &mut self.child {
+            drop(child.try_wait());
+        }
+        matches!(self.state(), None | Some('Z' | 'X'))
     }
 
     /// It lives on when this value ends, for the cases to come; the script that takes everything down finds it.
@@ -96,8 +134,7 @@ impl Process {
 
     /// Starts it again, as it was.
     pub(crate) async fn start(&mut self, rig: &Rig) -> Result<(), String> {
-        let port = self.command.iter().find_map(|argument| argument.strip_prefix("--secure-port="));
-        let port = port.and_then(|port| port.parse::<u16>().ok()).ok_or("it has no port")?;
+        let port = self.port()?;
         // what ended by SIGKILL keeps its port for as long as the last of its threads
         until("its port is free", async || TcpListener::bind(("127.0.0.1", port)).is_ok()).await?;
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
@@ -118,7 +155,7 @@ impl Process {
     }
 
     /// Another like it, not yet started, with these parts of its command line replaced.
-    pub(crate) fn other(&self, name: &str, parts: &[(&str, String)]) -> Self {
+    fn other(&self, name: &str, parts: &[(&str, String)]) -> Self {
         let mut command = self.command.clone();
         for argument in &mut command {
             for (from, to) in parts {

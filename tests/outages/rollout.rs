@@ -55,6 +55,30 @@ impl Rollout {
         self.pod_status(2, &waiting("InvalidImageName", message)).await
     }
 
+    /// The pod of the second generation cannot have its image, which may yet come.
+    pub(crate) async fn pull_fails(&self) -> Result<(), String> {
+        self.pod_status(2, &waiting("ImagePullBackOff", "Back-off pulling image \"shop/web:2\"")).await
+    }
+
+    /// Changes something that means nothing in each object, so that every watch has just shown a line.
+    pub(crate) async fn touch(&self) -> Result<(), String> {
+        let label = json!({"metadata": {"labels": {"touched": "now"}}});
+        for (resource, name) in [("deployments", "web"), ("replicasets", "web-2"), ("pods", "web-2-a")] {
+            call(&self.client, "PATCH", &self.path(resource, name), &label).await?;
+        }
+        Ok(())
+    }
+
+    /// The pod is being deleted: the controllers count it no more, and make no other.
+    pub(crate) async fn count_none(&self) -> Result<(), String> {
+        let none = json!({"status": {"replicas": 0, "readyReplicas": 0, "availableReplicas": 0}});
+        call(&self.client, "PATCH", &self.path("replicasets", "web-2/status"), &none).await?;
+        let none = json!({"status": {"replicas": 0, "updatedReplicas": 0, "readyReplicas": 0,
+            "availableReplicas": 0, "unavailableReplicas": 1}});
+        call(&self.client, "PATCH", &self.path("deployments", "web/status"), &none).await?;
+        Ok(())
+    }
+
     pub(crate) fn path(&self, resource: &str, name: &str) -> String {
         let group = if resource == "pods" { "/api/v1" } else { "/apis/apps/v1" };
         let slash = if name.is_empty() { "" } else { "/" };

@@ -3,7 +3,6 @@
 use crate::Stage;
 use crate::guard::Guard;
 use crate::plane::{Process, get, ready, status_of, until};
-use crate::rig::client;
 use crate::rollout::Rollout;
 use crate::wire::Wire;
 
@@ -34,12 +33,24 @@ pub(crate) fn with_namespace<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str
 /// SIGKILL in the middle of three rollouts, and a start on the same port: one completes afterwards, one fails, and
 /// the deadline of one passes while it is away.
 pub(crate) async fn killed(stage: &Stage) -> Result<String, String> {
+    away(stage, "killed", "-KILL", 20).await
+}
+
+/// The same with SIGTERM. Without flags of its own an API server takes no connections from then on, and ends when the
+/// last watch does, or after a minute; the kubelet waits for half of that, and so do we. Meanwhile what is open goes on
+/// and has nothing to show: only the look before the deadline tells it from a rollout that does not move.
+pub(crate) async fn terminated(stage: &Stage) -> Result<String, String> {
+    away(stage, "terminated", "-TERM", 30).await
+}
+
+async fn away(stage: &Stage, name: &str, signal: &str, timeout: u64) -> Result<String, String> {
     let mut server = Process::find(&stage.rig, "kube-apiserver", stage.rig.api_port)?;
-    let (heals, well) = watched(stage, "killed-well", 120, &[]).await?;
-    let (breaks, broken) = watched(stage, "killed-broken", 120, &[]).await?;
-    let (_, short) = watched(stage, "killed-short", 20, &[]).await?;
-    server.end("-KILL").await?;
+    let (heals, well) = watched(stage, &format!("{name}-well"), 120, &[]).await?;
+    let (breaks, broken) = watched(stage, &format!("{name}-broken"), 120, &[]).await?;
+    let (_, short) = watched(stage, &format!("{name}-short"), timeout, &[]).await?;
+    server.signal(signal)?;
     let short = short.end().await?;
+    server.end("-KILL").await?;
     server.start(&stage.rig).await?;
     ready(&stage.rig.client).await?;
     heals.complete().await?;
@@ -73,20 +84,9 @@ pub(crate) async fn stopped(stage: &Stage) -> Result<String, String> {
 /// complete, when the second has long begun.
 pub(crate) async fn one_behind(stage: &Stage) -> Result<String, String> {
     let rig = &stage.rig;
-    let first = Process::find(rig, "kube-apiserver", rig.api_port)?;
     let to_etcd = Wire::to(rig.etcd_port).await?;
-    let port = rig.api_port + 5;
-    let mut second = first.other(
-        "kube-apiserver-2",
-        &[
-            ("--secure-port=", port.to_string()),
-            ("--etcd-servers=", format!("http://127.0.0.1:{}", to_etcd.port)),
-        ],
-    );
-    second.start(rig).await?;
-    let path = rig.dir.join("kubeconfig-2");
-    std::fs::write(&path, rig.kubeconfig("default", port, false)?).map_err(|error| error.to_string())?;
-    let behind = client(&path).await?;
+    let (mut second, behind) = Process::beside(rig, 1, to_etcd.port, &[]).await?;
+    let port = second.port()?;
     ready(&behind).await?;
 
     // one asks the one behind from the start, the other comes to it in the middle

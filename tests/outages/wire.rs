@@ -1,5 +1,7 @@
 //! Bytes passed on to a port of this machine: to another one from now on, to none, or held back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,6 +29,7 @@ struct State {
 pub(crate) struct Wire {
     pub(crate) port: u16,
     state: watch::Sender<State>,
+    accepted: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
@@ -35,15 +38,18 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let own = listener.local_addr().map_err(|error| error.to_string())?.port();
         let (state, seen) = watch::channel(State { way: Way::To(port), epoch: 0 });
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 while connections.try_join_next().is_some() {}
                 connections.spawn(carry(socket, seen.clone()));
             }
         });
-        Ok(Self { port: own, state, _tasks: tasks })
+        Ok(Self { port: own, state, accepted, _tasks: tasks })
     }
 
     fn set(&self, way: Way, cut: bool) {
@@ -56,6 +62,16 @@ impl Wire {
     /// Cuts every connection and leads new ones there.
     pub(crate) fn lead_to(&self, port: u16) {
         self.set(Way::To(port), true);
+    }
+
+    /// Leads new connections there; those that are open stay, as a balancer does it with a server that is not ready.
+    pub(crate) fn lead_new_to(&self, port: u16) {
+        self.set(Way::To(port), false);
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Cuts every connection, and new ones at once.
