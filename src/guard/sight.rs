@@ -42,10 +42,13 @@ pub(super) fn unhurried(request: Request, store: &Store) -> Request {
 }
 
 /// So long before the deadline the workload is read anew: a server that shows nothing because it is stuck (its etcd
-/// does not answer, and its watches stay open) cannot be told from a rollout that does not move.
+/// does not answer, and its watches stay open) cannot be told from a rollout that does not move. Where the whole wait is
+/// short, three fifths of it.
 const LAST_LOOK: Duration = Duration::from_secs(15);
-/// Older than this the last proof is not of the end.
+/// Older than this, or than two fifths of the whole wait, the last proof is not of the end.
 const LAST_PROVED_WITHIN: Duration = Duration::from_secs(10);
+/// In a wait that is shorter the beginning is the last look.
+const SHORTEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A failure waits for so long to be read anew.
 const ANEW_WITHIN: Duration = Duration::from_secs(3);
@@ -98,14 +101,17 @@ impl Guard {
 
     /// A deadline that passes while nothing can be known is told as that.
     pub(super) fn look_before_the_deadline(&self, now: Duration, policy: &Policy, outlook: &mut Outlook) {
-        let from = policy.timeout.saturating_sub(LAST_LOOK);
-        if policy.instant || from < LAST_PROVED_WITHIN {
+        if policy.instant || policy.timeout < SHORTEST_WAIT {
             return;
         }
+        let fifth = policy.timeout / 5;
+        let from = policy.timeout.saturating_sub(LAST_LOOK.min(fifth * 3));
         if now < from {
             outlook.wake = outlook.wake.min(from);
         } else {
-            outlook.requests.push(Request::proof(self.target.stream.clone(), LAST_PROVED_WITHIN));
+            outlook
+                .requests
+                .push(Request::proof(self.target.stream.clone(), LAST_PROVED_WITHIN.min(fifth * 2)));
         }
     }
 

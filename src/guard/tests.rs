@@ -76,17 +76,21 @@ fn a_deadline_that_passes_while_the_pods_of_a_complete_rollout_cannot_be_seen_sa
 fn the_workload_is_read_anew_before_the_deadline() {
     let mut world = World::with_app(json!({}));
     world.deployment(json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}));
-    let policy = Policy { timeout: Duration::from_secs(300), ..Policy::default() };
     let mut guard = Guard::new(World::target());
-    let fresh = |outlook: &Outlook| {
+    let within = |outlook: &Outlook| {
         let own = Want::Watch(World::target());
         outlook.requests.iter().any(|request| request.want == own && request.refresh.is_some())
     };
-    world.at(280);
-    let outlook = guard.look(&world.store, &policy);
-    assert!(!fresh(&outlook) && outlook.wake <= Duration::from_secs(285), "{:?}", outlook.wake);
-    world.at(285);
-    assert!(fresh(&guard.look(&world.store, &policy)));
+    for (timeout, from, age) in [(10, 4, 4), (20, 8, 8), (300, 285, 10)] {
+        let policy = Policy { timeout: Duration::from_secs(timeout), ..Policy::default() };
+        world.at(from - 1);
+        let outlook = guard.look(&world.store, &policy);
+        assert_eq!(within(&outlook), None, "{timeout} s");
+        assert!(outlook.wake <= Duration::from_secs(from), "{:?} of {timeout} s", outlook.wake);
+        world.at(from);
+        let outlook = guard.look(&world.store, &policy);
+        assert_eq!(within(&outlook), Some(Duration::from_secs(age)), "{timeout} s");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::diagnose::{self, CauseCode, Change};
 use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
-use crate::model::{Kind, Rollout, Store};
+use crate::model::{Kind, Rollout, Sight, Store};
 use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, UNAUTHORIZED, Unfinished, Verdict};
@@ -384,7 +384,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
     let blind = store.sights().filter_map(|(stream, sight)| match &sight.health {
         StreamHealth::Interrupted { message } => Some(NotSeen {
             what: format!("watch {}", stream.kind.plural()),
-            message: format!("blind since {}: {message}", timestamp(moment(store, sight.since))),
+            message: format!("blind since {}: {message}", timestamp(moment(store, known_until(sight)))),
             consequence: "what changed since then is not known".to_owned(),
         }),
         StreamHealth::Polled { message } => Some(NotSeen {
@@ -436,6 +436,11 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         .chain(super::cut::cut_lists(store))
         .collect();
     nothing.into_iter().chain(all).collect()
+}
+
+/// The last moment of which anything is known; that nothing comes any more is noticed later.
+fn known_until(sight: &Sight) -> std::time::Duration {
+    sight.proved.map_or(sight.since, |proved| proved.min(sight.since))
 }
 
 /// A moment of the run on the wall clock of this machine.

@@ -39,6 +39,8 @@ pub(super) const LONGEST_LOG: usize = 512 << 10;
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// A credential plugin that runs again while the wait goes on has this long.
 const RENEWAL: Duration = Duration::from_secs(45);
+/// No answer is given less time than this.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// A body that keeps coming, but slowly, is given up after this many request timeouts.
 const SLOW_BODY: u32 = 6;
 
@@ -198,22 +200,35 @@ impl Access {
     /// # Errors
     /// As [`Self::open`]; also if the header, or any part of the body, takes longer than the request timeout.
     pub(super) async fn get(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
-        let response = self.answered(self.current().client, path, accept).await?;
+        self.get_within(self.timeout, path, accept).await
+    }
+
+    /// [`Self::get`] for what has to be known before the time is up: the answer may take half of what is left of it,
+    /// so that its absence is known, too.
+    pub(super) async fn get_in_time(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        let within = (left / 2).max(SHORTEST_TIMEOUT).min(self.timeout);
+        self.get_within(within, path, accept).await
+    }
+
+    async fn get_within(&self, within: Duration, path: &str, accept: &str) -> Result<Whole, Failure> {
+        let response = self.answered(self.current().client, path, accept, within).await?;
         let (parts, body) = response.into_parts();
         let body = self.collect(body, LONGEST_BODY).await?;
         Ok(Whole { headers: parts.headers, body })
     }
 
-    /// A successful header, which comes within the request timeout.
+    /// A successful header, which comes in time.
     async fn answered(
         &self,
         client: kube::Client,
         path: &str,
         accept: &str,
+        within: Duration,
     ) -> Result<Response<Body>, Failure> {
-        tokio::time::timeout(self.timeout, self.open_over(client, path, accept))
+        tokio::time::timeout(within, self.open_over(client, path, accept))
             .await
-            .map_err(|_| self.too_slow(self.timeout))?
+            .map_err(|_| self.too_slow(within))?
     }
 
     /// Reads a log, or the beginning of one that is too long, on the connection of the logs; the credentials are
@@ -230,7 +245,7 @@ impl Access {
     }
 
     async fn log_once(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let response = self.answered(self.current().logs, path, ANYTHING).await?;
+        let response = self.answered(self.current().logs, path, ANYTHING, self.timeout).await?;
         self.collect_up_to(response.into_body(), LONGEST_LOG).await
     }
 
@@ -239,7 +254,7 @@ impl Access {
     /// # Errors
     /// As [`Self::open`]; also if the header takes longer than the request timeout.
     pub(super) async fn open_log(&self, path: &str) -> Result<Lines, Failure> {
-        let response = self.answered(self.current().logs, path, ANYTHING).await?;
+        let response = self.answered(self.current().logs, path, ANYTHING, self.timeout).await?;
         Ok(Lines { longest: LONGEST_LOG, ..Lines::new(response, self) })
     }
 

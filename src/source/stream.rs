@@ -219,7 +219,7 @@ impl Driver {
         let (access, renewal) = self.begin_call();
         Box::pin(async move {
             renewal.await;
-            let whole = access.get(&path, JSON).await?;
+            let whole = access.get_in_time(&path, JSON).await?;
             if by_name { decoder.object(&whole.body) } else { decoder.page(&whole.body) }
         })
     }

@@ -236,6 +236,8 @@ pub(crate) struct Watch<T> {
     watching: Permission,
     listing: Permission,
     missed: u32,
+    /// The loss is one of reads: only an answer to one heals it, or news.
+    unanswered: bool,
     /// The server asked not to be called before this.
     not_before: Option<Duration>,
     /// When a wait was last cut short because another stream had found the way.
@@ -287,6 +289,7 @@ impl<T> Watch<T> {
             watching: Permission::default(),
             listing: Permission::default(),
             missed: 0,
+            unanswered: false,
             not_before: None,
             woken_at: None,
             health: None,

@@ -19,10 +19,10 @@ use crate::wire::Wire;
 pub(crate) async fn stopped(stage: &Stage) -> Result<String, String> {
     let etcd = Process::find(&stage.rig, "etcd", stage.rig.etcd_port)?;
     let (heals, well) = watched(stage, "etcd-well", 150, &[]).await?;
-    let (_, short) = watched(stage, "etcd-short", 25, &[]).await?;
     let (settles, unproved) = watched(stage, "etcd-unproved", 25, &["--stable-for", "20s"]).await?;
     settles.complete().await?;
     unproved.has_said("to have run for").await?;
+    let (_, short) = watched(stage, "etcd-short", 12, &[]).await?;
     etcd.stop().await?;
     let ended = (short.end().await, unproved.end().await);
     etcd.go_on()?;
@@ -35,8 +35,10 @@ pub(crate) async fn stopped(stage: &Stage) -> Result<String, String> {
     Ok("exit 4 while it was stopped, also of what looked complete, 0 after it went on".to_owned())
 }
 
-/// A report may call its blindness begun so much earlier than it was: clocks are read one after the other.
-const EARLIER: SignedDuration = SignedDuration::from_secs(10);
+/// A report is blind since its last proof. The newest of them is as old as the stop or a little older; those of the
+/// kinds that nothing is asked about can be older by the time between two bookmarks.
+const NEWEST_PROOF: SignedDuration = SignedDuration::from_secs(10);
+const OLDEST_PROOF: SignedDuration = SignedDuration::from_secs(90);
 
 /// SIGSTOP for so many seconds. Beyond half a minute the API server gives up its connections to etcd, and with them
 /// what its watches rest on. The deadline of one rollout passes meanwhile, and its report says since when it is
@@ -61,8 +63,10 @@ pub(crate) async fn stopped_for(stage: &Stage, seconds: u64) -> Result<String, S
     short.must(4, "unreachable")?;
     well.must(0, "complete")?;
     let blind: Vec<SignedDuration> = short.blind_since().iter().map(|at| at.duration_since(since)).collect();
-    let meanwhile = -EARLIER..=SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
-    if blind.is_empty() || blind.iter().any(|late| !meanwhile.contains(late)) {
+    let newest = blind.iter().max();
+    if !newest.is_some_and(|late| (-NEWEST_PROOF..=NEWEST_PROOF).contains(late))
+        || blind.iter().any(|late| *late < -OLDEST_PROOF)
+    {
         let moments: Vec<String> = short.blind_since().iter().map(ToString::to_string).collect();
         return Err(short.wrong(&format!(
             "a report that is blind since {since}, not {moments:?}, {blind:?} later; not seen: {}",
@@ -70,8 +74,8 @@ pub(crate) async fn stopped_for(stage: &Stage, seconds: u64) -> Result<String, S
         )));
     }
     Ok(format!(
-        "exit 4 while it was stopped, blind {} s after that; 0 {:.1} s after the rollout was complete",
-        blind.iter().map(SignedDuration::as_secs).max().unwrap_or(0),
+        "exit 4 while it was stopped, blind since {} s after that; 0 {:.1} s after the rollout was complete",
+        newest.map_or(0, SignedDuration::as_secs),
         well.after(complete_at).as_secs_f64()
     ))
 }

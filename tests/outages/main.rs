@@ -3,6 +3,7 @@
 //!
 //! ```sh
 //! cargo test --test outages -- --all             # six minutes
+//! cargo test --test outages -- --all --long      # five minutes more
 //! cargo test --test outages -- etcd token        # those whose name contains one of these
 //! cargo test --test outages -- --list
 //! ```
@@ -65,11 +66,15 @@ const CASES: &[Case] = &[
     ("f10_starved_by_priority_and_fairness", |stage| Box::pin(starved::by_priority_and_fairness(stage))),
     ("f12_etcd_stopped", |stage| Box::pin(etcd::stopped(stage))),
     ("f12_etcd_stopped_70_s", |stage| Box::pin(etcd::stopped_for(stage, 70))),
+    ("f12_etcd_stopped_300_s", |stage| Box::pin(etcd::stopped_for(stage, 300))),
     ("f13_token_revoked", |stage| Box::pin(credentials::revoked(stage))),
     ("f22_namespace_deleted", |stage| Box::pin(namespace::deleted(stage))),
     ("f32_five_hundred_events_a_second", |stage| Box::pin(events::arriving(stage))),
     ("f32_fifty_thousand_events", |stage| Box::pin(events::many(stage))),
 ];
+
+/// Run by name, or with `--long`.
+const LONG: &[&str] = &["f12_etcd_stopped_300_s"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -81,7 +86,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter));
+    let long = given("--long");
+    let chosen = |name: &str| match filters.as_slice() {
+        [] => long || !LONG.contains(&name),
+        filters => filters.iter().any(|filter| name.contains(*filter)),
+    };
     let cases: Vec<&Case> = CASES.iter().filter(|(name, _)| chosen(name)).collect();
     if filters.is_empty() && !given("--all") {
         println!(

@@ -39,6 +39,7 @@ impl<T> Watch<T> {
 
     /// The watch may be dead: it goes on where it was, on another one, which brings again what was lost.
     fn silent(&mut self, now: Duration, silence: Duration, out: &mut Vec<Output<T>>) {
+        self.unanswered |= self.missed > 0;
         self.lose(now, format!("nothing came from the API server for {} s", silence.as_secs()), out);
         out.push(Output::HangUp);
         self.begin(now, out);
@@ -74,7 +75,10 @@ impl<T> Watch<T> {
                 if !is_present {
                     out.push(Output::Behind);
                 }
-                self.found(out);
+                // a server whose etcd is stuck accepts watches, out of its memory
+                if !self.unanswered {
+                    self.found(out);
+                }
             }
             _ => {}
         }
@@ -105,6 +109,11 @@ impl<T> Watch<T> {
                     return self.feed_failed(now, &Failure::Status(status), out);
                 }
                 *lines = true;
+                if self.unanswered && !matches!(line, Line::Bookmark { .. }) {
+                    // what was written has come through etcd
+                    self.unanswered = false;
+                    self.found(out);
+                }
                 self.note_steady(now, out);
                 self.changed(line, out);
             }
@@ -170,11 +179,13 @@ impl<T> Watch<T> {
                 }
             }
             Line::Bookmark { resource_version, .. } => {
+                // One that has come no further says that the server is there, and nothing of its etcd.
+                let further = number(&resource_version).is_none_or(|version| Some(version) > self.newest);
                 self.saw(&resource_version);
                 self.position = Some(resource_version);
                 // A bookmark says how far this watch is. Whether the history is still the one that was shown, and
                 // whether a line was lost, it does not say: where that is asked, the answer to a read decides.
-                if !(self.doubted || self.proves) || self.no_rereads {
+                if further && (!(self.doubted || self.proves) || self.no_rereads) {
                     out.push(Output::Seen);
                 }
             }

@@ -97,6 +97,15 @@ fn bookmarks_prove_that_silence_is_only_quiet() {
     assert_eq!(machine.step(at(60), bookmark(20, false)), [SEEN]);
 }
 
+/// An API server whose etcd is stuck sends bookmarks as ever: always the same one.
+#[test]
+fn a_bookmark_that_has_come_no_further_proves_nothing() {
+    let mut machine = following();
+    machine.step(at(60), bookmark(20, false));
+    assert!(machine.step(at(120), bookmark(20, false)).is_empty());
+    assert_eq!(machine.deadline(), Some(at(210)), "and is no silence");
+}
+
 #[test]
 fn a_history_that_moved_back_is_refused_after_three_answers_that_agree() {
     let mut machine = following_by_name();
@@ -184,4 +193,55 @@ fn without_pings_the_target_is_read_often_and_one_read_without_answer_ends_the_c
     let outputs = machine.step(now, Input::Unread(Failure::transport("timeout")));
     assert_eq!(outputs, [Output::HangUp, watch_from(10)]);
     assert!(interrupted(&machine.step(now + at(3), Input::Time)));
+}
+
+/// etcd is stuck: the slow read beside the watch goes unanswered first, then somebody has to know.
+#[test]
+fn reads_that_went_unanswered_before_a_proof_was_wanted_are_no_excuse() {
+    let mut machine = following_by_name();
+    let now = next_read(&mut machine, at(5));
+    machine.step(now + at(3), Input::Unread(Failure::transport("timeout")));
+    machine.step(now + at(5), Input::Confirm);
+    let again = next_read(&mut machine, now + at(5));
+    machine.step(again + at(3), Input::Unread(Failure::transport("timeout")));
+    assert!(interrupted(&machine.step(again + at(5), Input::Time)));
+}
+
+/// An API server whose etcd is stuck accepts watches, out of its memory, and answers no read.
+#[test]
+fn a_watch_that_is_accepted_answers_no_read() {
+    let mut machine = following_by_name();
+    let (mut now, mut told) = (at(5), false);
+    let mut inputs = vec![(now, Input::Time)];
+    while now < at(300) {
+        let (time, input) =
+            inputs.pop().unwrap_or_else(|| (machine.deadline().unwrap().max(now), Input::Time));
+        now = time;
+        for output in machine.step(now, input) {
+            told |= matches!(output, Output::Health(StreamHealth::Interrupted { .. }));
+            match output {
+                Output::Watch { .. } => inputs.push((now, Input::Opened)),
+                Output::Read(_) => {
+                    inputs.insert(0, (now + at(3), Input::Unread(Failure::transport("timeout"))))
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(told, "for five minutes nothing could be known");
+}
+
+#[test]
+fn news_show_that_a_server_which_answers_no_read_is_not_stuck() {
+    let mut machine = following_by_name();
+    machine.step(at(5), Input::Confirm);
+    machine.step(at(8), Input::Unread(Failure::transport("timeout")));
+    let now = next_read(&mut machine, at(8));
+    machine.step(now, Input::Unread(Failure::transport("timeout")));
+    let now = next_read(&mut machine, now);
+    let outputs = machine.step(now, Input::Unread(Failure::transport("timeout")));
+    assert!(outputs.contains(&Output::HangUp), "{outputs:?}");
+    assert!(!machine.step(now, Input::Opened).contains(&Output::Healed), "an open watch shows nothing");
+    let outputs = machine.step(now + at(1), applied("a", 11));
+    assert!(outputs.contains(&Output::Healed) && outputs.contains(&Output::Applied("a")), "{outputs:?}");
 }

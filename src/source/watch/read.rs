@@ -22,6 +22,8 @@ impl<T> Watch<T> {
         let lately = self.confirmed_at.is_some_and(|at| now < at + CONFIRM_PAUSE);
         let tries_again = self.missed > 0 && self.read_at.is_some();
         if lately || self.reading.is_some() || tries_again {
+            // that read is the proof now: if it is not answered either, nothing is known
+            self.proves |= tries_again;
             return;
         }
         self.confirmed_at = Some(now);
@@ -66,6 +68,7 @@ impl<T> Watch<T> {
     ) {
         self.finished_at = Some(now);
         self.missed = 0;
+        self.unanswered = false;
         self.unauthorized = 0;
         self.listing.granted();
         let baseline = matches!(self.feed, Feed::None);
@@ -108,6 +111,7 @@ impl<T> Watch<T> {
         self.listed = true;
         self.doubted = false;
         self.missed = 0;
+        self.unanswered = false;
         self.saw(resource_version);
         self.snapshot = if self.by_name { None } else { number(resource_version) };
         self.known = items.iter().map(|item| (item.uid.clone(), item.resource_version.clone())).collect();
@@ -223,6 +227,7 @@ impl<T> Watch<T> {
         let dead = !self.pinged && matches!(failure, Failure::Transport { .. });
         if (dead || self.missed >= PATIENCE) && matches!(self.feed, Feed::Following { .. }) {
             self.missed = 0;
+            self.unanswered = true;
             self.lose(now, failure.message(), out);
             out.push(Output::HangUp);
             self.begin(now, out);
