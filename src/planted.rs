@@ -27,6 +27,8 @@ pub(crate) enum Bug {
     NeverReread,
     /// What a watch that was opened anew shows is rested on at once.
     TrustReopened,
+    /// A watch that is accepted shows that the server is there, though it answers no read.
+    TrustAccepted,
     /// The status is believed whatever generation it is of.
     IgnoreObservedGeneration,
     /// Another object of the same name is taken for the target.
@@ -86,6 +88,7 @@ mod tests {
             Self::NeverWake,
             Self::NeverReread,
             Self::TrustReopened,
+            Self::TrustAccepted,
             Self::IgnoreObservedGeneration,
             Self::FollowNewUid,
             Self::NoSettling,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::Random;
+use super::fleet::Darkness;
 use super::server::Server;
 use crate::model::{Kind, ObjectMeta};
 use crate::observation::{Object, Observed, Stream, StreamHealth};
@@ -14,6 +15,8 @@ use crate::source::watch::{Input, Item, Line, Output, Page, Read, Watch};
 pub(super) const SLOWEST_ANSWER: u64 = 3;
 /// A line of a watch is this late at most, in seconds.
 const LATEST_LINE: u64 = 4;
+
+const BOOKMARKS: Duration = Duration::from_secs(60);
 
 /// Where an open watch is.
 struct Open {
@@ -71,9 +74,8 @@ pub(super) enum Refused {
 pub(super) struct Scene<'a> {
     pub(super) server: &'a Server,
     pub(super) now: Duration,
-    pub(super) dark: bool,
-    /// Then connections are refused.
-    pub(super) refused: bool,
+    /// Nobody can see anything.
+    pub(super) dark: Option<Darkness>,
     /// All calls are answered with this status.
     pub(super) refusing: Option<u16>,
     /// Items of a page.
@@ -202,14 +204,20 @@ impl Client {
     fn follow(&mut self, scene: &mut Scene<'_>) {
         let (now, version) = (scene.now, scene.server.version);
         let Some(open) = &mut self.watch else { return };
-        if scene.dark && scene.refused {
-            return self.cut(now);
-        }
-        if scene.dark || open.silent {
-            return;
-        }
         let mut last = self.lines.back().map_or(now, |(at, _)| *at);
         last = last.max(now + open.late);
+        match scene.dark {
+            Some(Darkness::Refused) => return self.cut(now),
+            Some(Darkness::EtcdIsStuck) if !open.silent && now >= self.bookmark + BOOKMARKS => {
+                self.bookmark = now;
+                let resource_version = open.position.to_string();
+                let line = Line::Bookmark { resource_version, ends_initial: false };
+                return self.lines.push_back((last, Input::Line(line)));
+            }
+            Some(_) => return,
+            None if open.silent => return,
+            None => {}
+        }
         for (at, line) in scene.server.since(open.position, self.stream.kind) {
             open.position = at;
             open.idle = false;
@@ -218,7 +226,7 @@ impl Client {
             }
         }
         // of a kind of which nothing was written the API server sends none
-        if !open.idle && now >= self.bookmark + Duration::from_secs(60) {
+        if !open.idle && now >= self.bookmark + BOOKMARKS {
             open.idle = true;
             self.bookmark = now;
             open.position = version;
@@ -258,11 +266,15 @@ impl Client {
         self.lines.clear();
         self.watch = None;
         self.losing = false;
-        if scene.dark {
-            if scene.refused {
-                self.lines.push_back((now, Input::Failed(Failure::transport("connection refused"))));
+        match scene.dark {
+            Some(Darkness::Refused) => {
+                let failure = Failure::transport("connection refused");
+                return self.lines.push_back((now, Input::Failed(failure)));
             }
-            return;
+            Some(Darkness::Silent) => return,
+            // a snapshot begins with a read of etcd
+            Some(Darkness::EtcdIsStuck) if from.is_none() => return,
+            Some(Darkness::EtcdIsStuck) | None => {}
         }
         if let Some(failure) = self.trouble(scene) {
             self.lines.push_back((now, Input::Failed(failure)));
@@ -298,9 +310,9 @@ impl Client {
             (false, false) => scene.random.below((SLOWEST_ANSWER - 1) * 1000),
         };
         let pages = self.pages.take().filter(|_| continued);
-        self.answer = Some(if scene.dark && scene.refused {
+        self.answer = Some(if scene.dark == Some(Darkness::Refused) {
             (now, Input::Unread(Failure::transport("connection refused")))
-        } else if scene.dark {
+        } else if scene.dark.is_some() {
             (now + Duration::from_secs(10), Input::Unread(Failure::transport("timeout")))
         } else if let Some(failure) = self.trouble(scene) {
             (now, Input::Unread(failure))

@@ -73,6 +73,18 @@ struct Ailing {
     pulls: bool,
 }
 
+/// Why nobody can see anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Darkness {
+    /// Connections are refused.
+    Refused,
+    /// Nothing is answered, and the watches are silent.
+    Silent,
+    /// Reads are not answered; watches are accepted, out of the API server's memory, and bring bookmarks that come no
+    /// further.
+    EtcdIsStuck,
+}
+
 /// Its longest refusals that must not be believed, and its shortest that are.
 pub(crate) const SHORT_REFUSAL: u64 = 8;
 pub(crate) const LONG_REFUSAL: u64 = 30;
@@ -115,8 +127,7 @@ pub(crate) struct Fleet {
     pub(crate) course: Course,
     /// Seconds in which nobody can see anything.
     pub(crate) dark: Option<(u64, u64)>,
-    /// Then connections are refused; otherwise nothing is answered, and the watches are silent.
-    pub(crate) refused: bool,
+    pub(crate) darkness: Darkness,
     pub(crate) refusing: Option<Refusing>,
     pub(crate) restore: Option<Restore>,
     /// The second at which the turn of the course comes.
@@ -169,11 +180,12 @@ impl Fleet {
             let written_since = [0, 3, 40, 1000][usize::try_from(random.below(4)).unwrap()];
             Restore { of, at, written_since }
         });
-        let mut refused = random.one_in(3);
+        let all = [Darkness::Refused, Darkness::Silent, Darkness::EtcdIsStuck];
+        let mut darkness = all[usize::try_from(random.below(3)).unwrap()];
         if let Some(restore) = restore {
             // the API servers are down meanwhile
             dark = Some((restore.at, restore.at + 1 + random.below(20)));
-            refused = true;
+            darkness = Darkness::Refused;
         }
         let replicas = 1 + usize::try_from(random.below(3)).unwrap();
         let ailing = random.one_in(3).then(|| {
@@ -183,7 +195,7 @@ impl Fleet {
         let mut fleet = Self {
             course,
             dark,
-            refused,
+            darkness,
             refusing,
             restore,
             turn,

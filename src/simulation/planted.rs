@@ -33,6 +33,7 @@ fn is_noticed(bug: Bug) -> bool {
         | Bug::PassBlind
         | Bug::FailBlind
         | Bug::NoTimeout
+        | Bug::TrustAccepted
         | Bug::BelieveRefusals => noticed_by_histories(bug),
         Bug::FollowHistoryBack => noticed_by_histories(bug) && with(bug, shows_the_past),
         Bug::StartAtZero => with(bug, first_read).contains("resourceVersion=0"),

@@ -20,6 +20,9 @@ const ROUNDING: u64 = 2;
 const BUDGET: usize = 33;
 /// Looks in a second.
 const LOOKS: u64 = 4;
+/// A deadline that passes after so many seconds of darkness is told as that: a proof that is as old as a last look
+/// allows, a read that is not answered, and the two seconds until it is said.
+const BLIND: u64 = 10 + 10 + 2 + 3;
 /// Nothing misbehaves after this.
 const PEACE: u64 = 200;
 
@@ -87,9 +90,10 @@ pub(crate) fn play(seed: u64) -> Outcome {
     }
     world.check_budget();
     for problem in &mut world.problems {
-        let Fleet { course, dark, refusing, restore, .. } = &world.fleet;
+        let Fleet { course, dark, darkness, refusing, restore, .. } = &world.fleet;
         let calm = world.calm;
-        *problem = format!("{course:?}, calm {calm}, {dark:?}, {refusing:?}, {restore:?}: {problem}");
+        *problem =
+            format!("{course:?}, calm {calm}, {dark:?}, {darkness:?}, {refusing:?}, {restore:?}: {problem}");
     }
     Outcome { problems: world.problems, steps: world.steps, reason }
 }
@@ -183,8 +187,11 @@ impl World {
         let mut scene = Scene {
             server: &self.server,
             now: self.now,
-            dark: self.fleet.dark.is_some_and(|(from, to)| (from..to).contains(&second)),
-            refused: self.fleet.refused,
+            dark: self
+                .fleet
+                .dark
+                .filter(|(from, to)| (*from..*to).contains(&second))
+                .map(|_| self.fleet.darkness),
             refusing: self
                 .fleet
                 .refusing
@@ -273,6 +280,10 @@ impl World {
             }
         }
         let undecided = refused || ["progressing", "settling", "unreachable"].contains(&reason);
+        let unseen = self.fleet.dark.is_some_and(|(from, to)| from + BLIND <= second && second < to);
+        if unseen && ["progressing", "settling"].contains(&reason) {
+            problem("of what nobody could see".to_owned());
+        }
         let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);
         if !is_pass && !undecided && !replaced {
             if !history.iter().any(|truth| truth.trouble) {

@@ -50,6 +50,10 @@ const NOTICED_BY_THE_LIBRARY: &[(&str, &str)] = &[
         "the ReplicaSet of a template is made by the controller: without one no pod counts for it, whatever the status says",
     ),
     ("ShowStale", "the scripted server has no replica that is behind another for a moment"),
+    (
+        "TrustAccepted",
+        "three reads without an answer take two minutes; the outage suite stops a real etcd for five",
+    ),
     ("TrustReopened", "a proof of the same second makes up for it; the unit test has none"),
 ];
 

@@ -76,7 +76,7 @@ impl Plot {
     /// Seconds in which nobody can see anything, and whether connections are refused then.
     pub(crate) const fn dark(&self) -> (Option<(u64, u64)>, bool) {
         match self {
-            Self::Deployment(fleet) => (fleet.dark, fleet.refused),
+            Self::Deployment(fleet) => (fleet.dark, matches!(fleet.darkness, fleet::Darkness::Refused)),
             Self::StatefulSet(set) => (set.dark, true),
             Self::Job(job) => (job.dark, false),
         }

@@ -76,7 +76,7 @@ impl<T> Watch<T> {
                     out.push(Output::Behind);
                 }
                 // a server whose etcd is stuck accepts watches, out of its memory
-                if !self.unanswered {
+                if !self.unanswered || self.no_rereads || planted::is(Bug::TrustAccepted) {
                     self.found(out);
                 }
             }

@@ -222,7 +222,7 @@ fn a_watch_that_is_accepted_answers_no_read() {
             match output {
                 Output::Watch { .. } => inputs.push((now, Input::Opened)),
                 Output::Read(_) => {
-                    inputs.insert(0, (now + at(3), Input::Unread(Failure::transport("timeout"))))
+                    inputs.insert(0, (now + at(3), Input::Unread(Failure::transport("timeout"))));
                 }
                 _ => {}
             }
@@ -231,9 +231,8 @@ fn a_watch_that_is_accepted_answers_no_read() {
     assert!(told, "for five minutes nothing could be known");
 }
 
-#[test]
-fn news_show_that_a_server_which_answers_no_read_is_not_stuck() {
-    let mut machine = following_by_name();
+/// Three reads have gone unanswered, and the watch was opened anew.
+fn unanswered(mut machine: Machine) -> (Machine, Duration) {
     machine.step(at(5), Input::Confirm);
     machine.step(at(8), Input::Unread(Failure::transport("timeout")));
     let now = next_read(&mut machine, at(8));
@@ -242,6 +241,20 @@ fn news_show_that_a_server_which_answers_no_read_is_not_stuck() {
     let outputs = machine.step(now, Input::Unread(Failure::transport("timeout")));
     assert!(outputs.contains(&Output::HangUp), "{outputs:?}");
     assert!(!machine.step(now, Input::Opened).contains(&Output::Healed), "an open watch shows nothing");
+    (machine, now)
+}
+
+#[test]
+fn where_reads_are_refused_after_all_the_watch_that_is_open_has_to_do() {
+    let (mut machine, now) = unanswered(following());
+    let now = next_read(&mut machine, now);
+    let outputs = machine.step(now, Input::Unread(answered(403)));
+    assert!(outputs.contains(&Output::Healed), "{outputs:?}");
+}
+
+#[test]
+fn news_show_that_a_server_which_answers_no_read_is_not_stuck() {
+    let (mut machine, now) = unanswered(following_by_name());
     let outputs = machine.step(now + at(1), applied("a", 11));
     assert!(outputs.contains(&Output::Healed) && outputs.contains(&Output::Applied("a")), "{outputs:?}");
 }

@@ -210,6 +210,10 @@ impl<T> Watch<T> {
             _ if !baseline => {
                 self.no_rereads = true;
                 self.read_at = None;
+                // what is left to go by is the watch
+                if std::mem::take(&mut self.unanswered) && matches!(self.feed, Feed::Following { .. }) {
+                    self.found(out);
+                }
             }
             _ => self.refuse(failure, self.read_verb(), out),
         }
