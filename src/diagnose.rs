@@ -33,6 +33,7 @@ mod text;
 mod updated;
 mod volume;
 
+pub(crate) use admission::without_a_word;
 pub(crate) use cause::{CauseCode, Family};
 pub(crate) use changes::{Change, changes, culprits};
 pub(crate) use evidence::Evidence;

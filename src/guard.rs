@@ -11,6 +11,7 @@ mod pinned;
 #[cfg(test)]
 pub(crate) mod proofs;
 mod sight;
+mod silence;
 mod starting;
 mod unchanged;
 
@@ -25,7 +26,7 @@ use crate::guard::movement::Movement;
 use crate::history::{History, replicas};
 use crate::ledger::{Ledger, Standing};
 use crate::model::{PodTemplate, Rollout, Store, Workload, below, streams};
-use crate::observation::{Request, Stream, Target, Want};
+use crate::observation::{Answer, Request, Stream, Target, Want};
 use crate::planted::{self, Bug};
 use crate::policy::{Applied, Policy};
 use crate::report::Replicas;
@@ -60,6 +61,8 @@ pub(crate) struct Guard {
     meaningless_since: Option<Duration>,
     /// Since when only nodes that might be excused keep a DaemonSet from going on.
     blocked_since: Option<Duration>,
+    /// Since when there has been no pod and nothing that says why.
+    silent_since: Option<Duration>,
     /// When a verdict that wants evidence was first reached.
     deciding_since: Option<Duration>,
     /// That verdict, while it waits.
@@ -126,6 +129,7 @@ impl Guard {
             moved_at: None,
             meaningless_since: None,
             blocked_since: None,
+            silent_since: None,
             deciding_since: None,
             comparing_since: None,
             pending: None,
@@ -205,6 +209,10 @@ impl Guard {
         } else if presence == Presence::Absent {
             let Stream { kind, namespace, .. } = &self.target.stream;
             let names = Want::Names { kind: *kind, namespace: namespace.clone() };
+            // A namespace that does not exist has as much in it as one that is empty.
+            if !namespace.is_empty() && store.answer(&names) == Some(&Answer::Names(Vec::new())) {
+                outlook.requests.push(Request::once(Want::Namespace { name: namespace.clone() }));
+            }
             outlook.requests.push(Request::once(names));
             let name = self.target.stream.name().unwrap_or_default().to_owned();
             outlook.requests.push(Request::once(Want::Namespaces { kind: *kind, name }));
@@ -286,6 +294,7 @@ impl Guard {
             outlook.requests.extend(requests);
         }
         let mut found = diagnose(rollout, &policy.expect);
+        self.ask_about_silence(rollout, policy, &mut found);
         found.findings.extend(remaining.map(|pod| old_pod_remains(rollout, pod)));
         // What is not the rollout that was meant cannot complete as it.
         let another = found.findings.iter().any(|finding| finding.code == CauseCode::ImageNotUpdated);

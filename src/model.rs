@@ -24,6 +24,7 @@ mod kind;
 mod limit_range;
 mod lookup;
 mod meta;
+mod namespace;
 mod pod;
 mod pod_memory;
 mod pod_resources;
@@ -58,6 +59,7 @@ pub(crate) use lookup::Lookup;
 pub(crate) use meta::{
     Condition, LabelRequirement, LabelSelector, ObjectMeta, ObjectRef, OwnerReference, find_condition,
 };
+pub(crate) use namespace::Namespace;
 pub(crate) use pod::Pod;
 pub(crate) use pod_memory::PodMemory;
 pub(crate) use pod_resources::Ask;

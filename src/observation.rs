@@ -21,7 +21,7 @@ pub(crate) use trial::{Correction, Trial, TrialResult};
 pub(crate) use undone::{UndoOutcome, Undone};
 
 use crate::model::{
-    Claim, ControllerRevision, Event, FieldManager, Kind, LimitRange, Node, ObjectRef, OtherPod,
+    Claim, ControllerRevision, Event, FieldManager, Kind, LimitRange, Namespace, Node, ObjectRef, OtherPod,
     PersistentVolume, Pod, PodAsk, ReplicaSet, ResourceQuota, Service, StorageClass, Workload,
 };
 
@@ -172,6 +172,8 @@ pub(crate) enum Want {
     Services { namespace: String },
     /// The LimitRanges of a namespace.
     LimitRanges { namespace: String },
+    /// One namespace: whether it is being deleted.
+    Namespace { name: String },
     /// A ResourceQuota by name.
     Quota { namespace: String, name: String },
     /// What every pod of a namespace asks for.
@@ -227,6 +229,7 @@ pub(crate) enum Answer {
     Names(Vec<String>),
     Services(Vec<Service>),
     LimitRanges(Vec<LimitRange>),
+    Namespace(Box<Namespace>),
     Quota(ResourceQuota),
     PodAsks(Vec<PodAsk>),
     /// All nodes, or the one that was asked for.

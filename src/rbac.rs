@@ -18,7 +18,8 @@ pub(crate) enum Extra {
     Logs,
     /// Events: failed probes and mounts, pods that were refused
     Events,
-    /// ConfigMaps, claims, LimitRanges, ResourceQuotas, ServiceAccounts, Services: what is missing or in the way
+    /// ConfigMaps, claims, LimitRanges, ResourceQuotas, ServiceAccounts, Services, the namespace itself: what is missing
+    /// or in the way
     Config,
     /// Names and key names of Secrets, and the pull secrets that --check-registry asks with; Kubernetes cannot allow
     /// them without the values
@@ -208,6 +209,8 @@ fn rules(permissions: &Permissions) -> Vec<Rule> {
         });
     }
     if extras.contains(&Extra::Config) {
+        // The request for a namespace is one in that namespace, so a Role can allow it.
+        rules.push(core(&["namespaces"], "get", "whether the namespace is being deleted"));
         rules.push(Rule {
             group: "discovery.k8s.io",
             resources: vec!["endpointslices"],

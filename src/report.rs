@@ -4,6 +4,7 @@
 //! then [`so_far`], which is `interrupted` and has no exit code whatever the targets look like, and [`build()`] once
 //! there is a verdict.
 
+mod absent;
 mod build;
 mod cut;
 mod outcome;

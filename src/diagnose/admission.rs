@@ -1,15 +1,16 @@
 #![doc = include_str!("admission.md")]
 
 mod missing;
+mod namespace;
 mod pod_security;
 #[cfg(test)]
 mod tests;
 mod webhook;
 
-use super::place::kubectl;
 use super::refusal::{self, Refusal};
-use super::{CauseCode, Diagnosis, Finding, Prognosis};
+use super::{CauseCode, Diagnosis, Evidence, Finding, Prognosis};
 use crate::model::Rollout;
+pub(crate) use namespace::without_a_word;
 
 /// Whether a refusal is one that this family explains.
 pub(super) fn knows(text: &str) -> bool {
@@ -33,7 +34,7 @@ fn judge(rollout: &Rollout<'_>, refusal: &Refusal<'_>, diagnosis: &mut Diagnosis
         Some(CauseCode::ServiceAccountMissing) => missing::service_account(rollout, refusal, diagnosis),
         Some(CauseCode::PriorityClassMissing) => missing::priority_class(rollout, refusal),
         Some(CauseCode::RuntimeClassMissing) => missing::runtime_class(rollout, refusal),
-        Some(CauseCode::NamespaceTerminating) => namespace_terminating(rollout, refusal),
+        Some(CauseCode::NamespaceTerminating) => namespace::refused(rollout, refusal, diagnosis),
         _ => return,
     };
     diagnosis.add(refusal.finish(rollout, finding));
@@ -82,15 +83,4 @@ fn base(
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     Some(rest.split_once(after).map_or(rest, |(found, _)| found))
-}
-
-fn namespace_terminating(rollout: &Rollout<'_>, refusal: &Refusal<'_>) -> Finding {
-    let namespace = rollout.namespace();
-    let headline = format!("namespace {namespace} is being deleted, so nothing can be created in it");
-    base(rollout, refusal, CauseCode::NamespaceTerminating, namespace, headline)
-        .with_help("Find out who deletes it; a deletion cannot be taken back.")
-        .with_help("Once it is gone, create the namespace again and apply everything that was in it.")
-        .with_help("If it stays, its conditions name what keeps it: finalizers, or an API service that does not answer.")
-        .with_command(super::place::command(&["kubectl", "get", "namespace", namespace, "-o", "yaml"]))
-        .with_command(kubectl(namespace, &["get", "all"]))
 }

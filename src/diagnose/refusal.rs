@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::place::kubectl;
-use super::{Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
+use super::{CauseCode, Confidence, Diagnosis, Evidence, Finding, Hold, Prognosis};
 use crate::model::{Condition, Creator, Event, Kind, ObjectRef, Rollout, condition, find_condition, reason};
 use crate::observation::{Request, Want};
 
@@ -209,6 +209,10 @@ impl Refusal<'_> {
             return Finding { headline, hold: Hold::Announce, ..finding };
         }
         let finding = self.with_absence(finding);
+        // Nothing can be made there any more, however often it is tried.
+        if finding.code == CauseCode::NamespaceTerminating {
+            return finding;
+        }
         let finding = match next::more_words(self.behind, rollout.workload.kind) {
             Some(words) => finding.with_help(words),
             None => finding,

@@ -79,7 +79,8 @@ fn the_workload_is_read_anew_before_the_deadline() {
     let mut guard = Guard::new(World::target());
     let within = |outlook: &Outlook| {
         let own = Want::Watch(World::target());
-        outlook.requests.iter().any(|request| request.want == own && request.refresh.is_some())
+        let asked = outlook.requests.iter().find(|request| request.want == own && request.refresh.is_some());
+        asked.and_then(|request| request.refresh)
     };
     for (timeout, from, age) in [(10, 4, 4), (20, 8, 8), (300, 285, 10)] {
         let policy = Policy { timeout: Duration::from_secs(timeout), ..Policy::default() };
@@ -253,6 +254,18 @@ fn a_target_that_was_never_there_is_not_found() {
     assert_eq!(reason(&guard), "not-found");
 }
 
+#[test]
+fn whether_its_namespace_exists_is_asked_of_a_target_that_was_never_there_where_nothing_is() {
+    let names = Want::Names { kind: Kind::Deployment, namespace: "shop".to_owned() };
+    for (known, expected) in [(vec!["web".to_owned()], false), (Vec::new(), true)] {
+        let (mut world, mut guard) = asked_for_what_is_not_there();
+        world.answer(names.clone(), Answer::Names(known));
+        let requests = guard.look(&world.store, &Policy::default()).requests;
+        let own = Request::once(Want::Namespace { name: "shop".to_owned() });
+        assert_eq!(requests.contains(&own), expected);
+    }
+}
+
 fn expecting(image: &str) -> Policy {
     let expected = crate::policy::Expected { container: None, value: image.to_owned() };
     let images = vec![expected];
@@ -265,7 +278,7 @@ fn a_complete_rollout_of_another_image_fails_after_its_tolerance() {
     let mut world = complete();
     let policy = expecting("registry.example/shop/web:1.3");
     let managers = Want::Managers(world.rollout().workload.object_ref());
-    world.answer(managers, crate::observation::Answer::Managers(Vec::new()));
+    world.answer(managers, Answer::Managers(Vec::new()));
     let mut guard = Guard::new(World::target());
     // The ReplicaSets have not been listed, and a verdict waits three seconds for what explains it.
     for (at, expected) in [(0, "none"), (14, "none"), (15, "none"), (20, "image-not-updated")] {
@@ -323,7 +336,7 @@ fn a_replica_set_that_served_before_is_a_rollback_also_within_one_second() {
         };
         world.deployment_object(deployment(1));
         let managers = Want::Managers(world.rollout().workload.object_ref());
-        world.answer(managers, crate::observation::Answer::Managers(Vec::new()));
+        world.answer(managers, Answer::Managers(Vec::new()));
         guard.look(&world.store, &Policy::default());
         assert_eq!(reason(&guard), "none", "the controller has not looked at the template");
         world.deployment_object(deployment(2));

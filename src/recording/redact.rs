@@ -98,6 +98,13 @@ pub(super) fn redact_answer(redactor: &Redactor, answer: &Answer) -> Answer {
                 .for_each(|message| *message = redacted(message));
             Answer::Registry(looks)
         }
+        Answer::Namespace(namespace) => {
+            let mut namespace = namespace.clone();
+            for condition in &mut namespace.status.conditions {
+                condition.message = redacted(&condition.message);
+            }
+            Answer::Namespace(namespace)
+        }
         Answer::Trial(TrialResult::Refused(said)) => Answer::Trial(TrialResult::Refused(redacted(said))),
         other => other.clone(),
     }
@@ -240,6 +247,17 @@ mod tests {
         assert_eq!(container["command"], json!(["/app", "--verbose", "now"]));
         let hidden = json!(["--token=[redacted]", "--db-password", "[redacted]", "--port", "80", "run"]);
         assert_eq!(container["args"], hidden);
+    }
+
+    #[test]
+    fn what_a_namespace_says_is_redacted_as_the_messages_of_other_objects() {
+        let namespace = json!({"status": {"phase": "Terminating", "conditions": [
+            {"type": "NamespaceDeletionContentFailure", "status": "True", "message": "--password=canary at db"}]}});
+        let answer = Answer::Namespace(serde_json::from_value(namespace).unwrap());
+        let Answer::Namespace(redacted) = redact_answer(&Redactor::default(), &answer) else { panic!() };
+        let said = &redacted.status.conditions[0].message;
+        assert!(!said.contains("canary") && said.ends_with("at db"), "{said}");
+        assert_eq!(redacted.status.phase, "Terminating");
     }
 
     #[test]

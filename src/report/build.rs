@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::absent::not_found;
 use super::outcome::{outcome, serves};
 use super::timeline::timeline;
 use super::v1::{
@@ -14,7 +15,7 @@ use crate::duration;
 use crate::guard::Guard;
 use crate::ledger::Standing;
 use crate::model::{Kind, Rollout, Sight, Store};
-use crate::observation::{Answer, Stream, StreamHealth, UndoOutcome, Want};
+use crate::observation::{Answer, StreamHealth, UndoOutcome, Want};
 use crate::session::Session;
 use crate::verdict::{Blindness, UNAUTHORIZED, Unfinished, Verdict};
 
@@ -225,34 +226,6 @@ fn headline(guard: &Guard) -> Option<String> {
     Some(standing.finding.headline.clone())
 }
 
-fn not_found(store: &Store, stream: &Stream) -> String {
-    let name = stream.name().unwrap_or_default();
-    let place = match stream.namespace.as_str() {
-        "" => "in the cluster".to_owned(),
-        namespace => format!("in namespace {namespace}"),
-    };
-    let base = format!("there is no {} {name} {place}", stream.kind);
-    let elsewhere = Want::Namespaces { kind: stream.kind, name: name.to_owned() };
-    if let Some(Answer::Names(namespaces)) = store.answer(&elsewhere)
-        && !namespaces.is_empty()
-    {
-        let some: Vec<&str> = namespaces.iter().take(5).map(String::as_str).collect();
-        let more = if namespaces.len() > some.len() { ", …" } else { "" };
-        return format!("{base}, but there is one in {}{more}", some.join(", "));
-    }
-    let want = Want::Names { kind: stream.kind, namespace: stream.namespace.clone() };
-    let Some(Answer::Names(names)) = store.answer(&want) else { return base };
-    let near = diagnose::nearest(name, names.iter().map(String::as_str));
-    match (near.as_slice(), names.len()) {
-        ([], 0) => format!("{base}; the namespace has no {}", stream.kind.plural()),
-        ([], _) => {
-            let some: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-            format!("{base}; there are {}", some.join(", "))
-        }
-        (near, _) => format!("{base}; did you mean {}", near.join(" or ")),
-    }
-}
-
 /// What may explain the root cause is told first.
 fn lead_with_culprits(guard: &Guard, changes: &mut [Change]) {
     let root = guard.root();
@@ -402,6 +375,7 @@ fn not_seen(store: &Store) -> Vec<NotSeen> {
         }
         (Want::Services { .. }, Answer::Refused(refusal)) => Some(("services", refusal)),
         (Want::LimitRanges { .. }, Answer::Refused(refusal)) => Some(("limitranges", refusal)),
+        (Want::Namespace { .. }, Answer::Refused(refusal)) => Some(("namespaces", refusal)),
         (Want::Quota { .. }, Answer::Refused(refusal)) => Some(("resourcequotas", refusal)),
         (Want::PodAsks { .. }, Answer::Refused(refusal)) => Some(("pods of others", refusal)),
         (Want::Nodes | Want::Node { .. }, Answer::Refused(refusal)) => Some(("nodes", refusal)),
@@ -460,6 +434,7 @@ fn consequence(resource: &str) -> &'static str {
         "events" => "failed probes, mounts and refused pods may not be explained",
         "pods/log" => "no log is shown",
         "limitranges" => "bounds are known only from the API server's message",
+        "namespaces" => "whether the namespace is being deleted is not known",
         "resourcequotas" => "quotas are known only as they were when the API server refused a pod",
         "pods of others" => "who uses most of the quota is not known",
         "nodes" => {

@@ -66,6 +66,7 @@ fn refused(want: &Want, failure: &Failure) -> Answer {
         | Want::PullSecrets { .. }
         | Want::Quota { .. }
         | Want::Managers(_)
+        | Want::Namespace { .. }
         | Want::Node { .. }
         | Want::Claim { .. }
         | Want::Volume { .. }
@@ -88,6 +89,7 @@ fn asked(want: &Want) -> String {
         Want::Names { kind, .. } | Want::Namespaces { kind, .. } => format!("list {}", kind.plural()),
         Want::Services { .. } => "list services and endpointslices".to_owned(),
         Want::LimitRanges { .. } => "list limitranges".to_owned(),
+        Want::Namespace { .. } => "get namespaces".to_owned(),
         Want::Quota { .. } => "get resourcequotas".to_owned(),
         Want::PodAsks { .. } => "list pods".to_owned(),
         Want::Managers(object) => format!("get {}", object.kind.plural()),
@@ -120,6 +122,9 @@ async fn fetch(want: &Want, access: &Access, settings: FetchSettings) -> Result<
         Want::LimitRanges { namespace } => {
             let path = request::path(Kind::LimitRange, namespace, None);
             Ok(Answer::LimitRanges(list(&path, &[], JSON, access).await?))
+        }
+        Want::Namespace { name } => {
+            one(Kind::Namespace, "", name, access).await.map(|found| Answer::Namespace(Box::new(found)))
         }
         Want::Quota { namespace, name } => {
             let path = request::path(Kind::ResourceQuota, namespace, Some(name));
@@ -377,6 +382,10 @@ mod tests {
         let of = |code| Failure::Status(Status { code, message: "no".to_owned(), ..Status::default() });
         let keys = Want::Keys { kind: Kind::Secret, namespace: "shop".to_owned(), name: "db".to_owned() };
         assert_eq!(refused(&keys, &of(404)), Answer::Missing);
+        let namespace = Want::Namespace { name: "shop".to_owned() };
+        assert_eq!(refused(&namespace, &of(404)), Answer::Missing);
+        let Answer::Refused(refusal) = refused(&namespace, &of(403)) else { panic!() };
+        assert_eq!(refusal.asked, "get namespaces");
         let Answer::Refused(refusal) = refused(&keys, &of(403)) else { panic!() };
         assert_eq!((refusal.code, refusal.asked.as_str()), (403, "get secrets"));
         let log = LogRequest {

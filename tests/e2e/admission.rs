@@ -3,13 +3,30 @@
 use serde_json::{Value, json};
 
 use crate::case::{Case, Need, Step, apply, kubectl, pods_refused, until};
-use crate::manifest::{app, one, web};
+use crate::manifest::{app, one, pod, web};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = refused();
     cases.extend(healthy());
     cases.extend(one_behind_the_other());
+    cases.push(namespace_deleted());
     cases
+}
+
+/// The pods go first, and one of somebody else's is held: so the Deployment stays, and nobody says why it has no pod.
+fn namespace_deleted() -> Case {
+    let never = json!({"exec": {"command": ["false"]}, "periodSeconds": 5, "failureThreshold": 60});
+    let mut held = pod("Never", one(app(json!({}))));
+    if let Some(pod) = held.as_object_mut() {
+        pod.insert("metadata".to_owned(), json!({"name": "held", "finalizers": ["example.com/hold"]}));
+    }
+    Case::fails("admission", "namespace-deleted-meanwhile", "namespace-terminating")
+        .before(apply(held))
+        .object(web(one(app(json!({"readinessProbe": never})))))
+        .once("deployment/web:", kubectl("delete namespace $NS --wait=false"))
+        .after(kubectl("patch pod held --type=merge -p {\"metadata\":{\"finalizers\":null}}"))
+        .says(&["namespace $NS", "status.phase = Terminating", "Deploy into another namespace"])
+        .lasts(50)
 }
 
 fn naming(field: &str, name: &str) -> Value {

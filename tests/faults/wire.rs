@@ -95,7 +95,8 @@ pub(crate) fn faults() -> Vec<Fault> {
                 let requests = stage.server.requests();
                 let first = requests.iter().filter(|request| request.at < OPENS).map(connection).max();
                 assert_eq!(Some(last_connection(stage)), first, "the connection was kept alive");
-                let quiet = Duration::from_secs(1)..Duration::from_secs(23);
+                // then its namespace is asked why there is no pod
+                let quiet = Duration::from_secs(1)..Duration::from_secs(15);
                 assert!(!requests.iter().any(|request| quiet.contains(&request.at)), "{requests:#?}");
             },
         ),
@@ -256,7 +257,7 @@ fn noticed_within(seconds: u64, run: &Run, stage: &Stage) {
 }
 
 fn forgetful() -> Stage {
-    // no pod yet: there is nothing to ask about
+    // no pod yet: for fifteen seconds there is nothing to ask about
     let mut world = World::new();
     world.apply("deployments", deployment(2, 2, 0));
     let server = Server::new(world, serve);

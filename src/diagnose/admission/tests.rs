@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::rules;
-use crate::diagnose::{CauseCode, Diagnosis, Finding, Hold, Prognosis, limits, quota};
-use crate::model::Kind;
-use crate::observation::{Answer, Want};
+use crate::diagnose::{
+    CauseCode, Diagnosis, Evidence, Finding, Hold, Prognosis, limits, quota, without_a_word,
+};
+use crate::model::{Kind, Namespace};
+use crate::observation::{Answer, Request, Want};
 use crate::testing::World;
 
 fn world(message: &str) -> World {
@@ -144,6 +146,105 @@ fn a_namespace_that_is_going_takes_nothing_more() {
         CauseCode::NamespaceTerminating,
     );
     assert_eq!(finding.headline, "namespace shop is being deleted, so nothing can be created in it");
+}
+
+fn own_namespace() -> Want {
+    Want::Namespace { name: "shop".to_owned() }
+}
+
+/// `status.phase = Terminating`, one for each field.
+fn fields(finding: &Finding) -> Vec<String> {
+    let field = |evidence: &Evidence| match evidence {
+        Evidence::Field { object, path, value } => Some(format!("{object} {path} = {value}")),
+        _ => None,
+    };
+    finding.evidence.iter().filter_map(field).collect()
+}
+
+/// The words of Kubernetes 1.36.3 (pkg/controller/namespace/deletion).
+fn held() -> Namespace {
+    serde_json::from_value(json!({
+        "metadata": {"name": "shop", "deletionTimestamp": "2026-11-24T09:59:00Z",
+            "finalizers": ["a.example.com", "b.example.com", "c.example.com", "d.example.com"]},
+        "status": {"phase": "Terminating", "conditions": [
+            {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "reason": "ResourcesDiscovered",
+             "message": "All resources successfully discovered"},
+            {"type": "NamespaceContentRemaining", "status": "True", "reason": "SomeResourcesRemain",
+             "message": "Some resources are remaining: configmaps. has 1 resource instances"},
+            {"type": "NamespaceFinalizersRemaining", "status": "True", "reason": "SomeFinalizersRemain",
+             "message": "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"}]}
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_namespace_says_itself_that_it_goes_and_what_holds_it() {
+    let mut world = World::with_app(json!({}));
+    world.at(20);
+    let asked = world.run(without_a_word);
+    assert!(asked.codes().is_empty());
+    assert_eq!(asked.requests, [Request::every(20, own_namespace())]);
+    world.answer(own_namespace(), Answer::Namespace(Box::new(held())));
+    let finding = world.run(without_a_word).the(CauseCode::NamespaceTerminating).clone();
+    assert_eq!(finding.headline, "namespace shop is being deleted, so nothing can be created in it");
+    assert_eq!((finding.subject.to_string().as_str(), finding.hold), ("Namespace shop", Hold::Tolerance));
+    assert_eq!(
+        fields(&finding),
+        [
+            "Namespace shop status.phase = Terminating",
+            "Namespace shop metadata.deletionTimestamp = 2026-11-24T09:59:00Z",
+            "Namespace shop metadata.finalizers = a.example.com, b.example.com, c.example.com, …",
+            "Namespace shop status.conditions[NamespaceContentRemaining] = SomeResourcesRemain: Some resources are remaining: configmaps. has 1 resource instances",
+            "Namespace shop status.conditions[NamespaceFinalizersRemaining] = SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+        ]
+    );
+    assert!(finding.help[1].starts_with("Deploy into another namespace; or wait until it is gone"));
+    assert_eq!(finding.commands[0], "kubectl get namespace shop -o yaml");
+}
+
+#[test]
+fn while_pods_hold_a_namespace_its_conditions_do_not_count_them_and_we_do() {
+    let mut world = World::with_app(json!({}));
+    let pod = json!({"metadata": {"name": "web-1", "namespace": "shop", "uid": "web-1", "labels": {"app": "web"},
+        "deletionTimestamp": "2026-11-24T10:00:00Z", "finalizers": ["example.com/hold"],
+        "ownerReferences": [{"name": "web-new", "uid": "web-new", "controller": true}]}});
+    let object = crate::model::decode_value(Kind::Pod, pod).unwrap();
+    let stream = crate::observation::Stream::selected(Kind::Pod, "shop", "app=web".to_owned());
+    world.observe(crate::observation::Observed::Applied { stream, object });
+    let going = serde_json::from_value(json!({"status": {"phase": "Terminating", "conditions": [
+        {"type": "NamespaceContentRemaining", "status": "False", "reason": "ContentRemoved",
+         "message": "All content successfully removed"}]}}));
+    world.answer(own_namespace(), Answer::Namespace(going.unwrap()));
+    let finding = world.run(without_a_word).the(CauseCode::NamespaceTerminating).clone();
+    assert_eq!(
+        fields(&finding),
+        [
+            "Namespace shop status.phase = Terminating",
+            "Pod shop/web-1 metadata.finalizers = example.com/hold"
+        ]
+    );
+}
+
+#[test]
+fn a_namespace_that_stays_is_no_cause() {
+    let mut world = World::with_app(json!({}));
+    let active = serde_json::from_value(json!({"status": {"phase": "Active"}})).unwrap();
+    for answer in [Answer::Namespace(active), Answer::Missing] {
+        world.answer(own_namespace(), answer);
+        assert!(world.run(without_a_word).codes().is_empty());
+    }
+}
+
+#[test]
+fn what_the_api_server_says_of_a_namespace_is_followed_by_what_it_says_itself() {
+    let mut world = world(
+        "pods \"x\" is forbidden: unable to create new content in namespace shop because it is being terminated",
+    );
+    assert!(world.run(rules).requests.contains(&Request::every(20, own_namespace())));
+    world.answer(own_namespace(), Answer::Namespace(Box::new(held())));
+    let finding = world.run(rules).the(CauseCode::NamespaceTerminating).clone();
+    assert!(matches!(&finding.evidence[0], Evidence::Event { reason, .. } if reason == "FailedCreate"));
+    assert_eq!(fields(&finding).len(), 5);
 }
 
 #[test]
