@@ -207,8 +207,9 @@ impl Access {
     /// so that its absence is known, too.
     pub(super) async fn get_in_time(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
         let left = self.ends.saturating_duration_since(Instant::now());
-        let within = (left / 2).max(SHORTEST_TIMEOUT).min(self.timeout);
-        self.get_within(within, path, accept).await
+        // after that, what was sent back is watched, which has its own time
+        let within = if left.is_zero() { self.timeout } else { (left / 2).max(SHORTEST_TIMEOUT) };
+        self.get_within(within.min(self.timeout), path, accept).await
     }
 
     async fn get_within(&self, within: Duration, path: &str, accept: &str) -> Result<Whole, Failure> {
