@@ -249,10 +249,11 @@ fn in_namespace(stage: &Stage, options: &str, then: &str) -> Command {
 
 /// What a run says and ends with whose JSON report is on a disk without a free byte.
 fn on_a_full_disk(stage: &Stage) -> (Option<i32>, String, String) {
-    // The disk is filled once the placeholder stands, and stays full: a report that is replaced makes room.
+    // The disk is filled once the placeholder stands, and stays full: a report that is replaced makes room. In braces:
+    // `mount && fill &` would leave the mounting, too, to the background, and the placeholder might come before it.
     let fill = format!(
-        "(until [ -s '{0}/report.json' ]; do sleep 0.02; done; \
-          until [ -e '{0}.ended' ]; do cat /dev/zero >>'{0}/fill' 2>/dev/null; sleep 0.02; done) &",
+        "{{ (until [ -s '{0}/report.json' ]; do sleep 0.02; done; \
+          until [ -e '{0}.ended' ]; do cat /dev/zero >>'{0}/fill' 2>/dev/null; sleep 0.02; done) & }}",
         stage.file("small").display()
     );
     let output = in_namespace(stage, "size=64k", &fill).output().expect("unshare");
