@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Outcome, play};
 use crate::guard::proofs;
 use crate::model::Kind;
-use crate::observation::Stream;
+use crate::observation::{Stream, StreamHealth};
 use crate::planted::{Bug, with};
 use crate::source::failure::Failure;
 use crate::source::watch::{Input, Line, Output, Page, Watch};
@@ -33,12 +33,12 @@ fn is_noticed(bug: Bug) -> bool {
         | Bug::PassBlind
         | Bug::FailBlind
         | Bug::NoTimeout
-        | Bug::TrustAccepted
         | Bug::BelieveRefusals => noticed_by_histories(bug),
         Bug::FollowHistoryBack => noticed_by_histories(bug) && with(bug, shows_the_past),
         Bug::StartAtZero => with(bug, first_read).contains("resourceVersion=0"),
         Bug::HotWatch => with(bug, calls_when_watches_end_at_once) > 33,
         Bug::NeverWake => with(bug, waits_after_another_has_found_the_way) > Duration::from_secs(5),
+        Bug::TrustAccepted => says_that_no_read_is_answered() && !with(bug, says_that_no_read_is_answered),
         Bug::NeverReread => with(bug, proofs::failure) != proofs::failure(),
         Bug::TrustReopened => with(bug, proofs::opened_anew) != proofs::opened_anew(),
         Bug::Unescaped => breaks(untrusted::oracle::encoders) && breaks(render::oracle::documents),
@@ -53,6 +53,29 @@ fn every_planted_bug_is_noticed() {
     assert_eq!(unnoticed, []);
     let Outcome { problems, .. } = play(1);
     assert!(problems.is_empty(), "a bug is gone after its test: {problems:?}");
+}
+
+/// Whether a stream says within five minutes that it is blind, where every watch is accepted and no read is answered.
+fn says_that_no_read_is_answered() -> bool {
+    let mut machine: Watch<()> = Watch::new("deployments", true, true, 7);
+    let end = Line::Bookmark { resource_version: "9".to_owned(), ends_initial: true };
+    let mut inputs = vec![Input::Line(end), Input::Opened, Input::Time];
+    let (mut now, mut unread) = (Duration::ZERO, None);
+    while now < Duration::from_secs(300) {
+        let input = inputs.pop().unwrap_or_else(|| {
+            now = unread.or_else(|| machine.deadline()).unwrap().max(now);
+            unread.take().map_or(Input::Time, |_| Input::Unread(Failure::transport("timeout")))
+        });
+        for output in machine.step(now, input) {
+            match output {
+                Output::Health(StreamHealth::Interrupted { .. }) => return true,
+                Output::Watch { .. } if now > Duration::ZERO => inputs.push(Input::Opened),
+                Output::Read(_) => unread = Some(now + Duration::from_secs(3)),
+                _ => {}
+            }
+        }
+    }
+    false
 }
 
 /// Calls of a stream in 30 s when every watch ends at once.

@@ -281,7 +281,7 @@ impl World {
         }
         let undecided = refused || ["progressing", "settling", "unreachable"].contains(&reason);
         let unseen = self.fleet.dark.is_some_and(|(from, to)| from + BLIND <= second && second < to);
-        if unseen && ["progressing", "settling"].contains(&reason) {
+        if unseen && second >= TIMEOUT && !refused && reason != "unreachable" {
             problem("of what nobody could see".to_owned());
         }
         let replaced = ["rollout-superseded", "target-deleted"].contains(&reason);

@@ -235,7 +235,9 @@ pub(crate) struct Watch<T> {
     /// What has been allowed so far, and since when it is refused.
     watching: Permission,
     listing: Permission,
+    /// Reads in a row that were not answered, and what became of the last one.
     missed: u32,
+    unread: String,
     /// The loss is one of reads: only an answer to one heals it, or news.
     unanswered: bool,
     /// The server asked not to be called before this.
@@ -289,6 +291,7 @@ impl<T> Watch<T> {
             watching: Permission::default(),
             listing: Permission::default(),
             missed: 0,
+            unread: String::new(),
             unanswered: false,
             not_before: None,
             woken_at: None,

@@ -20,10 +20,15 @@ impl<T> Watch<T> {
     /// a snapshot first; where there is none, bookmarks are all that is left.
     pub(super) fn confirm(&mut self, now: Duration, out: &mut Vec<Output<T>>) {
         let lately = self.confirmed_at.is_some_and(|at| now < at + CONFIRM_PAUSE);
+        let follows = matches!(self.feed, Feed::Following { .. });
         let tries_again = self.missed > 0 && self.read_at.is_some();
+        if tries_again && follows && self.loss.is_none() {
+            // the last read was not answered, and the next is not due yet: nothing is known before that
+            self.lose(now, self.unread.clone(), out);
+        }
         if lately || self.reading.is_some() || tries_again {
-            // that read is the proof now: if it is not answered either, nothing is known
-            self.proves |= tries_again;
+            // if the read under way is not answered, nothing is known either
+            self.proves |= self.reading.is_some();
             return;
         }
         self.confirmed_at = Some(now);
@@ -227,6 +232,7 @@ impl<T> Watch<T> {
             return;
         }
         self.missed += 1;
+        self.unread = failure.message();
         self.read_at = Some(now + self.pace.about(DEGRADED_REREAD));
         let dead = !self.pinged && matches!(failure, Failure::Transport { .. });
         if (dead || self.missed >= PATIENCE) && matches!(self.feed, Feed::Following { .. }) {
