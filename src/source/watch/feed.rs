@@ -39,8 +39,14 @@ impl<T> Watch<T> {
 
     /// The watch may be dead: it goes on where it was, on another one, which brings again what was lost.
     fn silent(&mut self, now: Duration, silence: Duration, out: &mut Vec<Output<T>>) {
+        let message = format!("nothing came from the API server for {} s", silence.as_secs());
+        self.replace(now, message, out);
+    }
+
+    /// Gives up the watch for another one; reads that went unanswered beside it stay so.
+    pub(super) fn replace(&mut self, now: Duration, message: String, out: &mut Vec<Output<T>>) {
         self.unanswered |= self.missed > 0;
-        self.lose(now, format!("nothing came from the API server for {} s", silence.as_secs()), out);
+        self.lose(now, message, out);
         out.push(Output::HangUp);
         self.begin(now, out);
     }

@@ -236,11 +236,8 @@ impl<T> Watch<T> {
         self.read_at = Some(now + self.pace.about(DEGRADED_REREAD));
         let dead = !self.pinged && matches!(failure, Failure::Transport { .. });
         if (dead || self.missed >= PATIENCE) && matches!(self.feed, Feed::Following { .. }) {
+            self.replace(now, failure.message(), out);
             self.missed = 0;
-            self.unanswered = true;
-            self.lose(now, failure.message(), out);
-            out.push(Output::HangUp);
-            self.begin(now, out);
         }
     }
 
