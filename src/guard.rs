@@ -198,10 +198,10 @@ impl Guard {
             && let Some(gone) = self.last.workload.clone().or_else(|| self.unseen())
         {
             self.last.standing =
-                vec![Standing { finding: target_deleted(&gone), since, ripe: true, ends_at: None }];
+                vec![Standing { finding: target_deleted(&gone), since, ripe: true, ends: None }];
         }
         if let Some(finding) = taken_over {
-            self.last.standing = vec![Standing { finding, since: now, ripe: true, ends_at: None }];
+            self.last.standing = vec![Standing { finding, since: now, ripe: true, ends: None }];
         }
         if presence == Presence::Absent && now < policy.wait_for_create {
             "it to be created".clone_into(&mut self.last.waiting_for);
@@ -326,8 +326,8 @@ impl Guard {
         Self::excuse(&mut self.last.standing, rollout, policy);
         self.hold_for_nodes(rollout);
         self.history.observe(rollout, &self.last.standing);
-        for moment in self.last.standing.iter().filter_map(|standing| standing.ends_at) {
-            if moment > now {
+        for ends in self.last.standing.iter().filter_map(|standing| standing.ends.as_ref()) {
+            for moment in [*ends.start(), *ends.end()].into_iter().filter(|moment| *moment > now) {
                 outlook.wake = outlook.wake.min(moment);
             }
         }

@@ -4,6 +4,7 @@
 //! known to heal by itself (a tag that is pushed late, a ConfigMap applied a moment after the workload).
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::diagnose::{CauseCode, Family, Finding, Hold};
@@ -17,8 +18,9 @@ pub(crate) struct Standing {
     pub(crate) since: Duration,
     /// It may end the wait now.
     pub(crate) ripe: bool,
-    /// When it ends the wait if it stays and its next attempt fails too; `None` if it alone never does.
-    pub(crate) ends_at: Option<Duration>,
+    /// From when and by when it ends the wait if it stays, since the start of the run: the first attempt that fails
+    /// in between does. `None` if it alone never ends it.
+    pub(crate) ends: Option<RangeInclusive<Duration>>,
 }
 
 /// The memory of causes between judgements.
@@ -176,8 +178,8 @@ impl Ledger {
                         );
                     entry.last_seen = now;
                     let allowed = allowed(&finding, some_are_fine, patience);
-                    let (ripe, ends_at) = entry.ripeness(&finding, now, allowed);
-                    Standing { since: entry.since, finding, ripe, ends_at }
+                    let (ripe, ends) = entry.ripeness(&finding, now, allowed);
+                    Standing { since: entry.since, finding, ripe, ends }
                 })
                 .collect();
         self.entries.retain(|_, entry| now.saturating_sub(entry.last_seen) <= FORGET_AFTER);
@@ -201,7 +203,7 @@ impl Ledger {
                     Hold::Announce => false,
                     Hold::Tolerance => age(rollout, &finding) >= allowed(&finding, some_are_fine, patience),
                 };
-                Standing { since: rollout.now(), finding, ripe, ends_at: None }
+                Standing { since: rollout.now(), finding, ripe, ends: None }
             })
             .collect()
     }
@@ -259,9 +261,14 @@ const fn is_about_one_claim(code: CauseCode) -> bool {
 }
 
 impl Entry {
-    fn ripeness(&mut self, finding: &Finding, now: Duration, allowed: Duration) -> (bool, Option<Duration>) {
+    fn ripeness(
+        &mut self,
+        finding: &Finding,
+        now: Duration,
+        allowed: Duration,
+    ) -> (bool, Option<RangeInclusive<Duration>>) {
         match finding.hold {
-            Hold::Ripe => return (true, Some(now)),
+            Hold::Ripe => return (true, Some(now..=now)),
             Hold::Announce => {
                 self.counted_since = now;
                 self.attempts_at_end = None;
@@ -270,15 +277,15 @@ impl Entry {
             Hold::Tolerance => {}
         }
         let end = self.counted_since + allowed;
-        if now < end {
-            return (false, Some(end));
-        }
-        let Some(attempts) = finding.attempts else { return (true, Some(end)) };
+        let Some(attempts) = finding.attempts else { return (now >= end, Some(end..=end)) };
         // Whoever retries does so on a schedule slower than our clock: the tolerance ends at the first attempt
         // that fails after it ran out, and at twice its length at the latest.
-        let at_end = *self.attempts_at_end.get_or_insert(attempts);
         let cap = end + allowed;
-        (attempts > at_end || now >= cap, Some(cap))
+        if now < end {
+            return (false, Some(end..=cap));
+        }
+        let at_end = *self.attempts_at_end.get_or_insert(attempts);
+        (attempts > at_end || now >= cap, Some(end..=cap))
     }
 }
 
@@ -318,6 +325,16 @@ mod tests {
             let finding = finding(CauseCode::ImageNotFound).with_attempts(1);
             let standing = ledger.update(Duration::from_secs(at), vec![finding], false, 1.0);
             assert_eq!(standing[0].ripe, expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_tried_again_ends_between_two_moments_that_do_not_move() {
+        let mut ledger = Ledger::default();
+        for at in [0, 29, 31, 59, 60] {
+            let finding = finding(CauseCode::ImageNotFound).with_attempts(1);
+            let standing = ledger.update(Duration::from_secs(at), vec![finding], false, 1.0);
+            assert_eq!(standing[0].ends, Some(Duration::from_secs(30)..=Duration::from_secs(60)), "{at}");
         }
     }
 

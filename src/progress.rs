@@ -1,5 +1,6 @@
 //! What is shown while the wait goes on. Texts are raw; the user interface encodes them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::observation::LogNews;
@@ -53,6 +54,7 @@ pub(crate) struct TargetProgress {
 pub(crate) struct LikelyCause {
     pub(crate) code: &'static str,
     pub(crate) headline: String,
-    /// When the wait ends if nothing changes, since the start of the run; `None` if it alone never ends it.
-    pub(crate) ends_at: Option<Duration>,
+    /// From when and by when the wait ends if nothing changes, since the start of the run; `None` if it alone never
+    /// ends it.
+    pub(crate) ends: Option<RangeInclusive<Duration>>,
 }

@@ -172,7 +172,7 @@ fn target_progress(guard: &Guard) -> TargetProgress {
     let likely = look.standing.first().map(|standing| LikelyCause {
         code: standing.finding.code.as_str(),
         headline: standing.finding.headline.clone(),
-        ends_at: standing.ends_at,
+        ends: standing.ends.clone(),
     });
     TargetProgress {
         namespace: stream.namespace.clone(),

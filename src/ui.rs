@@ -114,8 +114,9 @@ mod testing {
         Progress { elapsed, left: Duration::from_secs(300).saturating_sub(elapsed), blind: None, targets }
     }
 
-    pub(super) fn likely(headline: &str, ends_at: Option<u64>) -> LikelyCause {
-        let ends_at = ends_at.map(Duration::from_secs);
-        LikelyCause { code: "image-not-found", headline: headline.to_owned(), ends_at }
+    /// A cause that ends the wait at that second, or is first tried again by the later one.
+    pub(super) fn likely(headline: &str, ends: Option<(u64, u64)>) -> LikelyCause {
+        let ends = ends.map(|(from, by)| Duration::from_secs(from)..=Duration::from_secs(by));
+        LikelyCause { code: "image-not-found", headline: headline.to_owned(), ends }
     }
 }

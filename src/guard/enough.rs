@@ -58,7 +58,7 @@ impl Guard {
         if missing <= desired - needed {
             for standing in standing {
                 standing.ripe = false;
-                standing.ends_at = None;
+                standing.ends = None;
             }
         }
     }

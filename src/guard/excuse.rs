@@ -32,7 +32,7 @@ impl Guard {
             let pods = &standing.finding.pods;
             if !pods.is_empty() && pods.iter().all(|pod| may_do_without(pod)) {
                 standing.ripe = false;
-                standing.ends_at = None;
+                standing.ends = None;
             }
         }
     }
@@ -79,7 +79,7 @@ mod tests {
         let evidence = Evidence::field(object.clone(), "status.conditions[Ready]", "Unknown");
         let finding = Finding::new(CauseCode::NodeNotReady, "n2", object, "silent".to_owned(), evidence);
         guard.last.standing =
-            vec![Standing { finding: finding.on_pod(pod), since: Duration::ZERO, ripe: true, ends_at: None }];
+            vec![Standing { finding: finding.on_pod(pod), since: Duration::ZERO, ripe: true, ends: None }];
         guard.hold_for_nodes(&world.rollout());
         guard.last.standing.iter().any(|standing| standing.ripe)
     }

@@ -27,7 +27,7 @@ impl Guard {
     pub(super) fn never_began(&mut self, end: &CommandEnd, now: Duration) {
         let findings = causes_of_command(end, &self.target.stream);
         let code = findings.first().map_or(CauseCode::ApplyFailed, |finding| finding.code);
-        let standing = |finding| Standing { finding, since: now, ripe: true, ends_at: None };
+        let standing = |finding| Standing { finding, since: now, ripe: true, ends: None };
         self.last.standing = findings.into_iter().map(standing).collect();
         self.verdict = Some((Verdict::Failed(code), now));
     }

@@ -373,7 +373,7 @@ mod tests {
         let mut ui = live(72, false);
         let mut out = Vec::new();
         let stuck = TargetProgress {
-            likely: Some(likely("the registry says that there is no image shop/web:1.3", Some(40))),
+            likely: Some(likely("the registry says that there is no image shop/web:1.3", Some((40, 40)))),
             ..target("api", [4, 4, 2, 1], "3 pods to become ready")
         };
         for seconds in [0, 1, 10] {

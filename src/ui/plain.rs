@@ -199,7 +199,7 @@ mod tests {
         let unseen = || TargetProgress { replicas: None, ..target("web", [0; 4], "the first answer") };
         let waiting = || target("web", [3, 3, 1, 1], "2 pods to become ready");
         let stuck =
-            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some(90))), ..waiting() };
+            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some((90, 120)))), ..waiting() };
         let settling =
             |seconds: u64| target("web", [3, 3, 3, 3], &format!("pods to settle, {seconds}s of 10s"));
         let done = || TargetProgress { done: Some(VerdictName::Complete), ..settling(10) };
@@ -224,8 +224,8 @@ mod tests {
 12:03:03Z deployment/web: waiting for the first answer (4m57s left)
 12:03:10Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready (4m50s left)
 12:03:40Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready (4m20s left)
-12:04:11Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready; likely cause image-not-found: no image shop/web:1.3 (fails in 19s unless it heals; 3m49s left)
-12:04:41Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready; likely cause image-not-found: no image shop/web:1.3 (3m19s left)
+12:04:11Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready; likely cause image-not-found: no image shop/web:1.3 (fails in 19s to 49s unless it heals; 3m49s left)
+12:04:41Z deployment/web: 1 of 3 updated replicas available; waiting for 2 pods to become ready; likely cause image-not-found: no image shop/web:1.3 (fails within 19s unless it heals; 3m19s left)
 12:04:50Z deployment/web: 3 of 3 updated replicas available; waiting for pods to settle, 0s of 10s (3m10s left)
 12:05:00Z deployment/web: complete
 ";
@@ -313,7 +313,7 @@ mod tests {
         };
         let starting = || target("web-0", [1, 1, 0, 0], "a pod to become ready");
         let stuck =
-            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some(90))), ..starting() };
+            || TargetProgress { likely: Some(likely("no image shop/web:1.3", Some((90, 90)))), ..starting() };
         let failed = || TargetProgress { done: Some(VerdictName::Failed), ..stuck() };
         let text = shown(vec![at(5, starting()), at(10, stuck()), at(15, stuck()), at(20, failed())]);
         let lines: Vec<&str> = text.lines().collect();

@@ -7,7 +7,7 @@ use crate::model::{Kind, ObjectRef};
 fn standing(code: CauseCode, ripe: bool) -> Standing {
     let pod = ObjectRef::named(Kind::Pod, "shop", "web-1");
     let finding = Finding::new(code, "app", pod, "headline", Evidence::absence("nothing"));
-    Standing { finding, since: Duration::ZERO, ripe, ends_at: None }
+    Standing { finding, since: Duration::ZERO, ripe, ends: None }
 }
 
 fn live() -> Sight {
