@@ -153,17 +153,22 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
     if let Some(refusal) = refusal(facts.workload_sight) {
         return Judgement::Stop(Verdict::Indeterminate(Blindness::Refused(refusal.clone())));
     }
+    // What was not there when we last saw may have come since.
+    let in_the_dark = is_interrupted(facts.workload_sight) && !planted::is(Bug::FailBlind);
     match facts.presence {
-        Presence::Absent if facts.now < facts.policy.wait_for_create => {}
-        Presence::Absent => return Judgement::Stop(Verdict::NotFound),
-        Presence::Gone(since) if facts.now.saturating_sub(since) >= gone_for(facts.policy) => {
+        Presence::Absent if facts.now >= facts.policy.wait_for_create && !in_the_dark => {
+            return Judgement::Stop(Verdict::NotFound);
+        }
+        Presence::Gone(since)
+            if facts.now.saturating_sub(since) >= gone_for(facts.policy) && !in_the_dark =>
+        {
             return Judgement::Stop(Verdict::Failed(CauseCode::TargetDeleted));
         }
         Presence::Replaced => {
             let code = facts.standing.first().map(|standing| standing.finding.code);
             return Judgement::Stop(Verdict::Superseded(code.unwrap_or(CauseCode::RolloutSuperseded)));
         }
-        Presence::Here | Presence::Gone(_) | Presence::Unknown => {}
+        Presence::Here | Presence::Gone(_) | Presence::Absent | Presence::Unknown => {}
     }
     if facts.presence == Presence::Here {
         if let Some(refusal) = facts.pods_refused
@@ -233,6 +238,10 @@ fn refusal(sight: Option<&Sight>) -> Option<&Refusal> {
         StreamHealth::Refused(refusal) => Some(refusal),
         StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Interrupted { .. } => None,
     }
+}
+
+fn is_interrupted(sight: Option<&Sight>) -> bool {
+    sight.is_some_and(|sight| matches!(sight.health, StreamHealth::Interrupted { .. }))
 }
 
 #[cfg(test)]

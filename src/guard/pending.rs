@@ -6,7 +6,7 @@ use super::{Guard, Outlook};
 use crate::model::{Rollout, Store};
 use crate::observation::{Request, Want};
 use crate::policy::Policy;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, gone_for};
 
 /// A failure waits this long for evidence that has been asked for.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(3);
@@ -23,11 +23,17 @@ impl Guard {
         outlook: &mut Outlook,
     ) -> bool {
         let waits = self.waits_for_evidence(store, verdict, outlook);
-        let may_have_healed = matches!(verdict, Verdict::Failed(_)) && self.gone_since.is_none();
-        if !may_have_healed || !policy.proofs || store.now() >= policy.timeout {
+        if !policy.proofs || store.now() >= policy.timeout {
             return waits;
         }
-        let mut proofs = self.unproved_failure(store, policy);
+        let mut proofs = match (verdict, self.gone_since) {
+            (Verdict::NotFound, _) => self.unproved_absence(store, policy.wait_for_create, policy),
+            (Verdict::Failed(_), Some(since)) => {
+                self.unproved_absence(store, since + gone_for(policy), policy)
+            }
+            (Verdict::Failed(_), None) => self.unproved_failure(store, policy),
+            _ => return waits,
+        };
         let proved = proofs.is_empty();
         outlook.requests.append(&mut proofs);
         waits || !proved

@@ -133,6 +133,21 @@ impl Guard {
         proofs
     }
 
+    /// What has to be proved before a target counts as absent: that it still was when its time was over. It may have been
+    /// created while nobody looked: while there was no connection, or between two reads where there is no watch.
+    pub(super) fn unproved_absence(&self, store: &Store, from: Duration, policy: &Policy) -> Vec<Request> {
+        if policy.instant || !policy.rereads || planted::is(Bug::FailBlind) {
+            return Vec::new();
+        }
+        let stream = &self.target.stream;
+        // where many targets share a stream, reading anew would be all of a namespace for each of them
+        let shared = store.stream_for(stream).scope == Scope::All;
+        let last = store.sight(stream).and_then(|sight| if shared { sight.proved } else { sight.seen });
+        let since = store.now().saturating_sub(from);
+        let ask = |_| Request { anew: !shared, ..Request::proof(stream.clone(), since) };
+        last.filter(|last| *last < from).map(ask).into_iter().collect()
+    }
+
     /// A watch that has lost an event shows later ones as if nothing were missing. Kubernetes promises that it loses
     /// none, and etcd and the watch cache have broken that promise (etcd#17529, #18089, #19179); a failure that has
     /// healed must not rest on it. So the target and its pods are read once more before it is told, if an answer can

@@ -235,6 +235,32 @@ fn a_target_that_goes_away_has_ten_seconds_to_come_back() {
     assert_eq!(reason(&guard), "target-deleted");
 }
 
+#[test]
+fn a_target_that_is_gone_may_have_come_back_while_nobody_looked() {
+    let stream = World::target;
+    let mut world = World::with_app(json!({}));
+    let mut guard = Guard::new(stream());
+    world.observe(Observed::Seen { stream: stream() });
+    guard.look(&world.store, &Policy::default());
+    world.at(5);
+    world.observe(Observed::Listed { stream: stream(), objects: Vec::new() });
+    world.observe(Observed::Seen { stream: stream() });
+    guard.look(&world.store, &Policy::default());
+    let health = StreamHealth::Interrupted { message: "connection refused".to_owned() };
+    world.observe(Observed::Health { stream: stream(), health });
+    world.at(60);
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "in the dark");
+    world.observe(Observed::Health { stream: stream(), health: StreamHealth::Live });
+    let outlook = guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "none", "not read since");
+    let anew = Request { anew: true, ..Request::proof(stream(), Duration::from_secs(45)) };
+    assert!(outlook.requests.contains(&anew), "{:?}", outlook.requests);
+    world.observe(Observed::Seen { stream: stream() });
+    guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "target-deleted");
+}
+
 /// A first look at a target whose stream is empty.
 fn asked_for_what_is_not_there() -> (World, Guard) {
     let mut world = World::with_app(json!({}));
@@ -251,6 +277,22 @@ fn a_target_that_was_never_there_is_not_found() {
     let (mut world, mut guard) = asked_for_what_is_not_there();
     world.at(4);
     guard.look(&world.store, &Policy::default());
+    assert_eq!(reason(&guard), "not-found");
+}
+
+#[test]
+fn a_target_that_was_never_there_is_looked_for_once_more_when_its_time_is_over() {
+    let (mut world, mut guard) = asked_for_what_is_not_there();
+    let policy = Policy { wait_for_create: Duration::from_secs(30), ..Policy::default() };
+    let stream = || Stream::of(Kind::Deployment, "shop", "wbe");
+    world.observe(Observed::Seen { stream: stream() });
+    world.at(40);
+    guard.look(&world.store, &policy);
+    world.at(44);
+    guard.look(&world.store, &policy);
+    assert_eq!(reason(&guard), "none");
+    world.observe(Observed::Seen { stream: stream() });
+    guard.look(&world.store, &policy);
     assert_eq!(reason(&guard), "not-found");
 }
 

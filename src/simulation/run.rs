@@ -300,6 +300,10 @@ impl World {
         if replaced && stays && !was_touched {
             problem("though nobody touched it".to_owned());
         }
+        // here whoever deletes one creates the next at once
+        if reason == "target-deleted" {
+            problem("though there was one all the time".to_owned());
+        }
         if !stays && !replaced && !undecided && !lately.iter().any(is_it) {
             problem("though it was replaced".to_owned());
         }

@@ -175,6 +175,11 @@ fn presence_decides_before_anything_else() {
     assert_eq!(case(Presence::Gone(Duration::from_secs(2))).reason(), "target-deleted");
     assert_eq!(case(Presence::Gone(Duration::from_secs(3))).reason(), "wait");
     assert_eq!(Case { workload: Some(forbidden()), ..Case::default() }.reason(), "workload-not-readable");
+    for presence in [Presence::Absent, Presence::Gone(Duration::from_secs(2))] {
+        let dark = |at| Case { at, presence, workload: Some(down()), ..Case::default() };
+        assert_eq!(dark(12).reason(), "wait");
+        assert_eq!(dark(Policy::default().timeout.as_secs()).reason(), "unreachable");
+    }
 }
 
 #[test]

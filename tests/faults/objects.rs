@@ -77,6 +77,16 @@ pub(crate) fn faults() -> Vec<Fault> {
             },
         ),
         staged(
+            "f17_made_anew_unseen",
+            "deleted, and created again under its name while there is no way to the server for 15 s",
+            made_anew_unseen,
+            40,
+            6,
+            |run, _| {
+                assert_eq!(run.reason(), "rollout-superseded");
+            },
+        ),
+        staged(
             "f17_deleted",
             "deleted in the middle of the rollout",
             || {
@@ -213,11 +223,24 @@ fn recreated() -> Stage {
         server.set_up(false);
         let mut world = server.world();
         world.delete("deployments", "web");
-        let mut other = deployment(1, 1, 1);
-        other["metadata"]["uid"] = json!("d-2");
-        world.apply("deployments", other);
+        make_another(&mut world);
     });
     server.later(2500, |server| server.set_up(true));
+    Stage::new(server)
+}
+
+fn make_another(world: &mut World) {
+    let mut other = deployment(1, 1, 1);
+    other["metadata"]["uid"] = json!("d-2");
+    world.apply("deployments", other);
+}
+
+fn made_anew_unseen() -> Stage {
+    let server = Server::new(under_way(), serve);
+    server.later(500, |server| server.world().delete("deployments", "web"));
+    server.later(1500, |server| server.set_up(false));
+    server.later(3000, |server| make_another(&mut server.world()));
+    server.later(16_500, |server| server.set_up(true));
     Stage::new(server)
 }
 

@@ -186,8 +186,9 @@ impl Game<'_> {
             }
         }
         let must = self.plot.must();
-        if reason == "not-found" && !self.plot.is_remade() {
-            problem("V2: not found, though it was there all the time");
+        let absent = ["not-found", "target-deleted"].contains(&reason);
+        if absent && !self.truth.was_absent(lately, ran.ended) {
+            problem("V2: not there, though it was");
         }
         let light = self.plot.dark().0.is_none_or(|(_, to)| to < PEACE);
         if light && undecided && !ended && (self.calm || !must.may_be_undecided) {

@@ -101,11 +101,6 @@ impl Plot {
         }
     }
 
-    /// It is away for a moment.
-    pub(crate) fn is_remade(&self) -> bool {
-        matches!(self, Self::Deployment(fleet) if fleet.course == Course::Recreated)
-    }
-
     pub(crate) fn must(&self) -> Must {
         let open = Must { pass: false, at_once: false, fail_in: None, may_be_undecided: false };
         let pass = Must { pass: true, at_once: true, ..open };

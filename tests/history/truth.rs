@@ -104,6 +104,14 @@ impl Truth {
         (always && now, ever || now)
     }
 
+    /// Whether there was no workload in some moment of the span.
+    pub(crate) fn was_absent(&self, from: Instant, to: Instant) -> bool {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = || changes.iter().filter(|change| change.object["kind"] == self.kind && change.at <= to);
+        let at_first = own().rfind(|change| change.at < from).is_none_or(|change| change.deleted);
+        at_first || own().any(|change| change.at >= from && change.deleted)
+    }
+
     /// When a pod that satisfies this was first seen, if it was before that moment.
     pub(crate) fn first_pod(&self, to: Instant, is: impl Fn(&Value) -> bool) -> Option<Instant> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
