@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::connect::ConnectOptions;
 use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER, Peer};
-use super::transport::Recipe;
+use super::transport::{Built, Recipe};
 
 /// How the API server's audit log names us.
 pub(super) const WHO: &str = concat!("rollout-guard/", env!("CARGO_PKG_VERSION"));
@@ -66,6 +66,8 @@ struct Current {
     client: kube::Client,
     logs: kube::Client,
     generation: u64,
+    /// Why the last renewal brought no credentials.
+    not_renewed: Option<String>,
 }
 
 /// An answer whose body is complete.
@@ -78,7 +80,7 @@ impl Access {
     pub(super) fn new(recipe: Recipe, [client, logs]: [kube::Client; 2], peer: Peer) -> Self {
         let ConnectOptions { request_timeout: timeout, budget, .. } = recipe.options;
         let ends = Instant::now() + budget;
-        let current = Mutex::new(Current { client, logs, generation: 0 });
+        let current = Mutex::new(Current { client, logs, generation: 0, not_renewed: None });
         let pinged = AtomicBool::new(false);
         let refused_at = Mutex::default();
         Self {
@@ -126,22 +128,45 @@ impl Access {
 
     /// Reads the kubeconfig and runs its credential plugin again, once for all calls that used the generation
     /// given. If that fails, the old credentials stay.
-    pub(super) async fn renew(&self, generation: u64) {
+    ///
+    /// # Errors
+    /// There are no new credentials; to ask with the old ones says nothing new about them.
+    pub(super) async fn renew(&self, generation: u64) -> Result<(), Failure> {
         let _one_at_a_time = self.renewing.lock().await;
-        if self.generation() != generation {
-            return;
-        }
-        let client = tokio::time::timeout(RENEWAL, self.recipe.clone().client()).await;
-        {
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            current.generation += 1;
-            match client {
-                Ok(Ok(built)) => (current.client, current.logs) = (built.client, built.logs),
-                Ok(Err(error)) => tracing::warn!("credentials could not be renewed: {error}"),
-                Err(_) => tracing::warn!("credentials could not be renewed within {} s", RENEWAL.as_secs()),
+        if self.generation() == generation {
+            let built = self.built_anew().await;
+            {
+                let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+                current.generation += 1;
+                match built {
+                    Ok(built) => {
+                        (current.client, current.logs) = (built.client, built.logs);
+                        current.not_renewed = None;
+                    }
+                    Err(why) => {
+                        tracing::warn!("{why}");
+                        current.not_renewed = Some(why);
+                    }
+                }
             }
+            self.renewed.send_modify(|times| *times += 1);
         }
-        self.renewed.send_modify(|times| *times += 1);
+        self.current().not_renewed.map_or(Ok(()), |why| Err(Failure::transport(why)))
+    }
+
+    /// The way to the same server as before. Whoever writes the kubeconfig meanwhile may have turned to another.
+    async fn built_anew(&self) -> Result<Built, String> {
+        let built = tokio::time::timeout(RENEWAL, self.recipe.clone().client())
+            .await
+            .map_err(|_| format!("credentials could not be renewed within {} s", RENEWAL.as_secs()))?
+            .map_err(|error| format!("credentials could not be renewed: {error}"))?;
+        if built.peer.url != self.peer.url {
+            let (before, now) = (&self.peer.url, &built.peer.url);
+            return Err(format!(
+                "credentials could not be renewed: the kubeconfig led to {before} when the wait began, and leads to {now}"
+            ));
+        }
+        Ok(built)
     }
 
     /// Whether credentials are being renewed now.
@@ -238,7 +263,7 @@ impl Access {
         let generation = self.generation();
         match self.log_once(path).await {
             Err(failure) if failure.class() == Class::Unauthorized => {
-                self.renew(generation).await;
+                drop(self.renew(generation).await);
                 self.log_once(path).await
             }
             answer => answer,
@@ -279,12 +304,13 @@ impl Access {
         Err(failure::of_answer(parts.status.as_u16(), &parts.headers, &body))
     }
 
-    /// [`Self::get`], with the credentials renewed once after a 401.
+    /// [`Self::get`], with the credentials renewed once after a 401. Where there are no new ones, the server may have
+    /// refused everybody for a moment, as one that starts does.
     pub(super) async fn get_renewed(&self, path: &str, accept: &str) -> Result<Whole, Failure> {
         let generation = self.generation();
         match self.get(path, accept).await {
             Err(failure) if failure.class() == Class::Unauthorized => {
-                self.renew(generation).await;
+                drop(self.renew(generation).await);
                 self.get(path, accept).await
             }
             answer => answer,

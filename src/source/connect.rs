@@ -103,6 +103,8 @@ pub(crate) async fn connect(options: ConnectOptions) -> Result<Connected, Connec
     let begun = Instant::now();
     let mut recipe = Recipe::new(options);
     let Built { client, logs, peer, context, default_namespace } = recipe.clone().client().await?;
+    // What becomes the current context while the wait goes on is not ours.
+    recipe.options.context = Some(context.clone()).filter(|context| !context.is_empty());
     let server = Server { context, url: peer.url.clone(), clock_unknown: true, ..Server::default() };
     let ConnectOptions { keep_raw, log_lines, wall_clock, .. } = recipe.options;
     recipe.options.budget = recipe.options.budget.saturating_sub(begun.elapsed());

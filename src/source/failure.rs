@@ -109,6 +109,12 @@ impl Failure {
         }
     }
 
+    /// The API server says that this object does not exist. A server in front of it, or one that does not serve the
+    /// type (yet), answers 404 as well, without these words.
+    pub(crate) fn is_of_an_object(&self) -> bool {
+        matches!(self, Self::Status(status) if status.reason == "NotFound")
+    }
+
     /// How long the server wants us to stay away.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -76,7 +76,10 @@ impl Attempts {
             _ => false,
         };
         let pause = self.pace.next().min(LONGEST_PAUSE);
-        let again = now + pause.max(failure.retry_after().unwrap_or_default());
+        // what a server asks for within reason: a quarter of the time that is left
+        let patience = self.ends.saturating_duration_since(now) / 4;
+        let asked = failure.retry_after().unwrap_or_default().min(patience);
+        let again = now + pause.max(asked);
         (heals && again < self.ends).then_some(again)
     }
 }

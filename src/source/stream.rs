@@ -206,7 +206,7 @@ impl Driver {
         let path = request::watch(&self.stream, resource_version, timeout_seconds);
         let (access, renewal) = self.begin_call();
         Box::pin(async move {
-            renewal.await;
+            renewal.await?;
             let response = access.open(&path, JSON).await?;
             Ok(Lines::new(response, &access))
         })
@@ -218,24 +218,26 @@ impl Driver {
         let decoder = self.decoder.clone();
         let (access, renewal) = self.begin_call();
         Box::pin(async move {
-            renewal.await;
+            renewal.await?;
             let whole = access.get_in_time(&path, JSON).await?;
             if by_name { decoder.object(&whole.body) } else { decoder.page(&whole.body) }
         })
     }
 
-    fn begin_call(&mut self) -> (Arc<Access>, impl Future<Output = ()> + Send + use<>) {
+    fn begin_call(&mut self) -> (Arc<Access>, impl Future<Output = Result<(), Failure>> + Send + use<>) {
         let access = Arc::clone(&self.shared.access);
         let renew = std::mem::take(&mut self.renew);
         let (shared, used) = (Arc::clone(&access), Arc::clone(&self.generation));
         let renewal = async move {
-            if renew {
-                shared.renew(used.load(Ordering::Relaxed)).await;
+            let renewed = if renew {
+                shared.renew(used.load(Ordering::Relaxed)).await
             } else {
                 shared.settled().await;
-            }
+                Ok(())
+            };
             // only now: with these the call is sent, and they are what a refusal of it is about
             used.store(shared.generation(), Ordering::Relaxed);
+            renewed
         };
         (access, renewal)
     }

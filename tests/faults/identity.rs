@@ -61,6 +61,14 @@ pub(crate) fn faults() -> Vec<Fault> {
             fine,
         ),
         staged(
+            "f15_not_found_in_front",
+            "the Deployment may be got by name, not listed or watched; something in front answers it with a page of 404 for 15 s",
+            not_found_in_front,
+            40,
+            0,
+            fine,
+        ),
+        staged(
             "f15_target_not_readable",
             "403 for the Deployment",
             || forbidding(&["deployments"]),
@@ -76,9 +84,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             "the Deployment may be got by name, not listed or watched; pods may be listed, not watched",
             || {
                 let server = Server::new(under_way(), |request| {
-                    let by_name =
-                        request.path.split('?').next().is_some_and(|path| path.ends_with("/deployments/web"));
-                    if by_name {
+                    if is_the_target(request) {
                         return React::Serve;
                     }
                     if request.of("deployments") || request.is_watch() { forbidden() } else { React::Serve }
@@ -183,6 +189,29 @@ fn unauthorized() -> React {
 
 fn forbidden() -> React {
     status(403, "Forbidden", "user \"ci\" cannot do this in the namespace \"shop\"")
+}
+
+fn is_the_target(request: &Request) -> bool {
+    request.path.split('?').next().is_some_and(|path| path.ends_with("/deployments/web"))
+}
+
+fn not_found_in_front() -> Stage {
+    let server = Server::new(under_way(), |request| {
+        let away = (Duration::from_secs(2)..Duration::from_secs(17)).contains(&request.at);
+        if is_the_target(request) {
+            if away {
+                React::Answer(404, "Not Found", "404 page not found\n".to_owned())
+            } else {
+                React::Serve
+            }
+        } else if request.of("deployments") {
+            forbidden()
+        } else {
+            React::Serve
+        }
+    });
+    server.later(2500, |server| complete(&mut server.world()));
+    Stage::new(server)
 }
 
 fn refusing_for_a_moment(refusal: fn() -> React) -> Stage {

@@ -15,6 +15,7 @@ use crate::server::{React, Request, Server, lock, status};
 use crate::stage::{Stage, end};
 use crate::story::{complete, completing, under_way};
 use crate::tls::{Authority, Certified, Front, PEER, Speaks};
+use crate::world::World;
 use crate::{Fault, own};
 
 pub(crate) fn faults() -> Vec<Fault> {
@@ -33,6 +34,16 @@ pub(crate) fn faults() -> Vec<Fault> {
             "f13_certificate_file_rotated",
             "the server wants a new client certificate every 2 s; the files of the kubeconfig have it",
             || certificate_rotated(false),
+        ),
+        own(
+            "f13_plugin_fails_for_a_while",
+            "the server wants a new token; the credential plugin fails for 12 s before it has it",
+            fails_for_a_while,
+        ),
+        own(
+            "f13_kubeconfig_turns_to_another_cluster",
+            "the token expires; the kubeconfig has the next one, and its current context is another cluster by now",
+            turned_away,
         ),
         own(
             "f16_plugin_reads_an_open_pipe",
@@ -152,6 +163,58 @@ fn token_rotated() -> &'static str {
     passed(&stage);
     assert_eq!(runs(&stage), 1 + ROTATIONS);
     "exit 0; the plugin ran once for each of 5 tokens"
+}
+
+fn fails_for_a_while() -> &'static str {
+    let accepted = Accepted::default();
+    let server = Server::new(under_way(), only(&accepted, |request| header(request, "authorization")));
+    let stage = Stage::new(server);
+    let user = plugin(&stage);
+    let path = stage.file("credential");
+    write(&path, &credential(json!({"token": "first"}))).expect("a writable folder");
+    accepted.is_now("Bearer first".to_owned());
+    let ours = accepted.clone();
+    let away = path.clone();
+    stage.server.later_than_pods(500, move |server| {
+        drop(fs::remove_file(&away));
+        ours.is_now("Bearer second".to_owned());
+        server.end_watches();
+    });
+    stage.server.later_than_pods(12_500, move |server| {
+        write(&path, &credential(json!({"token": "second"}))).expect("a writable folder");
+        complete(&mut server.world());
+    });
+    let stage = stage.with_user(user);
+    let run = stage.guard(90);
+    assert_eq!(run.code, Some(0), "{}", run.everything());
+    "exit 0; the failures of the plugin were no rejections of the token"
+}
+
+fn turned_away() -> &'static str {
+    let accepted = Accepted::default();
+    let server = Server::new(under_way(), only(&accepted, |request| header(request, "authorization")));
+    let elsewhere = Server::new(World::new(), |_| React::Serve);
+    let stage = Stage::new(server);
+    accepted.is_now("Bearer first".to_owned());
+    let (path, port, other) = (stage.file("kubeconfig"), stage.server.port, elsewhere.port);
+    let ours = accepted.clone();
+    stage.server.later_than_pods(500, move |server| {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: y\n\
+             clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}, \
+             {{name: d, cluster: {{server: 'http://127.0.0.1:{other}'}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: c, user: u}}}}, {{name: y, context: {{cluster: d, user: u}}}}]\n\
+             users: [{{name: u, user: {{token: second}}}}]\n"
+        );
+        write(&path, &text).expect("a writable folder");
+        ours.is_now("Bearer second".to_owned());
+        server.end_watches();
+    });
+    stage.server.later_than_pods(2500, |server| complete(&mut server.world()));
+    let stage = stage.with_user("{token: first}");
+    passed(&stage);
+    assert!(elsewhere.requests().is_empty(), "another cluster was asked");
+    "exit 0; the other cluster was not asked"
 }
 
 fn certificate_rotated(by_plugin: bool) -> &'static str {

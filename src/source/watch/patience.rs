@@ -89,6 +89,9 @@ impl<T> Watch<T> {
             out.push(Output::Refresh);
         }
         if self.unauthorized == 1 {
+            // how long new credentials take is no time for which they were refused
+            self.watching.is_not_refused();
+            self.listing.is_not_refused();
             let lately = self.renewed_at.is_some_and(|at| now < at + STEADY);
             self.renewed_at = Some(now);
             return Some(if lately { self.soon(now, failure) } else { Duration::ZERO });

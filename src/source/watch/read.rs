@@ -182,7 +182,7 @@ impl<T> Watch<T> {
         let worked = self.listing.has_worked() || self.listed && (baseline || class == Class::Unauthorized);
         let restart = refused && self.listing.may_be_a_restart(now, worked);
         match class {
-            Class::NotFound if self.by_name => {
+            Class::NotFound if self.by_name && failure.is_of_an_object() => {
                 self.finished(now, Vec::new(), String::new(), out);
             }
             Class::Gone => {

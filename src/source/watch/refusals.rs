@@ -73,6 +73,30 @@ fn credentials_are_renewed_at_once_then_less_and_less_often_and_then_refused() {
 }
 
 #[test]
+fn a_renewal_that_failed_does_not_make_old_credentials_refused() {
+    let mut machine = following();
+    let not_renewed = || Input::Failed(Failure::transport("credentials could not be renewed"));
+    assert_eq!(machine.step(at(30), Input::Failed(answered(401))), [Output::Refresh, watch_from(10)]);
+    machine.step(at(45), not_renewed());
+    let (now, _) = next_call(&mut machine, at(45));
+    let outputs = machine.step(now, Input::Failed(answered(401)));
+    assert!(refused(&outputs).is_none() && outputs.contains(&Output::Refresh), "{outputs:?}");
+    // nor does it go on for ever
+    let mut last = now;
+    for _ in 0..100 {
+        (last, _) = next_call(&mut machine, last);
+        let outputs = machine.step(last, Input::Failed(answered(401)));
+        if refused(&outputs).is_some() {
+            break;
+        }
+        if outputs.contains(&Output::Refresh) {
+            machine.step(last, not_renewed());
+        }
+    }
+    assert!((at(60)..at(120)).contains(&last), "{last:?}");
+}
+
+#[test]
 fn refusals_before_and_after_an_answer_that_lets_us_in_are_not_one() {
     let too_large = Failure::Status(Status { too_large: true, ..status(504) });
     for let_in in [answered(410), too_large] {
