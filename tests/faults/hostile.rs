@@ -30,7 +30,11 @@ pub(crate) fn faults() -> Vec<Fault> {
             },
             60,
             1,
-            |run, _| harmless(run),
+            |run, _| {
+                harmless(run);
+                let shown = run.report["targets"][0]["causes"][0]["evidence"].to_string();
+                assert!(shown.contains("ABCDEFGH"), "what can be read of the log is not there: {shown}");
+            },
         ),
         staged(
             "f30_commands_in_a_log",

@@ -129,12 +129,23 @@ pub(crate) fn faults() -> Vec<Fault> {
             "a credential plugin that prints a token and much else",
             || {
                 plugin(
-                    "echo \"$CANARY noise\" >&2; echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"canary-5f1d7c\"}}'",
+                    "echo 'canary-5f1d7c noise' >&2; echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"canary-5f1d7c\"}}'",
                 )
             },
             20,
             0,
             |run, _| assert!(!run.everything().contains(CANARY), "the token is in an output"),
+        ),
+        staged(
+            "f16_plugin_floods",
+            "a credential plugin that prints 3 MB, a token in it, on both of its streams and goes on",
+            || plugin("yes canary-5f1d7c | head -c 3000000 >&2; yes canary-5f1d7c"),
+            20,
+            4,
+            |run, _| {
+                assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+                assert!(!run.everything().contains(CANARY), "what the plugin printed is in an output");
+            },
         ),
         staged(
             "f16_plugin_fails",

@@ -183,14 +183,11 @@ pub(crate) fn faults() -> Vec<Fault> {
         ),
         staged(
             "f07_version_too_large",
-            "a server that is behind: `Too large resource version`, five times",
+            "a server that is behind: `Too large resource version` for every watch from the first list",
             || {
                 Stage::new(
                     completing(500, |request| {
-                        if request.is_watch()
-                            && request.parameter("sendInitialEvents").is_none()
-                            && request.before < 5
-                        {
+                        if is_from_the_start(request) {
                             status(504, "Timeout", "Timeout: Too large resource version: 1003, current: 900")
                         } else {
                             React::Serve
@@ -224,7 +221,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             },
             40,
             0,
-            fine,
+            |run, stage| budget(run, stage, 24),
         ),
         staged(
             "f10_told_to_wait_an_hour",
@@ -351,11 +348,21 @@ fn closed_at_once() -> Stage {
     Stage::new(server)
 }
 
+/// A watch from what was there at first: whoever does not read anew never gets beyond it.
+fn is_from_the_start(request: &Request) -> bool {
+    let start = under_way().version;
+    let from = request.parameter("resourceVersion").and_then(|version| version.parse::<u64>().ok());
+    request.is_watch() && from.is_some_and(|from| from > 0 && from <= start)
+}
+
 fn gone_watch(answer: fn(&Request) -> React) -> Stage {
     Stage::new(
-        completing(500, move |request| {
-            if request.is_watch() && request.before < 2 { answer(request) } else { React::Serve }
-        })
+        completing(
+            500,
+            move |request| {
+                if is_from_the_start(request) { answer(request) } else { React::Serve }
+            },
+        )
         .without_streamed_lists(),
     )
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::server::{React, Server, status};
 use crate::stage::{Run, Stage};
-use crate::story::{complete, completing, deployment, pod, replica_set, running, serve, under_way};
+use crate::story::{complete, completing, deployment, now, pod, replica_set, running, serve, under_way};
 use crate::world::World;
 use crate::{Fault, staged};
 
@@ -44,7 +44,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         ),
         staged(
             "f09_old_deadline",
-            "generation 2, and ProgressDeadlineExceeded of generation 1; then it completes",
+            "generation 2, and a ProgressDeadlineExceeded of generation 1 that is written meanwhile; then it completes",
             old_deadline,
             20,
             0,
@@ -202,14 +202,15 @@ fn unobserved() -> Stage {
 }
 
 fn old_deadline() -> Stage {
-    let mut world = unobserved_world();
-    world.change("deployments", "web", |workload| {
-        workload["status"]["availableReplicas"] = json!(0);
-        workload["status"]["conditions"][1] =
-            json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"});
+    let server = Server::new(unobserved_world(), serve);
+    server.later(1200, |server| {
+        server.world().change("deployments", "web", |workload| {
+            workload["status"]["availableReplicas"] = json!(0);
+            workload["status"]["conditions"][1] = json!({"type": "Progressing", "status": "False",
+                "reason": "ProgressDeadlineExceeded", "lastUpdateTime": now()});
+        });
     });
-    let server = Server::new(world, serve);
-    server.later(2000, |server| {
+    server.later(3500, |server| {
         let mut world = server.world();
         world.delete("pods", "web-1-a");
         complete(&mut world);

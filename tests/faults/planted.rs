@@ -24,6 +24,9 @@ const BUG: &str = "PLANTED_BUG";
 const NOTICED_BY: &[(&str, &str)] = &[
     ("StartAtZero", "f08_stale_first_read"),
     ("NeverRelist", "f06_compacted_meanwhile"),
+    ("NeverRelist", "f06_gone_by_event"),
+    ("NeverRelist", "f06_gone_by_status"),
+    ("IgnoreObservedGeneration", "f09_not_looked_at"),
     ("NoBackOff", "f05_closed_at_once"),
     ("HotWatch", "f05_closed_at_once"),
     ("FollowHistoryBack", "f07_history_moves_back"),
@@ -34,6 +37,7 @@ const NOTICED_BY: &[(&str, &str)] = &[
     ("NoSettling", "f20_dies_while_it_settles"),
     ("PassBlind", "f12_server_stuck"),
     ("FailBlind", "f12_broken_and_gone"),
+    ("FailBlind", "f17_made_anew_unseen"),
     ("NoTimeout", "f01_server_gone_to_the_end"),
     ("Unescaped", "f30_commands_in_a_log"),
     ("Markup", "f31_xml_in_a_log"),
@@ -45,10 +49,6 @@ const TRIES: usize = 4;
 
 /// What only the checks of the library notice, and why.
 const NOTICED_BY_THE_LIBRARY: &[(&str, &str)] = &[
-    (
-        "IgnoreObservedGeneration",
-        "the ReplicaSet of a template is made by the controller: without one no pod counts for it, whatever the status says",
-    ),
     ("ShowStale", "the scripted server has no replica that is behind another for a moment"),
     (
         "TrustAccepted",
@@ -167,6 +167,9 @@ pub(crate) fn faults() -> Vec<Fault> {
                 let mut world = World::new();
                 world.apply("deployments", deployment(2, 1, 1));
                 world.apply("replicasets", replica_set(2, 1));
+                world.change("replicasets", "web-2", |set| {
+                    set["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("1");
+                });
                 world.apply("pods", pod(2, running()));
                 Stage::new(Server::new(world, |_| React::Serve))
             },

@@ -155,7 +155,8 @@ impl Stage {
     /// Runs `kubectl rollout status` to its end. `None` where the server wants credentials: clientcmd reads none for a
     /// server without TLS (`getUserIdentificationPartialConfig`), so nothing could be learnt of kubectl. Nor where TLS
     /// stands before the server, which wants none: there kubectl asks for a user, on a standard input that has ended.
-    pub(crate) fn kubectl(&self, kubectl: &Path, timeout: u64) -> Option<Run> {
+    /// Without a timeout, its default, it is killed when it should have ended.
+    pub(crate) fn kubectl(&self, kubectl: &Path, timeout: u64, unlimited: bool) -> Option<Run> {
         if self.user != NOBODY || self.cluster.is_some() {
             return None;
         }
@@ -163,8 +164,10 @@ impl Stage {
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["rollout", "status", "deploy/web", "-n", "shop"]);
-        command.arg(format!("--timeout={timeout}s")).arg("--kubeconfig").arg(self.kubeconfig());
-        command.stdin(Stdio::null());
+        if !unlimited {
+            command.arg(format!("--timeout={timeout}s"));
+        }
+        command.arg("--kubeconfig").arg(self.kubeconfig()).stdin(Stdio::null());
         Some(self.run(command, Duration::from_secs(timeout + 15)))
     }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::server::{React, Request, Server};
 use crate::world::World;
 
-fn now() -> String {
+/// This second, as objects name it.
+pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

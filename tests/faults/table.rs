@@ -1,7 +1,15 @@
 //! The page `docs/reliability.md`.
 
-use crate::Outcome;
 use crate::stage::Run;
+use crate::{Fault, Outcome};
+
+/// Faults in which kubectl was given no timeout, to see whether it ends by itself.
+pub(crate) const UNLIMITED: [&str; 2] = ["f13_rejected_for_good", "f15_list_and_watch_forbidden"];
+
+/// Whether the page that is committed has a row of it.
+pub(crate) fn is_on_the_page(fault: &Fault) -> bool {
+    include_str!("../../docs/reliability.md").contains(&format!(" | {} | ", fault.what))
+}
 
 const HEAD: &str = "\
 # Reliability
@@ -19,15 +27,17 @@ Exit codes of ours: 0 complete, 1 failed, 2 nothing to judge, 3 timed out, 4 cou
 `kubectl rollout status` and `helm install --wait` have 0 for complete and 1 for everything else; a run that did not
 end 15 s after its own timeout was killed. The servers speak plain HTTP, over which kubectl and Helm send no credentials:
 rows that need them compare nothing (–), and neither do those about our own process. Over TLS kubectl asks for a user and is
-not compared. kubectl was given a timeout;
-without one, its default, every row that says `timed out waiting` is one where it waits for ever. Helm applied a chart
+not compared. kubectl was given a timeout, but
+for the two rows of 401 and 403 to the end; without one, its default, every row that says `timed out waiting` is one where it
+waits for ever. Helm applied a chart
 with the same Deployment before anything misbehaved. **Bold** is wrong: a pass that is none, a failure that is none,
 or no end.
 
 Where we take longer than they, it is on purpose. A pass rests on pods that have stayed ready for a second
 (`--stable-for 1s` here) and on a last look at them; kubectl and Helm pass on the counters of the Deployment alone, and
 with them an application that dies after its start. A refusal of what was allowed before is believed after ten seconds, and
-so is an object that is gone: an API server that starts and `kubectl replace --force` look the same for that long.
+so is an object that is gone: an API server that starts and `kubectl replace --force` look the same for that long. A server
+that does not speak TLS, or answers what is no Kubernetes, is tried until the deadline, as one that starts: they give up at once.
 
 | fault | what happens | rollout-guard | kubectl rollout status | helm install --wait |
 | --- | --- | --- | --- | --- |

@@ -86,6 +86,8 @@ impl Game<'_> {
         problems.extend(backwards);
         if let Some((uid, image)) = &first {
             problems.extend(self.check_verdict(ran, &Said { reason: &reason, uid, image, report: &parsed }));
+        } else if matches!(ran.code, Some(0 | 1 | 3)) {
+            problems.push(format!("V1: {reason}, and the recording shows no workload"));
         }
         problems.extend(self.check_budget());
         for (name, text) in [("stdout", &out), ("stderr", &err), ("JSON", &report), ("JUnit", &junit)] {
