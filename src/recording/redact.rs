@@ -11,14 +11,47 @@ pub(super) const REMOVED: &[&str] = &[
     "metadata.managedFields",
     "metadata.annotations except deployment.kubernetes.io/revision* and rollout-guard/*",
     "env[].value",
-    "what looks like a secret in command, args, status, logs and events",
+    "what looks like a secret in command, args, probes, hooks, volumes, status, logs and events",
     "httpHeaders of probes and hooks",
+    "values of csi.volumeAttributes and flexVolume.options",
     "data of ControllerRevisions except the pod template of a StatefulSet or DaemonSet",
     "all of other kinds except metadata, status and what of spec is a workload's",
 ];
 
+/// In place of a value whose name stays.
+const HIDDEN: &str = "[redacted]";
+
+/// Maps of a volume that take whatever its driver understands, often a key or a password.
+const FREE_MAPS: &[&str] = &["/csi/volumeAttributes", "/flexVolume/options"];
+
+/// What of a volume only names objects and their keys: rules look them up by these names.
+const REFERENCES: &[&str] = &["name", "configMap", "secret", "projected", "persistentVolumeClaim"];
+
 /// What is read of the spec of a kind without rules of its own.
 const SPEC_OF_A_WORKLOAD: &[&str] = &["replicas", "selector", "paused", "suspend", "template"];
+
+/// What is read of the spec of its pods.
+const SPEC_OF_A_POD: &[&str] = &[
+    "containers",
+    "initContainers",
+    "volumes",
+    "imagePullSecrets",
+    "serviceAccountName",
+    "restartPolicy",
+    "nodeName",
+    "schedulerName",
+    "priorityClassName",
+    "runtimeClassName",
+    "terminationGracePeriodSeconds",
+    "nodeSelector",
+    "readinessGates",
+    "overhead",
+    "affinity",
+    "tolerations",
+    "schedulingGates",
+    "topologySpreadConstraints",
+    "schedulingGroup",
+];
 
 /// Removes bulk and values that may be secret from an object in its wire form.
 pub(crate) fn redact(redactor: &Redactor, kind: Kind, object: &mut Value) {
@@ -37,9 +70,12 @@ pub(crate) fn redact(redactor: &Redactor, kind: Kind, object: &mut Value) {
         });
         if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.retain(|field, _| SPEC_OF_A_WORKLOAD.contains(&field.as_str()));
+            template_of_a_kind_we_do_not_know(spec);
         }
     }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        let claims = spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut);
+        claims.into_iter().flatten().filter_map(Value::as_object_mut).for_each(metadata);
         if kind == Kind::Pod {
             pod_spec(redactor, spec);
         } else if let Some(template) = spec.get_mut("template").and_then(Value::as_object_mut) {
@@ -49,6 +85,21 @@ pub(crate) fn redact(redactor: &Redactor, kind: Kind, object: &mut Value) {
             }
         }
     }
+}
+
+/// It need not be one of pods: a SealedSecret has the other keys of its Secret there, a virtual machine its first
+/// password.
+fn template_of_a_kind_we_do_not_know(spec: &mut Map<String, Value>) {
+    let Some(Value::Object(mut template)) = spec.remove("template") else { return };
+    template.retain(|field, value| match field.as_str() {
+        "metadata" => true,
+        "spec" => value.get("containers").is_some_and(Value::is_array),
+        _ => false,
+    });
+    if let Some(pod) = template.get_mut("spec").and_then(Value::as_object_mut) {
+        pod.retain(|field, _| SPEC_OF_A_POD.contains(&field.as_str()));
+    }
+    spec.insert("template".to_owned(), Value::Object(template));
 }
 
 /// Of a StatefulSet or DaemonSet the template stays, as in the object itself; what other controllers keep is unknown.
@@ -151,7 +202,9 @@ fn pod_spec(redactor: &Redactor, spec: &mut Map<String, Value>) {
             for variable in variables.filter_map(Value::as_object_mut) {
                 variable.remove("value");
             }
-            hide_arguments(redactor, container);
+            for list in ["command", "args"] {
+                container.get_mut(list).into_iter().for_each(|list| hide_arguments(redactor, list));
+            }
             // A registry, or the path of a probe, may have a password in it.
             if let Some(image) = container.get_mut("image") {
                 texts(redactor, image);
@@ -159,26 +212,50 @@ fn pod_spec(redactor: &Redactor, spec: &mut Map<String, Value>) {
             actions(redactor, container);
         }
     }
+    let volumes = spec.get_mut("volumes").and_then(Value::as_array_mut);
+    volumes.into_iter().flatten().for_each(|one| volume(redactor, one));
+}
+
+/// A repository or a path may have a password in it; of what a driver is told nobody knows.
+fn volume(redactor: &Redactor, volume: &mut Value) {
+    for path in FREE_MAPS {
+        volume.pointer_mut(path).into_iter().for_each(hide);
+    }
+    for (source, value) in volume.as_object_mut().into_iter().flatten() {
+        if source == "ephemeral" {
+            let claim = value.get_mut("volumeClaimTemplate").and_then(Value::as_object_mut);
+            claim.into_iter().for_each(metadata);
+        } else if !REFERENCES.contains(&source.as_str()) {
+            texts(redactor, value);
+        }
+    }
+}
+
+/// Names stay, values go.
+fn hide(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(hide),
+        Value::Null => {}
+        _ => *value = Value::from(HIDDEN),
+    }
 }
 
 /// `--token=…`, `--password …` and the like. What is not a secret stays: rules read it.
-fn hide_arguments(redactor: &Redactor, container: &mut Map<String, Value>) {
+fn hide_arguments(redactor: &Redactor, list: &mut Value) {
     let redacted = |text: &str| redactor.redact(text).into_owned();
-    for list in ["command", "args"] {
-        let mut flag = String::new();
-        for item in container.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(text) = item.as_str() else { continue };
-            // a flag and its value as two items read like one with `=` between
-            let hidden = if flag.is_empty() {
-                redacted(text)
-            } else {
-                let both = redacted(&format!("{flag}={text}"));
-                both.strip_prefix(&format!("{flag}=")).map(ToOwned::to_owned).unwrap_or(both)
-            };
-            let is_flag = text.starts_with('-') && !text.contains('=');
-            flag = if is_flag { text.to_owned() } else { String::new() };
-            *item = Value::from(hidden);
-        }
+    let mut flag = String::new();
+    for item in list.as_array_mut().into_iter().flatten() {
+        let Some(text) = item.as_str() else { continue };
+        // a flag and its value as two items read like one with `=` between
+        let hidden = if flag.is_empty() {
+            redacted(text)
+        } else {
+            let both = redacted(&format!("{flag}={text}"));
+            both.strip_prefix(&format!("{flag}=")).map(ToOwned::to_owned).unwrap_or(both)
+        };
+        let is_flag = text.starts_with('-') && !text.contains('=');
+        flag = if is_flag { text.to_owned() } else { String::new() };
+        *item = Value::from(hidden);
     }
 }
 
@@ -193,6 +270,8 @@ fn actions(redactor: &Redactor, container: &mut Map<String, Value>) {
         }
     }
     for action in actions {
+        // before the rest: it reads each item by itself
+        action.pointer_mut("/exec/command").into_iter().for_each(|list| hide_arguments(redactor, list));
         texts(redactor, action);
         if let Some(http) = action.get_mut("httpGet").and_then(Value::as_object_mut) {
             http.remove("httpHeaders");
@@ -247,6 +326,85 @@ mod tests {
         assert_eq!(container["command"], json!(["/app", "--verbose", "now"]));
         let hidden = json!(["--token=[redacted]", "--db-password", "[redacted]", "--port", "80", "run"]);
         assert_eq!(container["args"], hidden);
+    }
+
+    #[test]
+    fn commands_of_probes_and_hooks_are_treated_as_those_of_containers() {
+        let exec =
+            json!({"exec": {"command": ["mysqladmin", "ping", "--password", "canary2x", "--user", "app"]}});
+        let container = json!({"name": "app", "livenessProbe": exec, "readinessProbe": exec, "startupProbe": exec,
+            "lifecycle": {"postStart": exec, "preStop": exec, "stopSignal": "SIGUSR1"}});
+        let mut pod = json!({"spec": {"containers": [container], "initContainers": [container],
+            "ephemeralContainers": [container]}});
+        redact(&Redactor::default(), Kind::Pod, &mut pod);
+        let text = pod.to_string();
+        assert!(!text.contains("canary") && text.contains("SIGUSR1"), "{text}");
+        let hidden = json!(["mysqladmin", "ping", "--password", HIDDEN, "--user", "app"]);
+        assert_eq!(pod["spec"]["ephemeralContainers"][0]["lifecycle"]["preStop"]["exec"]["command"], hidden);
+        assert_eq!(text.matches("\"--user\",\"app\"").count(), 15, "{text}");
+    }
+
+    #[test]
+    fn of_volumes_the_values_that_a_driver_takes_are_gone_and_the_names_stay() {
+        let volumes = json!([
+            {"name": "csi", "csi": {"driver": "files.example.com", "readOnly": true,
+                "volumeAttributes": {"share": "canary", "password": "canary"}}},
+            {"name": "flex", "flexVolume": {"driver": "example.com/cifs", "options": {"password": "canary"}}},
+            {"name": "git", "gitRepo": {"repository": "https://ci:canary@git.example/shop", "revision": "main"}},
+            {"name": "new", "ephemeral": {"volumeClaimTemplate": {"metadata": {"annotations": {"a": "canary"}},
+                "spec": {"storageClassName": "fast"}}}},
+            {"name": "cfg", "secret": {"secretName": "cust-4711", "items": [{"key": "pwd", "path": "p"}]}}]);
+        let template = json!({"metadata": {}, "spec": {"containers": [], "volumes": volumes}});
+        let claims = json!([{"metadata": {"name": "data", "annotations": {"a": "canary"}}}]);
+        let owners = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"}]);
+        let workload = json!({"spec": {"template": template, "volumeClaimTemplates": claims}});
+        let revision =
+            json!({"metadata": {"ownerReferences": owners}, "data": {"spec": {"template": template}}});
+        let rollout = Kind::discovered("example.com/v1", "Rollout", "rollouts", true);
+        let objects = [
+            (Kind::Pod, template.clone(), "/spec/volumes"),
+            (Kind::Deployment, workload.clone(), "/spec/template/spec/volumes"),
+            (Kind::StatefulSet, workload.clone(), "/spec/template/spec/volumes"),
+            (Kind::DaemonSet, workload.clone(), "/spec/template/spec/volumes"),
+            (Kind::ReplicaSet, workload.clone(), "/spec/template/spec/volumes"),
+            (Kind::Job, workload.clone(), "/spec/template/spec/volumes"),
+            (rollout, workload, "/spec/template/spec/volumes"),
+            (Kind::ControllerRevision, revision, "/data/spec/template/spec/volumes"),
+        ];
+        let redactor = Redactor::new(&["cust-[0-9]+"]).unwrap();
+        for (kind, mut object, path) in objects {
+            redact(&redactor, kind, &mut object);
+            assert!(!object.to_string().contains("canary"), "{object}");
+            let volumes = object.pointer(path).unwrap();
+            let attributes = json!({"share": HIDDEN, "password": HIDDEN});
+            let csi =
+                json!({"driver": "files.example.com", "readOnly": true, "volumeAttributes": attributes});
+            assert_eq!(volumes[0], json!({"name": "csi", "csi": csi}));
+            assert_eq!(volumes[1]["flexVolume"]["options"], json!({"password": HIDDEN}));
+            assert_eq!(volumes[2]["gitRepo"]["repository"], "https://ci:[redacted]@git.example/shop");
+            assert_eq!(volumes[3]["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"], "fast");
+            assert_eq!(volumes[4]["secret"]["secretName"], "cust-4711", "it is looked up by that name");
+        }
+    }
+
+    #[test]
+    fn a_template_that_is_not_one_of_pods_is_not_kept() {
+        let kind = Kind::discovered("example.com/v1", "VirtualMachine", "virtualmachines", true);
+        let data = json!({"cloudInitNoCloud": {"userData": "password: canary"}});
+        let templates = [
+            json!({"metadata": {"labels": {"app": "web"}}, "data": {"x": "canary"}, "type": "Opaque"}),
+            json!({"metadata": {"labels": {"app": "web"}}, "spec": {"volumes": [data]}}),
+            json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [], "x": "canary"}}),
+        ];
+        for template in templates {
+            let mut machine = json!({"spec": {"template": template}});
+            redact(&Redactor::default(), kind, &mut machine);
+            assert!(!machine.to_string().contains("canary"), "{machine}");
+            assert_eq!(machine["spec"]["template"]["metadata"]["labels"]["app"], "web");
+        }
+        let mut text = json!({"spec": {"replicas": 1, "template": "password is canary"}});
+        redact(&Redactor::default(), kind, &mut text);
+        assert_eq!(text, json!({"spec": {"replicas": 1}}));
     }
 
     #[test]

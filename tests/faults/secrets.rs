@@ -189,15 +189,24 @@ fn secrets() -> Stage {
                 json!([{"name": "DB_PASSWORD", "value": "c4nary-8"}, {"name": "X", "value": "c4nary-10"}]);
             container["args"] = json!(["--token=c4nary-9"]);
             container["command"] = json!(["run", "--secret", "c4nary-11"]);
-            for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+            for probe in ["readinessProbe", "livenessProbe"] {
                 container[probe] = json!({"httpGet": {"path": "/?token=c4nary-15", "port": 80,
                     "httpHeaders": [{"name": "Authorization", "value": "c4nary-16"}]}});
             }
+            container["startupProbe"] =
+                json!({"exec": {"command": ["mysqladmin", "ping", "--password", "c4nary-28"]}});
+            container["lifecycle"]["preStop"] =
+                json!({"exec": {"command": ["drain", "--api-key", "c4nary-29"]}});
             container["lifecycle"]["postStart"] = json!({"httpGet": {"path": "/", "port": 80,
                 "httpHeaders": [{"name": "X-Key", "value": "c4nary-17"}]}});
         };
+        let volumes = json!([
+            {"name": "files", "csi": {"driver": "files.example.com", "volumeAttributes": {"account": "c4nary-33"}}},
+            {"name": "share", "flexVolume": {"driver": "example.com/cifs", "options": {"username": "c4nary-34"}}},
+            {"name": "code", "gitRepo": {"repository": "https://user:c4nary-35@git.example/shop"}}]);
         world.change("deployments", "web", |workload| {
             spoil(workload);
+            workload["spec"]["template"]["spec"]["volumes"] = volumes.clone();
             workload["spec"]["template"]["metadata"]["annotations"]["note"] = json!("c4nary-18");
             container(&mut workload["spec"]["template"]["spec"]["containers"][0]);
             workload["status"]["conditions"][1]["message"] = json!("progressing with token=c4nary-19");
@@ -213,6 +222,9 @@ fn secrets() -> Stage {
         world.change("pods", "web-2-a", |pod| {
             spoil(pod);
             container(&mut pod["spec"]["containers"][0]);
+            pod["spec"]["volumes"] = volumes.clone();
+            pod["spec"]["ephemeralContainers"] = json!([{"name": "debug", "image": "shop/tools:1",
+                "command": ["psql", "--password", "c4nary-36"], "env": [{"name": "X", "value": "c4nary-37"}]}]);
             pod["status"]["conditions"][1]["message"] =
                 json!("containers with unready status: token=c4nary-26");
             let status = &mut pod["status"]["containerStatuses"][0];
