@@ -28,6 +28,48 @@ use crate::verdict::Verdict;
 /// A StatefulSet's status may change between our look and our patch; so often we look again.
 const ATTEMPTS: u32 = 5;
 
+/// How long a read is tried again. A moment of trouble must not cost the way back.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// After this no attempt begins, but for the second.
+    limit: Duration,
+    pause: Duration,
+}
+
+const PATIENCE: Patience = Patience { limit: Duration::from_secs(8), pause: Duration::from_secs(1) };
+
+/// What became of one rollout that was to be sent back. (A refusal is an error, with its reason.)
+#[derive(Debug)]
+enum Went {
+    /// Nothing was sent: it is a dry run.
+    Planned(Plan),
+    /// It was sent; the object as it was then.
+    Sent(Plan, Value),
+    /// The answer was lost, and the object does not say whether the patch was applied.
+    Unknown(Plan, String),
+}
+
+/// What a way back asks of the API server.
+trait Cluster {
+    async fn object(&self, kind: Kind, namespace: &str, name: &str) -> Result<Value, Refusal>;
+    async fn objects(&self, kind: Kind, namespace: &str, labels: &str) -> Result<Vec<Value>, Refusal>;
+    async fn patch(&self, kind: Kind, namespace: &str, name: &str, plan: &Plan) -> Result<Value, Refusal>;
+}
+
+impl Cluster for Live {
+    async fn object(&self, kind: Kind, namespace: &str, name: &str) -> Result<Value, Refusal> {
+        Self::object(self, kind, namespace, name).await
+    }
+
+    async fn objects(&self, kind: Kind, namespace: &str, labels: &str) -> Result<Vec<Value>, Refusal> {
+        Self::objects(self, kind, namespace, labels).await
+    }
+
+    async fn patch(&self, kind: Kind, namespace: &str, name: &str, plan: &Plan) -> Result<Value, Refusal> {
+        Self::patch(self, kind, namespace, name, plan.content_type, &plan.body).await
+    }
+}
+
 /// A rollout that has been sent back.
 struct SentBack {
     target: Target,
@@ -61,15 +103,18 @@ pub(super) async fn failed_rollouts(
                 undone.push(one(UndoOutcome::Unknown, None, why, None));
                 break;
             }
-            went = go_back(live, &stream, &uid, generation, gate.undo) => went,
+            went = go_back(live, &stream, &uid, generation, gate.undo, PATIENCE) => went,
         };
         match went {
             Err(why) => undone.push(one(UndoOutcome::Refused, None, why, None)),
-            Ok((plan, None)) => {
+            Ok(Went::Planned(plan)) => {
                 let message = format!("would go back to {}", named(&plan));
                 undone.push(one(UndoOutcome::DryRun, Some(plan.revision), message, plan.note));
             }
-            Ok((plan, Some(now))) => {
+            Ok(Went::Unknown(plan, why)) => {
+                undone.push(one(UndoOutcome::Unknown, Some(plan.revision), why, plan.note));
+            }
+            Ok(Went::Sent(plan, now)) => {
                 let generation = now.pointer("/metadata/generation").and_then(Value::as_i64);
                 let target = Target { uid: Some(uid), generation, ..Target::from(stream) };
                 sent.push(SentBack { target, plan });
@@ -107,14 +152,18 @@ fn candidates(session: &Session) -> Vec<(Stream, String, i64)> {
         .collect()
 }
 
-/// Plans the way back and, unless this is a dry run, takes it; the object as it is then.
+/// Plans the way back and, unless this is a dry run, takes it.
+///
+/// # Errors
+/// Why it was not taken.
 async fn go_back(
-    live: &Live,
+    cluster: &impl Cluster,
     stream: &Stream,
     uid: &str,
     generation: i64,
     how: Undo,
-) -> Result<(Plan, Option<Value>), String> {
+    patience: Patience,
+) -> Result<Went, String> {
     let Stream { kind, namespace, .. } = stream;
     let name = stream.name().unwrap_or_default();
     let Some(history_kind) = history_kind(*kind) else {
@@ -123,27 +172,140 @@ async fn go_back(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let object =
-            live.object(*kind, namespace, name).await.map_err(|refusal| not_allowed(*kind, &refusal))?;
-        let now = object.pointer("/metadata/generation").and_then(Value::as_i64);
-        if object.pointer("/metadata/uid").and_then(Value::as_str) != Some(uid) || now != Some(generation) {
+        let object = read(patience, async || cluster.object(*kind, namespace, name).await)
+            .await
+            .map_err(|refusal| not_allowed(*kind, &refusal))?;
+        if !is_as_judged(&object, uid, generation) {
             return Err("it was changed after it was judged, perhaps by a fix".to_owned());
         }
         let selector = object.pointer("/spec/selector").cloned().unwrap_or_default();
         let labels = serde_json::from_value::<LabelSelector>(selector).unwrap_or_default().to_query();
-        let history = live
-            .objects(history_kind, namespace, &labels)
+        let history = read(patience, async || cluster.objects(history_kind, namespace, &labels).await)
             .await
             .map_err(|refusal| not_allowed(*kind, &refusal))?;
         let plan = plan(*kind, &object, &history)?;
         if how == Undo::DryRun {
-            return Ok((plan, None));
+            return Ok(Went::Planned(plan));
         }
-        match live.patch(*kind, namespace, name, plan.content_type, &plan.body).await {
-            Ok(now) => return Ok((plan, Some(now))),
+        match cluster.patch(*kind, namespace, name, &plan).await {
+            Ok(now) => return Ok(Went::Sent(plan, now)),
             Err(refusal) if refusal.code == 409 && attempt < ATTEMPTS => {}
+            Err(lost) if decides_nothing(lost.code) => {
+                return look_again(cluster, stream, (uid, generation), plan, &lost, patience).await;
+            }
             Err(refusal) => return Err(not_allowed(*kind, &refusal)),
         }
+    }
+}
+
+/// Reads until there is an answer, or a refusal that stays one.
+async fn read<T>(patience: Patience, call: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let ends = Instant::now() + patience.limit;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match call().await {
+            Err(refusal) if may_heal(refusal.code) && may_go_on(attempt, ends, patience) => {
+                tokio::time::sleep(patience.pause).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// After a patch whose answer was lost: the object itself says whether it was applied. While it is as it was, the
+/// patch may still be under way, so that is believed only at the end.
+///
+/// # Errors
+/// It was not applied.
+async fn look_again(
+    cluster: &impl Cluster,
+    stream: &Stream,
+    (uid, generation): (&str, i64),
+    plan: Plan,
+    lost: &Refusal,
+    patience: Patience,
+) -> Result<Went, String> {
+    let Stream { kind, namespace, .. } = stream;
+    let name = stream.name().unwrap_or_default();
+    let ends = Instant::now() + patience.limit;
+    let why = not_allowed(*kind, lost);
+    let unknown = |plan: Plan, then: &str| {
+        let message = format!("it is unknown whether it went back to {}: {why}; then {then}", named(&plan));
+        Ok(Went::Unknown(plan, message))
+    };
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let seen = cluster.object(*kind, namespace, name).await;
+        match &seen {
+            Ok(now) if is_uid(now, uid) && holds_template(now, &plan) => {
+                return Ok(Went::Sent(plan, now.clone()));
+            }
+            Ok(now) if !is_as_judged(now, uid, generation) => {
+                return unknown(plan, "it was found changed, and not to that revision: look what it is now");
+            }
+            _ if may_go_on(attempt, ends, patience) => {}
+            Ok(_) => return Err(format!("{why}; it is still as it was")),
+            Err(refusal) => {
+                let then = format!("{}: look whether it did", not_allowed(*kind, refusal));
+                return unknown(plan, &then);
+            }
+        }
+        tokio::time::sleep(patience.pause).await;
+    }
+}
+
+/// One attempt may have waited for all of the time by itself; so there are two at least.
+fn may_go_on(attempt: u32, ends: Instant, patience: Patience) -> bool {
+    attempt < 2 || Instant::now() + patience.pause < ends
+}
+
+/// No answer, or that of a server in trouble: what was asked for may have been done or not.
+const fn decides_nothing(code: u16) -> bool {
+    matches!(code, 0 | 500..)
+}
+
+/// As before the wait: a server that has just started refuses everybody for a moment.
+const fn may_heal(code: u16) -> bool {
+    decides_nothing(code) || matches!(code, 401 | 403 | 408 | 410 | 429)
+}
+
+fn is_uid(object: &Value, uid: &str) -> bool {
+    object.pointer("/metadata/uid").and_then(Value::as_str) == Some(uid)
+}
+
+fn is_as_judged(object: &Value, uid: &str, generation: i64) -> bool {
+    let now = object.pointer("/metadata/generation").and_then(Value::as_i64);
+    is_uid(object, uid) && now == Some(generation)
+}
+
+/// Whether the object's template is that of the plan.
+fn holds_template(object: &Value, plan: &Plan) -> bool {
+    let sent = match plan.body.as_array() {
+        Some(operations) => operations
+            .iter()
+            .find(|one| one.get("path").and_then(Value::as_str) == Some("/spec/template"))
+            .and_then(|one| one.get("value")),
+        None => plan.body.pointer("/spec/template"),
+    };
+    let Some(mut sent) = sent.map(without_nulls) else { return false };
+    if let Some(fields) = sent.as_object_mut() {
+        // what makes a template of a ControllerRevision a patch
+        fields.remove("$patch");
+    }
+    object.pointer("/spec/template").map(without_nulls) == Some(sent)
+}
+
+/// Old revisions hold `creationTimestamp: null`, which newer servers leave out.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, field)| !field.is_null());
+            Value::Object(kept.map(|(key, field)| (key.clone(), without_nulls(field))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
     }
 }
 
@@ -224,3 +386,6 @@ fn ended(sent: SentBack, index: usize, report: &Report, millis: u64) -> Undone {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
