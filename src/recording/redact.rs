@@ -87,7 +87,7 @@ pub(crate) fn redact(redactor: &Redactor, kind: Kind, object: &mut Value) {
     }
 }
 
-/// It need not be one of pods: a SealedSecret has the other keys of its Secret there, a virtual machine its first
+/// It need not be one of pods: a sealed secret has the other keys of its Secret there, a virtual machine its first
 /// password.
 fn template_of_a_kind_we_do_not_know(spec: &mut Map<String, Value>) {
     let Some(Value::Object(mut template)) = spec.remove("template") else { return };
