@@ -122,6 +122,16 @@ pub(crate) enum StreamHealth {
     Refused(Refusal),
 }
 
+impl StreamHealth {
+    /// Why nothing is seen for now, if that is so.
+    pub(crate) fn interruption(&self) -> Option<&str> {
+        match self {
+            Self::Interrupted { message } => Some(message),
+            Self::Live | Self::Polled { .. } | Self::Refused(_) => None,
+        }
+    }
+}
+
 /// A refusal in the server's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {

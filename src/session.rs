@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::exit_code::ExitCode;
 use crate::guard::Guard;
 use crate::model::Store;
-use crate::observation::{Observation, Request, Signal, StreamHealth, Tail, Target, Want};
+use crate::observation::{Observation, Request, Signal, Tail, Target, Want};
 use crate::policy::Policy;
 use crate::progress::{LikelyCause, Progress, TargetProgress};
 use crate::report::Report;
@@ -111,14 +111,11 @@ impl Session {
 
     fn progress(&self) -> Progress {
         let now = self.store.now();
-        let blind = self.store.sights().find_map(|(_, sight)| match &sight.health {
-            StreamHealth::Interrupted { message } => Some(message.clone()),
-            StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_) => None,
-        });
+        let blind = self.store.sights().find_map(|(_, sight)| sight.health.interruption());
         Progress {
             elapsed: now,
             left: self.policy.timeout.saturating_sub(now),
-            blind,
+            blind: blind.map(ToOwned::to_owned),
             targets: self.guards.iter().map(target_progress).collect(),
         }
     }

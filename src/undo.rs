@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) images: Vec<String>,
     pub(crate) content_type: &'static str,
     pub(crate) body: Value,
+    /// The template that the object then has.
+    template: Value,
     /// What whoever goes back should know.
     pub(crate) note: Option<String>,
 }
@@ -75,9 +77,8 @@ pub(crate) fn plan(kind: Kind, object: &Value, history: &[Value]) -> Result<Plan
         return Err(format!("revision {revision} holds no template"));
     };
     let template = without_hash(template);
-    if object.pointer("/spec/template").cloned().map(without_hash).as_ref()
-        == Some(&unmarked(template.clone()))
-    {
+    let meant = unmarked(template.clone());
+    if template_of(object).as_ref() == Some(&meant) {
         return Err(format!("its template is already that of revision {revision}"));
     }
     let images = images(&template);
@@ -89,7 +90,7 @@ pub(crate) fn plan(kind: Kind, object: &Value, history: &[Value]) -> Result<Plan
     } else {
         (STRATEGIC, revision_patch(object, earlier))
     };
-    Ok(Plan { revision: *revision, images, content_type, body, note: owner::note(object) })
+    Ok(Plan { revision: *revision, images, content_type, body, template: meant, note: owner::note(object) })
 }
 
 /// `getDeploymentPatch`, guarded by the object's identity and generation.
@@ -135,6 +136,28 @@ fn is_controlled_by(entry: &Value, uid: &str) -> bool {
     owners.into_iter().flatten().any(|owner| {
         owner.get("controller").and_then(Value::as_bool) == Some(true) && text(owner, "/uid") == uid
     })
+}
+
+impl Plan {
+    /// Whether the object has gone back. Old revisions hold `creationTimestamp: null`, which newer servers leave out.
+    pub(crate) fn is_taken(&self, object: &Value) -> bool {
+        template_of(object).as_ref().map(without_nulls) == Some(without_nulls(&self.template))
+    }
+}
+
+fn template_of(object: &Value) -> Option<Value> {
+    object.pointer("/spec/template").cloned().map(without_hash)
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, field)| !field.is_null());
+            Value::Object(kept.map(|(key, field)| (key.clone(), without_nulls(field))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
 }
 
 /// A template without the label that the Deployment controller adds.

@@ -20,7 +20,7 @@ pub(crate) mod properties;
 use std::borrow::Cow;
 
 pub(crate) use json::for_json;
-pub(crate) use redact::Redactor;
+pub(crate) use redact::{REDACTED, Redactor};
 
 /// Longest line in characters. Longer ones are data, not sentences, and hide what stands around them.
 const LINE_LIMIT: usize = 2048;

@@ -154,7 +154,8 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Judgement {
         return Judgement::Stop(Verdict::Indeterminate(Blindness::Refused(refusal.clone())));
     }
     // What was not there when we last saw may have come since.
-    let in_the_dark = is_interrupted(facts.workload_sight) && !planted::is(Bug::FailBlind);
+    let interrupted = facts.workload_sight.is_some_and(|sight| sight.health.interruption().is_some());
+    let in_the_dark = interrupted && !planted::is(Bug::FailBlind);
     match facts.presence {
         Presence::Absent if facts.now >= facts.policy.wait_for_create && !in_the_dark => {
             return Judgement::Stop(Verdict::NotFound);
@@ -212,15 +213,9 @@ fn ending_cause(standing: &[Standing]) -> Option<CauseCode> {
 }
 
 fn out_of_time(facts: &Facts<'_>) -> Verdict {
-    match facts.workload_sight.map(|sight| &sight.health) {
-        Some(StreamHealth::Interrupted { message }) => {
-            return Verdict::Indeterminate(Blindness::Unreachable(message.clone()));
-        }
-        None => {
-            let message = "the API server did not answer".to_owned();
-            return Verdict::Indeterminate(Blindness::Unreachable(message));
-        }
-        Some(StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_)) => {}
+    let none = Some("the API server did not answer");
+    if let Some(message) = facts.workload_sight.map_or(none, |sight| sight.health.interruption()) {
+        return Verdict::Indeterminate(Blindness::Unreachable(message.to_owned()));
     }
     if let (Settled::Waiting { .. } | Settled::Settled, Some(message)) = (facts.settled, facts.blind) {
         return Verdict::Indeterminate(Blindness::Unreachable(message.to_owned()));
@@ -238,10 +233,6 @@ fn refusal(sight: Option<&Sight>) -> Option<&Refusal> {
         StreamHealth::Refused(refusal) => Some(refusal),
         StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Interrupted { .. } => None,
     }
-}
-
-fn is_interrupted(sight: Option<&Sight>) -> bool {
-    sight.is_some_and(|sight| matches!(sight.health, StreamHealth::Interrupted { .. }))
 }
 
 #[cfg(test)]

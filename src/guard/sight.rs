@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Guard, Outlook};
 use crate::model::{Kind, Rollout, Store, Workload, streams};
-use crate::observation::{Request, Scope, Stream, StreamHealth};
+use crate::observation::{Request, Scope, Stream};
 use crate::planted::{self, Bug};
 use crate::policy::{Policy, StableFor};
 use crate::settle::Settled;
@@ -193,10 +193,7 @@ impl Guard {
 
     /// What is wrong with a stream that the judgement rests on.
     pub(super) fn blind<'a>(&self, store: &'a Store, workload: &Workload) -> Option<&'a str> {
-        let interrupted = |stream: &Stream| match &store.sight(stream)?.health {
-            StreamHealth::Interrupted { message } => Some(message.as_str()),
-            StreamHealth::Live | StreamHealth::Polled { .. } | StreamHealth::Refused(_) => None,
-        };
+        let interrupted = |stream: &Stream| store.sight(stream)?.health.interruption();
         interrupted(&self.target.stream).or_else(|| streams(workload).iter().find_map(interrupted))
     }
 }

@@ -27,7 +27,7 @@ use super::store::Store;
 use super::streams::streams;
 use super::vocabulary::{condition, label, reason};
 use super::workload::Workload;
-use crate::observation::{Answer, LogRequest, StreamHealth, Want};
+use crate::observation::{Answer, LogRequest, Want};
 
 /// What a target consists of now. Built anew for each judgement; borrows everything.
 pub(crate) struct Rollout<'a> {
@@ -179,7 +179,7 @@ impl<'a> Rollout<'a> {
     pub(crate) fn pods_are_in_doubt(&self) -> bool {
         let of_pods = streams(self.workload).into_iter().filter(|stream| stream.kind == Kind::Pod);
         let mut sights = of_pods.filter_map(|stream| self.store.sight(&stream));
-        sights.any(|sight| sight.behind || matches!(sight.health, StreamHealth::Interrupted { .. }))
+        sights.any(|sight| sight.behind || sight.health.interruption().is_some())
     }
 
     /// Old pods that nobody is deleting: what they hold stays held until the controller takes them away.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Kind};
 use crate::observation::{Answer, Refusal, RegistryLook, StreamHealth, TrialResult, Undone};
-use crate::untrusted::Redactor;
+use crate::untrusted::{REDACTED, Redactor};
 
 /// What is removed, in the words of the header.
 pub(super) const REMOVED: &[&str] = &[
@@ -17,9 +17,6 @@ pub(super) const REMOVED: &[&str] = &[
     "data of ControllerRevisions except the pod template of a StatefulSet or DaemonSet",
     "all of other kinds except metadata, status and what of spec is a workload's",
 ];
-
-/// In place of a value whose name stays.
-const HIDDEN: &str = "[redacted]";
 
 /// Maps of a volume that take whatever its driver understands, often a key or a password.
 const FREE_MAPS: &[&str] = &["/csi/volumeAttributes", "/flexVolume/options"];
@@ -236,7 +233,7 @@ fn hide(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.values_mut().for_each(hide),
         Value::Null => {}
-        _ => *value = Value::from(HIDDEN),
+        _ => *value = Value::from(REDACTED),
     }
 }
 
@@ -339,7 +336,7 @@ mod tests {
         redact(&Redactor::default(), Kind::Pod, &mut pod);
         let text = pod.to_string();
         assert!(!text.contains("canary") && text.contains("SIGUSR1"), "{text}");
-        let hidden = json!(["mysqladmin", "ping", "--password", HIDDEN, "--user", "app"]);
+        let hidden = json!(["mysqladmin", "ping", "--password", REDACTED, "--user", "app"]);
         assert_eq!(pod["spec"]["ephemeralContainers"][0]["lifecycle"]["preStop"]["exec"]["command"], hidden);
         assert_eq!(text.matches("\"--user\",\"app\"").count(), 15, "{text}");
     }
@@ -376,11 +373,11 @@ mod tests {
             redact(&redactor, kind, &mut object);
             assert!(!object.to_string().contains("canary"), "{object}");
             let volumes = object.pointer(path).unwrap();
-            let attributes = json!({"share": HIDDEN, "password": HIDDEN});
+            let attributes = json!({"share": REDACTED, "password": REDACTED});
             let csi =
                 json!({"driver": "files.example.com", "readOnly": true, "volumeAttributes": attributes});
             assert_eq!(volumes[0], json!({"name": "csi", "csi": csi}));
-            assert_eq!(volumes[1]["flexVolume"]["options"], json!({"password": HIDDEN}));
+            assert_eq!(volumes[1]["flexVolume"]["options"], json!({"password": REDACTED}));
             assert_eq!(volumes[2]["gitRepo"]["repository"], "https://ci:[redacted]@git.example/shop");
             assert_eq!(volumes[3]["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"], "fast");
             assert_eq!(volumes[4]["secret"]["secretName"], "cust-4711", "it is looked up by that name");

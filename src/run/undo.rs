@@ -239,7 +239,7 @@ async fn look_again(
         attempt += 1;
         let seen = cluster.object(*kind, namespace, name).await;
         match &seen {
-            Ok(now) if is_uid(now, uid) && holds_template(now, &plan) => {
+            Ok(now) if is_uid(now, uid) && plan.is_taken(now) => {
                 return Ok(Went::Sent(plan, now.clone()));
             }
             Ok(now) if !is_as_judged(now, uid, generation) => {
@@ -278,35 +278,6 @@ fn is_uid(object: &Value, uid: &str) -> bool {
 fn is_as_judged(object: &Value, uid: &str, generation: i64) -> bool {
     let now = object.pointer("/metadata/generation").and_then(Value::as_i64);
     is_uid(object, uid) && now == Some(generation)
-}
-
-/// Whether the object's template is that of the plan.
-fn holds_template(object: &Value, plan: &Plan) -> bool {
-    let sent = match plan.body.as_array() {
-        Some(operations) => operations
-            .iter()
-            .find(|one| one.get("path").and_then(Value::as_str) == Some("/spec/template"))
-            .and_then(|one| one.get("value")),
-        None => plan.body.pointer("/spec/template"),
-    };
-    let Some(mut sent) = sent.map(without_nulls) else { return false };
-    if let Some(fields) = sent.as_object_mut() {
-        // what makes a template of a ControllerRevision a patch
-        fields.remove("$patch");
-    }
-    object.pointer("/spec/template").map(without_nulls) == Some(sent)
-}
-
-/// Old revisions hold `creationTimestamp: null`, which newer servers leave out.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let kept = fields.iter().filter(|(_, field)| !field.is_null());
-            Value::Object(kept.map(|(key, field)| (key.clone(), without_nulls(field))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
-        other => other.clone(),
-    }
 }
 
 fn not_allowed(kind: Kind, refusal: &Refusal) -> String {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::ConnectOptions;
-use super::failure::{self, Class, Failure, LONGEST_RETRY_AFTER, Peer};
+use super::failure::{self, Class, Failure, Peer};
 use super::transport::{Built, Recipe};
 
 /// How the API server's audit log names us.
@@ -101,10 +101,10 @@ impl Access {
         &self.recipe.options
     }
 
-    /// The longest that a server may make us wait: a quarter of the time that is left.
+    /// The longest that a server may make us wait, and a second at least.
     pub(super) fn patience(&self) -> Duration {
         let left = self.ends.saturating_duration_since(Instant::now());
-        (left / 4).clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER)
+        failure::patience(left).max(Duration::from_secs(1))
     }
 
     /// Whether a dead connection is noticed by pings, and not only by what does not come.

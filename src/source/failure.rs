@@ -15,6 +15,11 @@ use crate::observation::Refusal;
 
 /// No server makes us wait longer than this, whatever its `Retry-After` says.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// The longest that a server may make us wait, of the time that is left: a quarter of it.
+pub(crate) fn patience(left: Duration) -> Duration {
+    (left / 4).min(LONGEST_RETRY_AFTER)
+}
 /// As much of an answer that we cannot read is quoted.
 const QUOTED_BYTES: usize = 200;
 /// How a member of gzip begins.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failure::{Class, Failure};
+use super::failure::{self, Class, Failure};
 use super::pace::{self, Pace};
 
 /// An API server that has just started refuses everybody for some seconds: it has read no roles yet, or no keys of
@@ -76,8 +76,7 @@ impl Attempts {
             _ => false,
         };
         let pause = self.pace.next().min(LONGEST_PAUSE);
-        // what a server asks for within reason: a quarter of the time that is left
-        let patience = self.ends.saturating_duration_since(now) / 4;
+        let patience = failure::patience(self.ends.saturating_duration_since(now));
         let asked = failure.retry_after().unwrap_or_default().min(patience);
         let again = now + pause.max(asked);
         (heals && again < self.ends).then_some(again)

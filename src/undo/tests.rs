@@ -59,6 +59,7 @@ fn a_revision_of_a_stateful_set_is_sent_as_it_is_for_this_version_of_the_object(
     assert_eq!((found.revision, found.content_type), (1, "application/strategic-merge-patch+json"));
     assert_eq!(found.body["metadata"], json!({"uid": "d-1", "resourceVersion": "90"}));
     assert_eq!(found.body["spec"]["template"]["$patch"], "replace");
+    assert!(found.is_taken(&deployment(json!({}), "web:1")) && !found.is_taken(&now));
     let same = plan(Kind::DaemonSet, &now, &[revision(2, "web:3"), revision(1, "web:2")]).unwrap_err();
     assert_eq!(same, "its template is already that of revision 1");
 }

@@ -145,11 +145,3 @@ async fn reads_that_fail_for_a_moment_do_not_cost_the_way_back() {
         assert_eq!(cluster.patches.get(), 0);
     }
 }
-
-#[tokio::test]
-async fn a_template_of_a_controller_revision_is_known_again() {
-    let mut patch = json!({"spec": {"template": template("web:1")}});
-    patch["spec"]["template"]["$patch"] = "replace".into();
-    let plan = Plan { revision: 1, images: vec![], content_type: "", body: patch, note: None };
-    assert!(holds_template(&web(5, "web:1"), &plan) && !holds_template(&web(5, "web:2"), &plan));
-}
