@@ -195,12 +195,14 @@ impl Game<'_> {
         let light = self.plot.dark().0.is_none_or(|(_, to)| to < PEACE);
         let soon = SOON + self.late;
         let (long, _) = self.truth.complete(said.uid, said.image, ran.ended - soon, ran.ended);
-        // a plot of late and slow steps is complete when time is up, or not even then
         let in_time = long && ran.ended - ran.begun > soon;
-        if light && undecided && !ended && (in_time || !must.pass) && (self.calm || !must.may_be_undecided) {
+        // a plot of late and slow steps is complete when time is up, or not even then
+        let too_slow = must.pass && !in_time && ["progressing", "settling"].contains(&reason);
+        let free = light && !ended && !too_slow;
+        if free && undecided && (self.calm || !must.may_be_undecided) {
             problem("V3: no verdict, though the way was free for a minute");
         }
-        if must.pass && light && !is_pass && !ended && (in_time || !undecided) {
+        if must.pass && free && !is_pass {
             problem("V3: no pass of what completed in time");
         }
         if must.at_once && self.calm && is_pass && in_time {
